@@ -1,0 +1,51 @@
+"""Give the tests a PostgreSQL and a Redis of their own, before pytest-django reads the settings.
+
+Load it early, with `-p tests.services`. With DATABASE_URL set nothing is started, and the environment is taken as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from conversation_tracker.local import environment, keys, lock
+from conversation_tracker.local.services import Services, remove
+
+PREFIX = "ct-tests-"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Start the services. A wrapper, since those run before every plain hook, and so before pytest-django's."""
+    asked = early_config.known_args_namespace
+    if not (os.environ.get("DATABASE_URL") or asked.help or asked.version):
+        _start(early_config)
+    return (yield)
+
+
+def _start(config: pytest.Config) -> None:
+    _sweep()
+    var = Path(tempfile.mkdtemp(prefix=PREFIX))
+    if os.geteuid() == 0:
+        var.chmod(0o711)  # The servers' account has to pass through.
+    config.add_cleanup(lambda: remove(var))
+    services = Services(var, environ=os.environ, durable=False)
+    config.add_cleanup(services.stop)
+    urls = services.start()
+    os.environ.update(environment.compose(services.var, keys.keep(services.var), urls=urls, host="127.0.0.1", port=8000))
+    # The tests keep mails in memory, which pytest-django sees to.
+    os.environ.pop("EMAIL_BACKEND", None)
+    os.environ["VAR"] = str(services.var)
+
+
+def _sweep() -> None:
+    """Remove what test runs left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if folder.stat().st_uid == os.geteuid() and (folder / lock.FILE).exists() and not lock.is_held(folder):
+            with suppress(lock.AlreadyHeld, FileNotFoundError):
+                remove(folder)
