@@ -1,0 +1,13 @@
+"""The ASGI entry point, for servers that speak it."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
+
+application = get_asgi_application()
+
+from conversation_tracker import checks  # noqa: E402  the applications must be loaded first
+
+checks.refuse_unsafe_start()

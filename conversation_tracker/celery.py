@@ -1,0 +1,24 @@
+"""The Celery application: ``celery -A conversation_tracker worker`` and ``… beat``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
+
+app = Celery("conversation_tracker")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_unsafe_start(**_: Any) -> None:
+    """A worker or beat without the secrets of a production start does not run."""
+    from conversation_tracker import checks
+
+    checks.refuse_unsafe_start()

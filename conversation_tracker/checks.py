@@ -1,0 +1,113 @@
+"""System checks that refuse a bad production start, each with what to set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+
+from conversation_tracker import providers
+from orders import secrecy
+from orders.models import ApiKey, User
+
+TAG = "production"
+DEMO_CREDENTIALS = {"demo:demo", "demo"}
+DEMO_DOMAIN = "@demo.test"
+DEMO_KEYS = ("hardstore-key", "softstore-key")
+SHORTEST_SECRET = 32  # characters of SECRET_KEY
+SHORTEST_CREDENTIAL = 16  # characters of a webhook credential
+
+
+def refuse_unsafe_start() -> None:
+    """Raise ImproperlyConfigured listing everything that makes this start unsafe; silent when there is nothing."""
+    found = [
+        problem
+        for problem in checks.run_checks(tags=[TAG], databases=["default"])
+        if problem.level >= checks.ERROR and problem.id not in settings.SILENCED_SYSTEM_CHECKS
+    ]
+    if found:
+        raise ImproperlyConfigured("Refusing to start:\n" + "\n".join(f"- {p.msg} {p.hint or ''}" for p in found))
+
+
+def _error(number: int, message: str, hint: str) -> checks.CheckMessage:
+    return checks.Error(message, hint=hint, id=f"conversation_tracker.E{number:03d}")
+
+
+@checks.register(TAG)
+def secrets_are_set(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """The secret key and the keys for real addresses exist, wherever we run."""
+    found = []
+    if not settings.SECRET_KEY or (not settings.DEBUG and len(settings.SECRET_KEY) < SHORTEST_SECRET):
+        found.append(_error(1, "SECRET_KEY is missing or shorter than 32 characters.", "Set a long random text."))
+    try:
+        if not secrecy.parse_keys(settings.SEAL_KEYS):
+            raise secrecy.KeyMissing("SEAL_KEYS is not set")
+    except secrecy.KeyMissing as error:
+        found.append(_error(2, f"{error}.", "Set SEAL_KEYS=k1:<base64 of 32 random bytes>."))
+    try:
+        secrecy.parse_key(settings.DIGEST_KEY or "-", name="DIGEST_KEY")
+    except secrecy.KeyMissing as error:
+        found.append(_error(3, f"{error}.", "Set DIGEST_KEY=<base64 of 32 random bytes>, and never change it."))
+    return found
+
+
+@checks.register(TAG)
+def production_is_not_the_demo(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Outside the demo no demo switch or credential is left on, and hosts are named."""
+    if settings.DEBUG and settings.LOCAL:
+        return []
+    found = []
+    if settings.LOCAL:
+        found.append(_error(4, "LOCAL is on without DEBUG.", "LOCAL is for one machine; leave it out in production."))
+    if not settings.DEBUG and not settings.ALLOWED_HOSTS:
+        found.append(_error(5, "ALLOWED_HOSTS is empty.", "Name the hosts this site answers for."))
+    if settings.EMAIL_BACKEND.startswith("conversation_tracker.local"):
+        found.append(_error(6, "EMAIL_BACKEND is the local mailbox.", "Name an anymail or SMTP backend."))
+    return found
+
+
+@checks.register(TAG)
+def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Every mounted provider is known and has the credentials its door needs."""
+    found = []
+    for name in settings.INBOUND_PROVIDERS:
+        if name not in providers.ALL:
+            known = ", ".join(sorted(providers.ALL))
+            found.append(_error(7, f"INBOUND_PROVIDERS names {name!r}, which is not known.", f"Known: {known}."))
+            continue
+        for setting in providers.ALL[name].secrets:
+            value = settings.ANYMAIL.get(setting)
+            values = [value] if isinstance(value, str) else list(value or [])
+            if not values or not all(values):
+                found.append(_error(8, f"{setting} is not set, so {name} could be impersonated.", "Set it."))
+            elif not settings.LOCAL and any(
+                v in DEMO_CREDENTIALS or len(v) < SHORTEST_CREDENTIAL for v in values
+            ):
+                found.append(_error(9, f"{setting} is a demo or short credential.", "Set a long random one."))
+    return found
+
+
+@checks.register(TAG, checks.Tags.database)
+def no_demo_people(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[checks.CheckMessage]:
+    """The demo's logins and keys do not exist in a production database."""
+    if settings.LOCAL or "default" not in (databases or []):
+        return []
+    try:
+        tables = connection.introspection.table_names()
+        if User._meta.db_table not in tables or ApiKey._meta.db_table not in tables:
+            return []
+        people = User.objects.filter(email__endswith=DEMO_DOMAIN).count()
+        keys = ApiKey.objects.filter(app_key__in=DEMO_KEYS).count()
+    except DatabaseError:
+        return []  # a database that is down is /healthz's to report; nothing is served from it
+    if people or keys:
+        hint = "Delete them, or start on an empty database."
+        return [_error(10, f"The database holds {people} demo logins and {keys} demo API keys.", hint)]
+    return []

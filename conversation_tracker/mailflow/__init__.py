@@ -1,0 +1,1 @@
+"""The steps a mail goes through; only ``pipeline`` knows their order."""

@@ -1,0 +1,182 @@
+"""What passes between the steps: frozen, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from orders.outcomes import Reason
+
+
+class Verdict(StrEnum):
+    """What the provider says of the sender: aligned authentication passed, failed, or not judged."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who handed the mail in for whom. ``has_sender`` False: the provider does not tell; True and empty: ``<>``."""
+
+    sender: str
+    has_sender: bool
+    recipients: tuple[str, ...]
+    verdict: Verdict
+    is_spam: bool
+    from_fallback: str = ""  # the provider's own reading of From, for a payload without that header
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A display name and a bare address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A part of a mail that is not its text. ``nested`` is set for an attached mail instead of ``content``."""
+
+    name: str
+    content_type: str
+    content: bytes
+    content_id: str = ""
+    nested: Mail | None = None
+
+
+class Trait(StrEnum):
+    """What a mail's header says of its nature."""
+
+    BULK = "bulk"
+    AUTO_REPLY = "auto_reply"
+    REPORT = "report"
+    OWN_HOP = "own_hop"  # carries the signed mark of a mail we sent
+    TOO_MANY_HOPS = "too_many_hops"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail, read: everything decoded, cleaned for storage, nothing trusted."""
+
+    sender: Mailbox | None
+    subject: str
+    message_id: str  # with angle brackets, or empty
+    references: tuple[str, ...]  # oldest first, In-Reply-To last
+    date: str
+    text: str
+    html: str
+    files: tuple[File, ...] = ()
+    traits: frozenset[Trait] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One mail as the door's replay gives it to the pipeline."""
+
+    mail: Mail
+    envelope: Envelope
+    original: bytes
+    original_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A party of an order as the pure steps see it: its alias with the addresses opened."""
+
+    alias_id: int
+    order_id: int
+    alias: str
+    real: str
+    name: str
+    expires_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """An arrival at one of its recipients: the alias, everybody in its order, and the sender among them."""
+
+    recipient: Party
+    parties: tuple[Party, ...]
+    sender: Party | None
+    sender_is_alias: bool  # the From address is itself an alias: our own mail, come back
+    auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on between these two
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Record it and pass it on."""
+
+    reason: Reason = Reason.CONVERSATION
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOnly:
+    """Record it; there is nothing to pass on."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Record it, and do not pass it on although somebody wanted that."""
+
+    reason: Reason
+
+
+Decision = Relay | RecordOnly | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedFile:
+    """A file as it is recorded and relayed."""
+
+    name: str
+    content_type: str
+    content: bytes
+    content_id: str
+    is_searchable: bool
+    is_dangerous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A mail in which every real address of the order's parties is replaced by its alias."""
+
+    sender_name: str
+    subject: str
+    text: str
+    html: str
+    files: tuple[MaskedFile, ...]
+    count: int  # addresses replaced
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of an outbound mail, by its name in the vault."""
+
+    name: str
+    content_type: str
+    content_id: str
+    stored_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that an outbound mail says, ready to be sealed; the recipient's address is kept beside it."""
+
+    from_name: str
+    from_address: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    date: str
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    files: tuple[StoredFile, ...] = ()

@@ -1,0 +1,73 @@
+"""An outbound mail: a relay waiting to leave, and what became of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orders import secrecy
+
+
+class SendState(models.TextChoices):
+    """Where an outbound mail stands."""
+
+    QUEUED = "queued", _("Waiting to be sent")
+    SENDING = "sending", _("Being sent")
+    RETRY = "retry", _("Will be tried again")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Could not be sent")
+    SUPPRESSED = "suppressed", _("Not sent: the provider suppresses this address")
+    HELD = "held", _("Held: a real address was found in it")
+    DELIVERED = "delivered", _("Delivered")
+    BOUNCED = "bounced", _("Bounced")
+    COMPLAINED = "complained", _("Marked as spam by the recipient")
+
+
+WAITING = (SendState.QUEUED, SendState.SENDING, SendState.RETRY)
+
+
+class OutboundMail(models.Model):
+    """One mail to one real person, written in the transaction of the timeline entry it belongs to."""
+
+    store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
+    order = models.ForeignKey("orders.Order", models.PROTECT, related_name="+")
+    entry = models.ForeignKey("orders.TimelineEntry", models.PROTECT, related_name="outbound")
+    sender_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+")
+    recipient_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+")
+    recipient = secrecy.SealedField()  # the real address it goes to
+    content = secrecy.SealedField()  # JSON of mailflow.shapes.Content
+    message_id = models.CharField(max_length=255)  # ours, with angle brackets; the same at each try
+    original_id = secrecy.SealedField()  # Message-ID of the mail it is the copy of; may be empty
+    original_id_digest = models.BinaryField(max_length=32, null=True, blank=True)
+    provider_message_id = models.CharField(max_length=255, blank=True)
+    is_auto_reply = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=SendState.choices, default=SendState.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    queued_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    state_changed_at = models.DateTimeField()
+    problem = models.CharField(max_length=200, blank=True)  # the error's class or where a leak was found; no address
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=SendState.values), name="outbound_state_is_known"),
+            models.UniqueConstraint(fields=["entry"], name="outbound_is_one_per_entry"),
+            models.UniqueConstraint(fields=["message_id"], name="outbound_message_id_is_unique"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="outbound_waiting",
+                condition=models.Q(state__in=[state.value for state in WAITING]),
+            ),
+            models.Index(fields=["order", "original_id_digest"], name="outbound_thread"),
+            models.Index(
+                fields=["provider_message_id"],
+                name="outbound_provider_id",
+                condition=~models.Q(provider_message_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"outbound {self.pk}"

@@ -1,0 +1,58 @@
+"""Amazon SES: receipt notifications through SNS, the mail inside them or in S3."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+
+from conversation_tracker.mailflow.shapes import Envelope, Verdict
+from conversation_tracker.providers import base
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """``receipt.recipients`` are all that the receipt rule matched; the verdicts are SES's own."""
+    payload: dict[str, Any] = event.esp_event if isinstance(event.esp_event, dict) else {}
+    receipt = payload.get("receipt") or {}
+    mail = payload.get("mail") or {}
+    sender = mail.get("source")
+    return Envelope(
+        sender=sender if isinstance(sender, str) else "",
+        has_sender=isinstance(sender, str),
+        recipients=base.unique(receipt.get("recipients") or mail.get("destination") or []),
+        verdict=_verdict(receipt),
+        is_spam=base.status(receipt, "spamVerdict") == "FAIL" or base.status(receipt, "virusVerdict") == "FAIL",
+    )
+
+
+def _verdict(receipt: dict[str, Any]) -> Verdict:
+    """dmarcVerdict: PASS is aligned; GRAY (no policy) says nothing of alignment, so it is no pass."""
+    return {"PASS": Verdict.PASS, "FAIL": Verdict.FAIL}.get(base.status(receipt, "dmarcVerdict"), Verdict.NONE)
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """The mail inside the notification; one that was fetched from S3 is given by its parsed form."""
+    payload: dict[str, Any] = event.esp_event if isinstance(event.esp_event, dict) else {}
+    content = payload.get("content")
+    if not isinstance(content, str):
+        return event.message.as_bytes() if event.message is not None else None
+    action = (payload.get("receipt") or {}).get("action") or {}
+    if action.get("encoding") == "BASE64":
+        try:
+            return base64.b64decode(content)
+        except binascii.Error:
+            return None
+    return content.encode("utf-8", "surrogateescape")
+
+
+PROVIDER = base.Provider(
+    name="amazon_ses",
+    esp_name="Amazon SES",
+    inbound="anymail.webhooks.amazon_ses.AmazonSESInboundWebhookView",
+    tracking="anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView",
+    secrets=("WEBHOOK_SECRET",),
+    envelope=envelope,
+    original=original,
+)

@@ -1,0 +1,75 @@
+"""Mailgun: a signed form a recipient; the mail as fields, or whole in ``body-mime``."""
+
+from __future__ import annotations
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest, QueryDict
+
+from conversation_tracker.mailflow.shapes import Envelope, Verdict
+from conversation_tracker.providers import base
+
+
+def _form(event: AnymailInboundEvent) -> QueryDict:
+    request = event.esp_event
+    return request.POST if isinstance(request, HttpRequest) else QueryDict()
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """``recipient`` holds every recipient that one route matched, with commas between."""
+    form = _form(event)
+    sender = form.get("sender")
+    return Envelope(
+        sender=sender or "",
+        has_sender=sender is not None,
+        recipients=base.unique([one for value in form.getlist("recipient") for one in value.split(",")]),
+        verdict=_verdict(base.headers_of(event)),
+        is_spam=bool(event.message.spam_detected),
+        from_fallback=form.get("from", ""),
+    )
+
+
+def _verdict(headers: dict[str, str]) -> Verdict:
+    """X-Mailgun-Dkim-Check-Result is about the From domain's signature; SPF counts when the envelope aligns."""
+    dkim = headers.get("x-mailgun-dkim-check-result", "").strip().lower()
+    spf = headers.get("x-mailgun-spf", "").strip().lower()
+    if not dkim and not spf:
+        return Verdict.NONE
+    from_domain = base.domain_of(headers.get("from", ""))
+    signer = next(
+        (
+            field.partition("=")[2].strip()
+            for field in headers.get("dkim-signature", "")[:4000].split(";")
+            if field.strip().startswith("d=")
+        ),
+        "",
+    )
+    signed = dkim == "pass" and base.aligned(signer, from_domain)
+    sent = spf == "pass" and base.aligned(base.domain_of(headers.get("x-envelope-from", "")), from_domain)
+    return base.verdict(signed or sent)
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """``body-mime`` byte for byte: the form is read again as Latin-1, which maps every byte to itself.
+
+    Read as UTF-8, as anymail does, bytes of other charsets would be lost.
+    """
+    request = event.esp_event
+    if not isinstance(request, HttpRequest) or "body-mime" not in request.POST:
+        return None
+    before = request.encoding
+    request.encoding = "latin-1"
+    try:
+        return request.POST["body-mime"].encode("latin-1", "replace")
+    finally:
+        request.encoding = before
+
+
+PROVIDER = base.Provider(
+    name="mailgun",
+    esp_name="Mailgun",
+    inbound="anymail.webhooks.mailgun.MailgunInboundWebhookView",
+    tracking="anymail.webhooks.mailgun.MailgunTrackingWebhookView",
+    secrets=("MAILGUN_WEBHOOK_SIGNING_KEY",),
+    envelope=envelope,
+    original=original,
+)

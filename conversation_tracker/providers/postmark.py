@@ -1,0 +1,67 @@
+"""Postmark: one JSON document a mail; basic auth in the webhook URL."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+
+from conversation_tracker.mailflow.shapes import Envelope, Verdict
+from conversation_tracker.providers import base
+
+_ENVELOPE_FROM = re.compile(r"envelope-from=[\"<]?([^\s\">;]+)", re.IGNORECASE)
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """OriginalRecipient is the envelope's; mails to several aliases name the others in To, Cc and Bcc."""
+    payload: dict[str, Any] = event.esp_event if isinstance(event.esp_event, dict) else {}
+    listed = [
+        item.get("Email")
+        for field in ("ToFull", "CcFull", "BccFull")
+        for item in payload.get(field) or []
+        if isinstance(item, dict)
+    ]
+    headers = base.headers_of(event)
+    return Envelope(
+        sender=event.message.envelope_sender if event.message.envelope_sender is not None else "",
+        has_sender=event.message.envelope_sender is not None,
+        recipients=base.unique([payload.get("OriginalRecipient"), *listed]),
+        verdict=_verdict(headers),
+        is_spam=bool(event.message.spam_detected),
+        from_fallback=payload["From"] if isinstance(payload.get("From"), str) else "",
+    )
+
+
+def _verdict(headers: dict[str, str]) -> Verdict:
+    """Postmark tells through SpamAssassin's test names and its Received-SPF header."""
+    tests = {test.strip().upper() for test in headers.get("x-spam-tests", "").split(",")}
+    spf = headers.get("received-spf", "")
+    if "DKIM_VALID_AU" in tests:
+        return Verdict.PASS
+    if not spf and not (tests & {"DKIM_SIGNED", "DKIM_INVALID"}):
+        return Verdict.NONE
+    claimed = _ENVELOPE_FROM.search(spf[:2000])
+    envelope_domain = claimed[1].rpartition("@")[2] if claimed else ""
+    passed = spf.strip().lower().startswith("pass") and base.aligned(
+        envelope_domain, base.domain_of(headers.get("from", ""))
+    )
+    return base.verdict(passed)
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """The raw mail where the server is set to include it."""
+    payload = event.esp_event
+    raw = payload.get("RawEmail") if isinstance(payload, dict) else None
+    return raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) and raw else None
+
+
+PROVIDER = base.Provider(
+    name="postmark",
+    esp_name="Postmark",
+    inbound="anymail.webhooks.postmark.PostmarkInboundWebhookView",
+    tracking="anymail.webhooks.postmark.PostmarkTrackingWebhookView",
+    secrets=("WEBHOOK_SECRET",),
+    envelope=envelope,
+    original=original,
+)

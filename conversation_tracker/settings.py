@@ -1,0 +1,248 @@
+"""Every setting, read once from the environment; safe when a variable is missing.
+
+A production start without its secrets is refused by ``conversation_tracker.checks``, not here, so that
+``manage.py check`` can name everything that is missing at once.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+# Without a database of its own, this process belongs to the services that `make run` started beside it.
+if "DATABASE_URL" not in os.environ:
+    from conversation_tracker.local import locate
+
+    if local_env := locate.environment_file(BASE_DIR, os.environ):
+        env.read_env(local_env)
+
+# --- Who we are -------------------------------------------------------------------------------------------------
+DEBUG: bool = env.bool("DEBUG", default=False)
+# LOCAL: one machine with embedded services, demo data and the local mailbox. Refused in production by a check.
+LOCAL: bool = env.bool("LOCAL", default=False)
+VAR = Path(env.str("VAR", default=str(BASE_DIR / "var"))).absolute()
+SECRET_KEY: str = env.str("SECRET_KEY", default="")
+PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- Keys for real addresses at rest (orders.secrecy) -----------------------------------------------------------
+# "kid:base64-of-32-bytes, …": the first seals, every one opens. The digest key must never change.
+SEAL_KEYS: list[str] = env.list("SEAL_KEYS", default=[])
+DIGEST_KEY: str = env.str("DIGEST_KEY", default="")
+
+# --- Applications -----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "conversation_tracker",
+    "orders",
+    "settings_ui",
+    *(["conversation_tracker.local"] if LOCAL else []),
+    "anymail",
+    "csp",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    *(["django_linear_migrations"] if env.bool("CHECK_MIGRATIONS", default=False) else []),
+]
+MIDDLEWARE = [
+    "conversation_tracker.middleware.RequestBodyLimit",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "conversation_tracker.urls"
+WSGI_APPLICATION = "conversation_tracker.wsgi.application"
+ASGI_APPLICATION = "conversation_tracker.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "conversation_tracker.context.site",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Database, cache, queue -------------------------------------------------------------------------------------
+DATABASES = {
+    "default": {
+        **env.db("DATABASE_URL", default="postgres:///conversation_tracker"),
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+    },
+}
+# Each gunicorn or celery process keeps its connections in a small pool of its own.
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 0,
+    "max_size": env.int("DATABASE_POOL_SIZE", default=8),
+    "timeout": 5,
+}
+REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 3600}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # kB; a child over it is replaced after its task
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+# Beat wakes workers for work nobody was woken for, and tidies up; correctness never depends on it.
+CELERY_BEAT_SCHEDULE = {
+    "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},
+    "sweep-outbox": {"task": "conversation_tracker.tasks.drain_outbox", "schedule": 5.0},
+    "expire-aliases": {"task": "orders.tasks.expire_aliases", "schedule": 60.0},
+    "forget-settled-receipts": {"task": "conversation_tracker.tasks.forget_settled_receipts", "schedule": 3600.0},
+}
+
+# --- Mail -------------------------------------------------------------------------------------------------------
+EMAIL_BACKEND: str = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST: str = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT: int = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER: str = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD: str = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS: bool = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL: bool = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_TIMEOUT = 30
+# Providers whose webhooks are mounted, by the name in their URL: /anymail/<provider>/inbound/ and …/tracking/.
+INBOUND_PROVIDERS: list[str] = env.list("INBOUND_PROVIDERS", default=[])
+ANYMAIL: dict[str, Any] = {
+    "WEBHOOK_SECRET": env.list("WEBHOOK_SECRET", default=[]),
+    "REQUESTS_TIMEOUT": (10, 30),
+    **{
+        name.removeprefix("ANYMAIL_"): value
+        for name, value in os.environ.items()
+        if name.startswith("ANYMAIL_") and value
+    },
+}
+if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default=""):
+    ANYMAIL["MAILGUN_WEBHOOK_SIGNING_KEY"] = MAILGUN_WEBHOOK_SIGNING_KEY
+
+# The door: how large a webhook may be. Providers pass on 40 MB of mail, about 100 MB as JSON with base64.
+WEBHOOK_MAX_BYTES: int = env.int("WEBHOOK_MAX_BYTES", default=110_000_000)
+# Every other page and call.
+REQUEST_MAX_BYTES: int = env.int("REQUEST_MAX_BYTES", default=2_500_000)
+# RequestBodyLimit applies the two limits above by path; Django's own single limit must let the larger one through.
+DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
+
+# --- Files ------------------------------------------------------------------------------------------------------
+MAIL_DIR: str = env.str("MAIL_DIR", default=str(VAR / "mail"))
+MAIL_STORAGE_BACKEND: str = env.str("MAIL_STORAGE_BACKEND", default="orders.vault.Folder")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(VAR / "files")}},
+    "mail": {
+        "BACKEND": MAIL_STORAGE_BACKEND,
+        "OPTIONS": env.json(
+            "MAIL_STORAGE_OPTIONS",
+            default={"location": MAIL_DIR} if MAIL_STORAGE_BACKEND == "orders.vault.Folder" else {},
+        ),
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+STATIC_URL = "/static/"
+STATIC_ROOT: str = env.str("STATIC_ROOT", default=str(VAR / "static"))
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = False
+
+# --- People -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "orders.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "orders:list"
+LOGOUT_REDIRECT_URL = "sign-in"
+
+# --- Language and time ------------------------------------------------------------------------------------------
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("pt-br", "Português (Brasil)"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "conversation_tracker" / "locale"]
+
+# --- Browser safety ---------------------------------------------------------------------------------------------
+HTTPS: bool = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = HTTPS and env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# --- Logs: one line an event, ids only, never an address or a body ------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"botocore": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,27 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from conversation_tracker import door, health
+from orders.api import api
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("sign-in/", auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
+    path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
+    path("language/", include("django.conf.urls.i18n")),
+    path("orders/", include("orders.urls")),
+    path("settings/", include("settings_ui.urls")),
+    path("admin/", admin.site.urls),
+    path("anymail/<slug:provider>/<slug:channel>/", door.webhook, name="webhook"),
+    path("api/", api.urls),
+]
+if settings.LOCAL:
+    urlpatterns.append(path("mailbox/", include("conversation_tracker.local.urls")))

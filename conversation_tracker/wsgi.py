@@ -1,0 +1,13 @@
+"""The WSGI entry point: ``gunicorn conversation_tracker.wsgi``."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
+
+application = get_wsgi_application()
+
+from conversation_tracker import checks  # noqa: E402  the applications must be loaded first
+
+checks.refuse_unsafe_start()

@@ -1,0 +1,1 @@
+"""What is true: stores, orders, aliases and their timelines. Knows nothing of how mail travels."""

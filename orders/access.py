@@ -1,0 +1,94 @@
+"""The only door from a user or a key to stores, orders and rights."""
+
+from __future__ import annotations
+
+import hmac
+from enum import StrEnum
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from orders import secrecy
+from orders.models import ApiKey, Membership, Order, Role, Store, User
+
+
+class Right(StrEnum):
+    """What may be allowed in a store."""
+
+    READ = "read"  # orders and conversations, masked
+    ANSWER = "answer"
+    REVEAL = "reveal"  # a real address, with a reason, audited
+    SETTINGS = "settings"  # settings and templates
+    USERS = "users"  # users and keys
+    EXPORT = "export"  # customers
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.ADMIN: frozenset(Right),
+    Role.SUPPORT: frozenset({Right.READ, Right.ANSWER}),
+    Role.VIEWER: frozenset({Right.READ}),
+}
+
+
+class NotFound(LookupError):
+    """There is no such thing, or not for this user; from outside the two are the same."""
+
+
+class NotAllowed(PermissionError):
+    """The user may see the store but lacks the right for this."""
+
+
+def stores_of(user: User | AnonymousUser, right: Right = Right.READ) -> QuerySet[Store]:
+    """The stores in which the user has the right; a superuser has every right in each."""
+    if not isinstance(user, User) or not user.is_active:
+        return Store.objects.none()
+    if user.is_superuser:
+        return Store.objects.all()
+    roles = [role for role, rights in RIGHTS.items() if right in rights]
+    return Store.objects.filter(memberships__user=user, memberships__role__in=roles)
+
+
+def rights_in(store: Store, user: User | AnonymousUser) -> frozenset[Right]:
+    """What the user may do in this store."""
+    if not isinstance(user, User) or not user.is_active:
+        return frozenset()
+    if user.is_superuser:
+        return frozenset(Right)
+    membership = Membership.objects.filter(store=store, user=user).first()
+    return RIGHTS[Role(membership.role)] if membership else frozenset()
+
+
+def store(user: User | AnonymousUser, account: str, right: Right) -> Store:
+    """The store with this account name. Raises NotFound when the user cannot see it, NotAllowed when he lacks the right."""
+    found = stores_of(user).filter(account=account).first()
+    if found is None:
+        raise NotFound(account)
+    if right is not Right.READ and right not in rights_in(found, user):
+        raise NotAllowed(right)
+    return found
+
+
+def order(user: User | AnonymousUser, account: str, number: str) -> Order:
+    """The order with this number in this store, for reading. Raises NotFound."""
+    found = (
+        Order.objects.select_related("store", "customer")
+        .filter(store__in=stores_of(user), store__account=account, number=number)
+        .first()
+    )
+    if found is None:
+        raise NotFound(number)
+    return found
+
+
+def token_digest(token: str) -> bytes:
+    """What is kept of an API token."""
+    return secrecy.digest(token, purpose="api-token")
+
+
+def key(app_key: str, app_token: str) -> ApiKey | None:
+    """The live API key with this name and token, with its store; None when either is wrong."""
+    found = ApiKey.objects.select_related("store").filter(app_key=app_key, revoked_at=None).first()
+    # Digest and compare even when there is no such key, so that both answers take the same time.
+    given = token_digest(app_token)
+    known = bytes(found.token_digest) if found else bytes(len(given))
+    return found if hmac.compare_digest(given, known) and found else None

@@ -1,0 +1,86 @@
+"""Read and compare e-mail addresses: validated when a person gives one, normalised when one is looked up."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+import idna
+from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
+MAX_ADDRESS = 254  # octets, RFC 5321 §4.5.3.1.3 less the two angle brackets
+MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
+MAX_LABEL = 63  # octets, RFC 1035 §2.3.4
+
+
+class NotAnAddress(ValueError):
+    """The text cannot be an e-mail address; the message says why, without repeating the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An address cut at its last ``@``; ``domain`` is lower-case A-labels without a trailing dot."""
+
+    local: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+
+def validated(text: str) -> str:
+    """Return the address as it will be kept: surrounding space gone, domain in A-labels and lower case.
+
+    Quoted and non-ASCII local parts (RFC 6531) are accepted; no DNS is asked. Raises NotAnAddress.
+    """
+    if len(text) > MAX_ADDRESS * 2:
+        raise NotAnAddress("it is too long")
+    try:
+        found = validate_email(
+            text.strip(),
+            check_deliverability=False,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+            globally_deliverable=False,
+        )
+    except EmailSyntaxError as error:
+        raise NotAnAddress(str(error)) from error
+    except EmailNotValidError as error:  # pragma: no cover - the library's only other family is about DNS
+        raise NotAnAddress(str(error)) from error
+    address = f"{found.local_part}@{found.ascii_domain.lower()}"
+    if len(address.encode()) > MAX_ADDRESS:
+        raise NotAnAddress("it is longer than 254 octets")
+    return address
+
+
+def split(text: str) -> Parts:
+    """Cut any text at its last ``@`` and normalise the domain; never raises, an odd domain is kept lower-cased."""
+    local, _, domain = text.strip().strip("<>").strip().rpartition("@")
+    return Parts(local, normal_domain(domain))
+
+
+def normal_domain(domain: str) -> str:
+    """Lower-case A-labels without a trailing dot (RFC 5891); what IDNA refuses is only lower-cased."""
+    domain = domain.strip().rstrip(".").lower()
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True, transitional=False).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return unicodedata.normalize("NFKC", domain).lower()
+
+
+def unicode_domain(domain: str) -> str:
+    """The domain as a person reads it; the same text when it has no A-label or a broken one."""
+    if "xn--" not in domain:
+        return domain
+    try:
+        return idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
+def key(text: str) -> str:
+    """The form in which two spellings of one address are equal: NFC, lower case, A-labels. Never raises."""
+    parts = split(text)
+    return f"{unicodedata.normalize('NFC', parts.local).lower()}@{parts.domain}"

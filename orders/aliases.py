@@ -1,0 +1,110 @@
+"""Issue aliases, find them by address, expire those that are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from orders import audit, customers, masks, secrecy, timeline, validity
+from orders.models import Action, Alias, AliasEvent, Order, PartyKind, User
+from orders.secrecy import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A real person or system that is to get an alias in an order. ``real`` is a validated address."""
+
+    kind: PartyKind
+    real: str
+    display_name: str = ""
+
+
+def address_digest(address: str) -> bytes:
+    """The digest under which an alias is found, however its address is spelled."""
+    return secrecy.digest(masks.lookup_key(address), purpose="alias-address")
+
+
+def issue(order: Order, parties: Sequence[Party], *, now: datetime) -> list[Alias]:
+    """Give each party its alias in this order, in the order given: the one it has, or a new one of the store's form.
+
+    New ones are written on the timeline. Runs in the caller's transaction; run twice at once, both get the same.
+    """
+    wanted: dict[bytes, Party] = {}
+    for party in parties:  # two parties with one address are one person: the first named counts
+        wanted.setdefault(customers.real_digest(party.real), party)
+    known = _of_people(order, wanted)
+    fresh = [_build(order, party, digest, now=now) for digest, party in wanted.items() if digest not in known]
+    if fresh:
+        Alias.objects.bulk_create(fresh, ignore_conflicts=True)
+        ours = {bytes(alias.address_digest) for alias in fresh}
+        known = _of_people(order, wanted)
+        timeline.alias_events(
+            [alias for alias in known.values() if bytes(alias.address_digest) in ours], AliasEvent.ISSUED, now=now
+        )
+    return [known[customers.real_digest(party.real)] for party in parties]
+
+
+def _of_people(order: Order, digests: Iterable[bytes]) -> dict[bytes, Alias]:
+    found = Alias.objects.filter(order=order, real_digest__in=list(digests))
+    return {bytes(alias.real_digest): alias for alias in found}
+
+
+def _build(order: Order, party: Party, digest: bytes, *, now: datetime) -> Alias:
+    mask = masks.make(masks.Form(order.store.mask_type), party.real, tracking_domain=order.store.tracking_domain)
+    return Alias(
+        store_id=order.store_id,
+        order=order,
+        party=party.kind,
+        address=Secret.of(mask.address),
+        address_digest=address_digest(mask.address),
+        real=Secret.of(party.real),
+        real_digest=digest,
+        display_name=Secret.of(party.display_name),
+        mask_type=mask.form,
+        fallback=mask.fallback,
+        issued_at=now,
+        expires_at=validity.expires_at(now),
+    )
+
+
+def find(addresses: Iterable[str]) -> dict[str, Alias]:
+    """The aliases among these addresses, by the address as it was given, with their order and store; one query."""
+    digests = {address: address_digest(address) for address in addresses}
+    if not digests:
+        return {}
+    found = Alias.objects.select_related("order__store").filter(address_digest__in=set(digests.values()))
+    by_digest = {bytes(alias.address_digest): alias for alias in found}
+    return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
+
+
+def expire_due(*, now: datetime, batch: int = 2_000) -> int:
+    """Retire up to one batch of aliases whose time is over and write it on their timelines; returns how many.
+
+    Short transactions and skipped locks: several may run at once and none waits. Nothing depends on it, since a mail
+    to an expired alias is refused by ``expires_at`` itself.
+    """
+    with transaction.atomic():
+        due = list(
+            Alias.objects.due_at(now)
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("expires_at")
+            .only("id", "store_id", "order_id")[:batch]
+        )
+        Alias.objects.filter(pk__in=[alias.pk for alias in due]).update(retired_at=now)
+        timeline.alias_events(due, AliasEvent.EXPIRED, now=now)
+    return len(due)
+
+
+def retire(alias: Alias, *, user: User, reason: str, now: datetime) -> bool:
+    """End an alias before its time; False when it had ended already. Audited and on the timeline."""
+    with transaction.atomic():
+        changed = Alias.objects.filter(pk=alias.pk, retired_at=None).update(retired_at=now)
+        if changed:
+            timeline.alias_events([alias], AliasEvent.RETIRED, now=now, actor=str(user))
+            audit.record(
+                Action.ALIAS_RETIRED, subject=str(alias), store=alias.store, user=user, reason=reason, now=now
+            )
+    return bool(changed)

@@ -1,0 +1,31 @@
+"""The nouns, one a file."""
+
+from orders.models.access import ApiKey, Membership, Role, User
+from orders.models.alias import Alias, FallbackReason, PartyKind
+from orders.models.audit import Action, AuditEntry
+from orders.models.customer import Customer
+from orders.models.order import Order, Status
+from orders.models.store import MaskType, Store
+from orders.models.timeline import AliasEvent, Attachment, Kind, TimelineEntry, Verification
+
+__all__ = [
+    "Action",
+    "Alias",
+    "AliasEvent",
+    "ApiKey",
+    "Attachment",
+    "AuditEntry",
+    "Customer",
+    "FallbackReason",
+    "Kind",
+    "MaskType",
+    "Membership",
+    "Order",
+    "PartyKind",
+    "Role",
+    "Status",
+    "Store",
+    "TimelineEntry",
+    "User",
+    "Verification",
+]

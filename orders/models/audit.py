@@ -1,0 +1,40 @@
+"""The audit log: who saw or changed what. Rows are only ever added."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Action(models.TextChoices):
+    """What was done: the closed list."""
+
+    MASK_TYPE_CHANGED = "mask_type_changed", _("Conversation mask type changed")
+    ALIAS_RETIRED = "alias_retired", _("Alias retired")
+    RECEIPT_REPLAYED = "receipt_replayed", _("Quarantined mail replayed")
+    ADMIN_CHANGED = "admin_changed", _("Changed in the operator’s admin")
+
+
+class AuditEntry(models.Model):
+    """One act: who, when, what, why."""
+
+    store = models.ForeignKey("orders.Store", models.PROTECT, related_name="audit", null=True, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True)
+    actor = models.CharField(max_length=200)  # the name at that time, of a user, key or command
+    action = models.CharField(max_length=32, choices=Action.choices)
+    subject = models.CharField(max_length=200)  # what it was done to, by type and number
+    before = models.CharField(max_length=500, blank=True)
+    after = models.CharField(max_length=500, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    happened_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(action__in=Action.values), name="audit_action_is_known"),
+        ]
+        indexes = [models.Index(fields=["store", "-happened_at"], name="audit_newest_of_store")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"

@@ -1,0 +1,98 @@
+"""Place an order: customer, order, aliases and first timeline entry, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from orders import aliases, customers, timeline
+from orders.models import Alias, Order, PartyKind, Status, Store
+from orders.secrecy import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order as a marketplace or shop posts it, checked. ``value`` in minor units; ``document`` as posted."""
+
+    marketplace_number: str
+    person: customers.Person
+    value: int
+    item_count: int
+    document: dict[str, Any]
+    currency: str = "BRL"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order with the aliases of its customer and its store; ``is_new`` is False when it had been placed before."""
+
+    order: Order
+    customer_alias: Alias
+    store_alias: Alias
+    is_new: bool
+
+
+def place(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
+    """Place an order; the same marketplace order placed again gives the first one, also when both come at once."""
+    if known := _placed_before(store, draft.marketplace_number):
+        return known
+    try:
+        with transaction.atomic():
+            return _place_new(store, draft, now=now, actor=actor)
+    except IntegrityError:
+        if known := _placed_before(store, draft.marketplace_number):
+            return known
+        raise
+
+
+def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
+    customer = customers.remember(store, draft.person, now=now)
+    order = Order.objects.create(
+        store=store,
+        customer=customer,
+        number=new_number(),
+        marketplace_number=draft.marketplace_number,
+        value=draft.value,
+        currency=draft.currency,
+        item_count=draft.item_count,
+        document=Secret.of_json(draft.document),
+        placed_at=now,
+    )
+    timeline.status_changed(order, old=None, new=Status.ORDER_CREATED, now=now, actor=actor)
+    customer_alias, store_alias = aliases.issue(
+        order,
+        [
+            aliases.Party(PartyKind.CUSTOMER, draft.person.address, draft.person.name),
+            aliases.Party(PartyKind.STORE, store.sender_address.text(), store.sender_name),
+        ],
+        now=now,
+    )
+    return Placed(order, customer_alias, store_alias, is_new=True)
+
+
+def new_number() -> str:
+    """A new order number: thirteen digits, a hyphen and the package, ``1305371685465-01``."""
+    return f"1{secrets.randbelow(10**12):012d}-01"
+
+
+def _placed_before(store: Store, marketplace_number: str) -> Placed | None:
+    order = (
+        Order.objects.select_related("store", "customer")
+        .filter(store=store, marketplace_number=marketplace_number)
+        .first()
+    )
+    if order is None:
+        return None
+    customer_alias, store_alias = parties(order)
+    return Placed(order, customer_alias, store_alias, is_new=False)
+
+
+def parties(order: Order) -> tuple[Alias, Alias]:
+    """The aliases of the order's customer and of its store."""
+    found = {alias.party: alias for alias in order.aliases.filter(party__in=(PartyKind.CUSTOMER, PartyKind.STORE))}
+    customer = found[PartyKind.CUSTOMER]
+    return customer, found.get(PartyKind.STORE, customer)

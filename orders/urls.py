@@ -1,0 +1,6 @@
+"""The pages of orders."""
+
+from __future__ import annotations
+
+app_name = "orders"
+urlpatterns: list = []

@@ -1,0 +1,1 @@
+"""What a store chooses, in the browser."""

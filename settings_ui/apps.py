@@ -1,0 +1,8 @@
+"""The store settings application: pages only, no tables of its own."""
+
+from django.apps import AppConfig
+
+
+class SettingsUiConfig(AppConfig):
+    name = "settings_ui"
+    verbose_name = "Store settings"
