@@ -1,0 +1,157 @@
+"""Make what tests need, through the product's own functions where there is one."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from orders import aliases, customers, placing, vault
+from orders.models import (
+    Alias,
+    Attachment,
+    Kind,
+    MaskType,
+    Membership,
+    Order,
+    PartyKind,
+    Role,
+    Store,
+    TimelineEntry,
+    User,
+    Verification,
+)
+from orders.outcomes import Outcome, Reason
+from orders.secrecy import Secret
+
+PASSWORD = "correct horse battery staple"
+_count = itertools.count(1)
+
+
+def make_store(account: str = "", *, mask_type: MaskType = MaskType.HARD, **fields: Any) -> Store:
+    """A store with a tracking domain of its own."""
+    account = account or f"store{next(_count)}"
+    values = {
+        "name": account.title(),
+        "tracking_domain": f"ct.{account}.example",
+        "sender_name": f"{account.title()} Support",
+        "sender_address": Secret.of(f"help@{account}.example"),
+        "time_zone": "America/Sao_Paulo",
+        "created_at": timezone.now(),
+    }
+    return Store.objects.create(account=account, mask_type=mask_type, **{**values, **fields})
+
+
+def make_user(email: str = "", *, store: Store | None = None, role: Role = Role.ADMIN, **fields: Any) -> User:
+    """A user who signs in with PASSWORD; with a store, its member."""
+    email = email or f"user{next(_count)}@staff.example"
+    user = User.objects.create_user(email, PASSWORD, **{"name": email.partition("@")[0].title(), **fields})
+    if store is not None:
+        Membership.objects.create(user=user, store=store, role=role)
+    return user
+
+
+def make_draft(
+    *, email: str = "", name: str = "Maria Silva", marketplace_number: str = "", value: int = 12_990, **fields: Any
+) -> placing.Draft:
+    """What a shop posts, checked."""
+    number = next(_count)
+    return placing.Draft(
+        marketplace_number=marketplace_number or f"shop-{number}",
+        person=customers.Person(address=email or f"customer{number}@people.example", name=name),
+        value=value,
+        item_count=fields.pop("item_count", 2),
+        document=fields.pop("document", {"items": [{"id": "1", "quantity": 2}]}),
+        **fields,
+    )
+
+
+def place_order(store: Store | None = None, *, now: datetime | None = None, **draft: Any) -> placing.Placed:
+    """A placed order with the aliases of its customer and its store."""
+    return placing.place(store or make_store(), make_draft(**draft), now=now or timezone.now(), actor="tests")
+
+
+def make_order(store: Store | None = None, *, now: datetime | None = None, **draft: Any) -> Order:
+    """A placed order."""
+    return place_order(store, now=now, **draft).order
+
+
+def make_third_party(
+    order: Order, *, email: str = "", name: str = "Fast Carrier", now: datetime | None = None
+) -> Alias:
+    """The alias of a carrier or another third party in the order."""
+    party = aliases.Party(PartyKind.THIRD_PARTY, email or f"carrier{next(_count)}@haulage.example", name)
+    [alias] = aliases.issue(order, [party], now=now or timezone.now())
+    return alias
+
+
+def make_mail(
+    sender: Alias | None,
+    recipient: Alias,
+    *,
+    text: str = "Hello, where is my order?",
+    subject: str = "My order",
+    outcome: Outcome = Outcome.RELAYED,
+    reason: Reason = Reason.CONVERSATION,
+    now: datetime | None = None,
+    **fields: Any,
+) -> TimelineEntry:
+    """A mail on the timeline of the recipient's order, as the mail flow records it."""
+    values = {
+        "sender_name": sender.display_name.text() if sender else "",
+        "first_words": text[:140],
+        "verification": Verification.VERIFIED,
+    }
+    return TimelineEntry.objects.create(
+        store_id=recipient.store_id,
+        order_id=recipient.order_id,
+        kind=Kind.MAIL,
+        occurred_at=now or timezone.now(),
+        sender_alias=sender,
+        recipient_alias=recipient,
+        subject=subject,
+        text=text,
+        outcome=outcome,
+        reason=reason,
+        **{**values, **fields},
+    )
+
+
+def make_attachment(
+    entry: TimelineEntry, content: bytes = b"%PDF-1.7 a file", *, name: str = "invoice.pdf", **fields: Any
+) -> Attachment:
+    """A file of a mail, sealed in the vault."""
+    values = {"content_type": "application/pdf", "position": entry.attachments.count()}
+    return Attachment.objects.create(
+        store_id=entry.store_id,
+        entry=entry,
+        name=name,
+        size=len(content),
+        stored_as=vault.save(content),
+        **{**values, **fields},
+    )
+
+
+def make_outbound(entry: TimelineEntry, *, state: str = "sent", problem: str = "") -> Any:
+    """The copy of a mail that was sent on."""
+    from conversation_tracker.models import OutboundMail
+
+    assert entry.recipient_alias is not None
+    return OutboundMail.objects.create(
+        store_id=entry.store_id,
+        order_id=entry.order_id,
+        entry=entry,
+        sender_alias=entry.sender_alias or entry.recipient_alias,
+        recipient_alias=entry.recipient_alias,
+        recipient=entry.recipient_alias.real,
+        content=Secret.of_json({}),
+        message_id=f"<{next(_count)}@tests.example>",
+        original_id=Secret.of(""),
+        state=state,
+        problem=problem,
+        next_attempt_at=entry.occurred_at,
+        queued_at=entry.occurred_at,
+        state_changed_at=entry.occurred_at + timedelta(seconds=2),
+    )
