@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from orders.models import Role, Store, User
 from orders.placing import Placed
@@ -15,7 +15,7 @@ from tests import factories
 
 
 @pytest.fixture(autouse=True)
-def _own_vault(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _own_vault(settings: Settings, tmp_path: Path) -> None:
     """Every test keeps its files in a folder of its own."""
     location = {"location": str(tmp_path / "mail")}
     settings.STORAGES = {**settings.STORAGES, "mail": {"BACKEND": "orders.vault.Folder", "OPTIONS": location}}
