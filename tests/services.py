@@ -1,6 +1,7 @@
 """Give the tests a PostgreSQL and a Redis of their own, before pytest-django reads the settings.
 
-Load it early, with `-p tests.services`. With DATABASE_URL set nothing is started, and the environment is taken as it is.
+Load it early, with `-p tests.services`. With DATABASE_URL set nothing is started, and the environment is
+taken as it is.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ def _start(config: pytest.Config) -> None:
     services = Services(var, environ=os.environ, durable=False)
     config.add_cleanup(services.stop)
     urls = services.start()
-    os.environ.update(environment.compose(services.var, keys.keep(services.var), urls=urls, host="127.0.0.1", port=8000))
+    os.environ.update(
+        environment.compose(services.var, keys.keep(services.var), urls=urls, host="127.0.0.1", port=8000)
+    )
     # The tests keep mails in memory, which pytest-django sees to.
     os.environ.pop("EMAIL_BACKEND", None)
-    os.environ["VAR"] = str(services.var)
 
 
 def _sweep() -> None:

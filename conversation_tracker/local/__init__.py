@@ -1,1 +1,4 @@
-"""What one machine needs to run the whole: embedded PostgreSQL and Redis, the local mailbox, the demo. Never used in production."""
+"""What one machine needs to run the whole: embedded PostgreSQL and Redis, the local mailbox, the demo.
+
+Never used in production.
+"""

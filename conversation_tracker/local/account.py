@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 UNPRIVILEGED = "nobody"
+PRIVATE = 0o700
 
 
 class CannotSwitchAccount(Exception):
@@ -57,7 +59,7 @@ def of_servers() -> Account:
 
 
 def can(account: Account, test: str, path: Path) -> bool:
-    """Whether the account passes `test` (as in test(1): `-x`, `-r`, `-w`) on the path. Asks the kernel, so ACLs and mounts count too."""
+    """Whether the account passes `test` on the path, as in test(1): `-x`, `-w`. Asks the kernel, so ACLs count."""
     command = ["/bin/sh", "-c", f'test {test} "$1"', "sh", str(path)]
     try:
         done = subprocess.run(
@@ -82,8 +84,8 @@ def give(account: Account, folder: Path) -> bool:
     try:
         if account.switch:
             os.chown(folder, account.uid, account.gid)
-        folder.chmod(0o700)
+        folder.chmod(PRIVATE)
         found = folder.lstat()
     except OSError:
         return False
-    return found.st_uid == account.uid and found.st_mode & 0o777 == 0o700
+    return found.st_uid == account.uid and stat.S_IMODE(found.st_mode) == PRIVATE

@@ -1,4 +1,4 @@
-"""The environment of a local run: what our processes are told, and what `local.env` holds for commands run later by hand."""
+"""The environment of a local run: what our processes are told, and commands run later by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conversation_tracker.local import envfile, locate
 from conversation_tracker.local.keys import Keys
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = ("0.0.0.0", "::", "")
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
 def compose(var: Path, keys: Keys, *, urls: Mapping[str, str], host: str, port: int) -> dict[str, str]:
@@ -26,6 +26,7 @@ def compose(var: Path, keys: Keys, *, urls: Mapping[str, str], host: str, port: 
         "MAILGUN_WEBHOOK_SIGNING_KEY": "demo",
         "EMAIL_BACKEND": "conversation_tracker.local.mailbox.MailboxBackend",
         "PUBLIC_URL": address(host, port),
+        "VAR": str(var),
         "MAIL_DIR": str(var / "mail"),
     }
     if host not in LOOPBACK:
@@ -34,14 +35,18 @@ def compose(var: Path, keys: Keys, *, urls: Mapping[str, str], host: str, port: 
 
 
 def prefer(values: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The values, with those that the caller set in the environment instead of ours. Whether this is a local run is not the caller's to say."""
-    fixed = ("DEBUG", "LOCAL", "MAIL_DIR")
+    """The values, with the caller's own instead of ours; but whether this is a local run is not the caller's to say."""
+    fixed = ("DEBUG", "LOCAL", "VAR", "MAIL_DIR")
     return {name: value if name in fixed else environ.get(name) or value for name, value in values.items()}
 
 
 def write(var: Path, values: Mapping[str, str]) -> None:
     """Leave the environment for commands run by hand."""
-    envfile.write(var / locate.FILE, values, heading="Written by every `make run`. Settings of your own belong in the environment.")
+    envfile.write(
+        var / locate.FILE,
+        values,
+        heading="Written by every `make run`. Settings of your own belong in the environment.",
+    )
 
 
 def address(host: str, port: int) -> str:

@@ -18,7 +18,7 @@ POINTERS = "elsewhere"
 
 
 def environment_file(base_dir: Path, environ: Mapping[str, str]) -> Path | None:
-    """The `local.env` to read: of VAR when that is set, else of the run that goes on, else the last one of the default folder.
+    """The `local.env` to read: of VAR when that is set, else of the run that goes on, else of the default folder.
 
     None when there is none yet, or it may not be read.
     """

@@ -35,7 +35,9 @@ class Lock:
         while not _try(handle, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 os.close(handle)
-                raise AlreadyHeld(f"Another run uses the data folder {self.path.parent}. Stop it first, or choose another with VAR=.")
+                raise AlreadyHeld(
+                    f"Another run uses the data folder {self.path.parent}. Stop it first, or choose another with VAR=."
+                )
             time.sleep(0.05)
         self._handle = handle
 

@@ -15,7 +15,7 @@ from conversation_tracker.local.account import Account
 
 # Searched in this order when root's data folder stands where `nobody` cannot go. /tmp is no choice: many systems
 # delete old files from it, and a database is full of old files.
-ELSEWHERE = ("/var/lib", "/var/tmp", "/opt")
+ELSEWHERE = ("/var/lib", "/var/tmp", "/opt")  # noqa: S108 - owner and mode are checked
 SOCKET_PREFIX = "ct-"
 # The longest socket name that must fit in, and the system's limit: 104 bytes on macOS, 108 on Linux.
 LONGEST_SOCKET = "/.s.PGSQL.5432"
@@ -67,7 +67,9 @@ def prepare(var: Path) -> Path:
             folder.mkdir(mode=0o700, exist_ok=True)
             _refuse_foreign(folder)
     except OSError as error:
-        raise CannotPlace(f"The data folder {var} cannot be used: {error.strerror}. Choose another with VAR=.") from error
+        raise CannotPlace(
+            f"The data folder {var} cannot be used: {error.strerror}. Choose another with VAR=."
+        ) from error
     return var
 
 
@@ -81,7 +83,9 @@ def settle(var: Path, *, stamp: str, lasting: bool) -> Place:
     if _can_hold(var, account):
         return Place(var=var, home=var, account=account)
     if not account.switch:
-        raise CannotPlace(f"The data folder {var} does not keep file modes, and PostgreSQL needs that. Choose another with VAR=.")
+        raise CannotPlace(
+            f"The data folder {var} does not keep file modes, and PostgreSQL needs that. Choose another with VAR=."
+        )
     return Place(var=var, home=_elsewhere(var, account, stamp=stamp, lasting=lasting), account=account)
 
 
@@ -94,8 +98,8 @@ def remove_elsewhere(var: Path) -> None:
 
 
 def new_socket_folder(account: Account) -> Path:
-    """A fresh folder that only the account may enter, with a name short enough for a socket. Fresh, so nobody can have prepared it."""
-    for parent in dict.fromkeys(("/tmp", tempfile.gettempdir())):
+    """A folder that only the account may enter, with a short name; a fresh one, so nobody can have prepared it."""
+    for parent in dict.fromkeys(("/tmp", tempfile.gettempdir())):  # noqa: S108 - mkdtemp makes a private folder
         try:
             folder = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=parent))
         except OSError:
@@ -136,7 +140,7 @@ def _key(var: Path) -> str:
 
 
 def _parents(*, lasting: bool) -> list[Path]:
-    roots = ELSEWHERE if lasting else (*ELSEWHERE, "/tmp")
+    roots = ELSEWHERE if lasting else (*ELSEWHERE, "/tmp")  # noqa: S108 - owner and mode are checked
     return [Path(root) / "conversation-tracker" for root in roots]
 
 
@@ -150,11 +154,11 @@ def _elsewhere(var: Path, account: Account, *, stamp: str, lasting: bool) -> Pat
         _start_over_unless(home / "stamp", stamp)
         return home
     tried = ", ".join(str(parent) for parent in _parents(lasting=lasting))
-    raise CannotPlace(f"{accounts.UNPRIVILEGED!r} cannot reach {var}, and no folder was found that it can (tried {tried}). Choose another VAR=.")
+    raise CannotPlace(f"{accounts.UNPRIVILEGED!r} cannot reach {var}, nor anything under {tried}. Choose another VAR=.")
 
 
 def _own(folder: Path) -> bool:
-    """Make the folder, or check that nobody else can have: it must be a real folder of ours that others cannot write."""
+    """Make the folder, or check that nobody else has: it must be a real folder of ours, that others cannot write."""
     try:
         folder.mkdir(mode=0o711, exist_ok=True)
         found = folder.lstat()

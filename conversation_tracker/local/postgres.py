@@ -22,7 +22,7 @@ INITDB = "initdb"
 DATABASE = "conversation_tracker"
 USER = "conversation_tracker"
 PORT = 5432
-# Nothing of the caller's environment reaches the servers: PGPORT, LC_* or LD_LIBRARY_PATH of a developer's shell would change them.
+# Nothing of the caller's environment reaches the server: PGPORT or LC_* of a developer's shell would change it.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 START_PATIENCE = 60.0  # After a crash PostgreSQL first replays its log.
 STOP_PATIENCE = 10.0
@@ -73,6 +73,14 @@ class Postgres:
         self.process = None
         self.register.forget(NAME)
 
+    def kill(self) -> None:
+        """Break off at once; nothing that was committed is lost."""
+        processes.signal_if_running(self.process, signal.SIGQUIT)
+
+    def has_ended(self) -> bool:
+        """Whether it was started and has died."""
+        return self.process is not None and processes.has_ended(self.process)
+
     def end_orphans(self) -> None:
         """Stop a server that an earlier run left behind, and clear away what it left on disk."""
         self.register.end(INITDB, patience=STOP_PATIENCE)
@@ -120,7 +128,7 @@ class Postgres:
         unfinished.rename(self.data)
 
     def _hand_over_password(self) -> Path:
-        """A file with the password that only the servers' account can read. Not a pipe: as another account it could not be opened."""
+        """A file with the password, for the servers' account only. Not a pipe: another account could not open ours."""
         path = self.sockets / "password"
         path.touch(mode=0o600)
         path.write_text(self.password)
@@ -130,7 +138,9 @@ class Postgres:
 
     def _check_version(self, programs_folder: Path) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
-        said = subprocess.run([programs_folder / "postgres", "--version"], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            [programs_folder / "postgres", "--version"], env=ENVIRONMENT, capture_output=True, text=True, check=True
+        ).stdout
         present = said.split()[2].split(".")[0]
         if made_by != present:
             raise PostgresDidNotStart(
@@ -178,7 +188,12 @@ class Postgres:
             "max_wal_size": "512MB",
         }
         if not self.durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
+            settings |= {
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+                "autovacuum_naptime": "1h",
+            }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(programs_folder / "postgres"), "-D", str(self.data), *flags]
 
@@ -197,7 +212,13 @@ class Postgres:
 
     def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            host=str(self.sockets), port=PORT, dbname=database, user=USER, password=self.password, autocommit=True, connect_timeout=5
+            host=str(self.sockets),
+            port=PORT,
+            dbname=database,
+            user=USER,
+            password=self.password,
+            autocommit=True,
+            connect_timeout=5,
         )
 
     def _server_of_lock_file(self) -> Identity | None:
@@ -215,7 +236,7 @@ class Postgres:
             return 0
 
     def _disown_lock_file(self) -> None:
-        """Make PostgreSQL see that a lock file left in the data is stale, even when its number now belongs to another process.
+        """Show PostgreSQL that a lock file left in the data is stale, even if its number is now another process's.
 
         A number equal to its parent's it takes as stale (CreateLockFile in miscinit.c), and still checks by the rest
         of the file that no backend of the old server holds the shared memory. Removing the file would skip that check.

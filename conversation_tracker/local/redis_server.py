@@ -1,4 +1,7 @@
-"""Start and stop Redis for a data folder, over a Unix socket only. It keeps nothing: what must last is in PostgreSQL."""
+"""Start and stop Redis for a data folder, over a Unix socket only.
+
+It keeps nothing: what must last is in PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +66,14 @@ class Redis:
         processes.stop(self.process, how=signal.SIGTERM, patience=STOP_PATIENCE)
         self.process = None
         self.register.forget(NAME)
+
+    def kill(self) -> None:
+        """Break off at once."""
+        processes.signal_if_running(self.process, signal.SIGKILL)
+
+    def has_ended(self) -> bool:
+        """Whether it was started and has died."""
+        return self.process is not None and processes.has_ended(self.process)
 
     def end_orphans(self) -> None:
         """Stop a server that an earlier run left behind, and clear away its socket."""

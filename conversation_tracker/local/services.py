@@ -1,4 +1,7 @@
-"""Start and stop what one machine needs besides our own processes: PostgreSQL and Redis, unless the caller brings them."""
+"""Start and stop what one machine needs besides our own processes: PostgreSQL and Redis.
+
+With DATABASE_URL or REDIS_URL the caller brings that one, and it is not started.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from conversation_tracker.local.postgres import Postgres
 from conversation_tracker.local.processes import Register
 from conversation_tracker.local.redis_server import Redis
 
+URLS = ("DATABASE_URL", "REDIS_URL")
 SOCKETS_NOTE = "sockets"
 ORPHAN_PATIENCE = 10.0
 
@@ -30,6 +34,12 @@ class Server(Protocol):
 
     def stop(self) -> None:
         """Shut down cleanly."""
+
+    def kill(self) -> None:
+        """Break off at once; `stop` then finds it ended."""
+
+    def has_ended(self) -> bool:
+        """Whether it was started and has died."""
 
 
 class Services:
@@ -75,8 +85,8 @@ class Services:
         self.lock.release()
 
     def _start(self) -> dict[str, str]:
-        urls = {name: self.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if self.environ.get(name)}
-        if len(urls) == 2:
+        urls = {name: self.environ[name] for name in URLS if self.environ.get(name)}
+        if len(urls) == len(URLS):
             return urls
         kept = keys.keep(self.var)
         self.place = place.settle(self.var, stamp=kept.stamp, lasting=self.durable)
@@ -106,7 +116,10 @@ class Services:
 
 
 def remove(var: Path) -> None:
-    """Remove a data folder, what still runs on it, and what was put elsewhere for it. Raises AlreadyHeld when a run uses it."""
+    """Remove a data folder, what was left running on it, and what was put elsewhere for it.
+
+    Raises AlreadyHeld when a run uses it.
+    """
     var = place.resolve(var)
     if not var.is_dir():
         return
