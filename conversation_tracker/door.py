@@ -1,0 +1,99 @@
+"""The webhook door: authenticate, store, 200. It opens nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from conversation_tracker import inbox, providers, tasks
+from conversation_tracker.models import Channel
+
+CHUNK = 64 * 1024
+
+
+@csrf_exempt
+def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse:
+    """Take in one provider call: 200 once it is committed, 401 or 403 for a bad credential, 413 when it is too large,
+    503 when it cannot be stored. Nothing else is ever answered."""
+    if provider not in settings.INBOUND_PROVIDERS or provider not in providers.ALL or channel not in ("inbound", "tracking"):
+        raise Http404
+    if request.method == "HEAD":  # some providers try the address with it
+        return HttpResponse()
+    if request.method != "POST":
+        return HttpResponse(status=405, headers={"Allow": "POST, HEAD"})
+    try:
+        body = read_body(request, limit=settings.WEBHOOK_MAX_BYTES)
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
+    except UnreadablePostError:  # cut off half-way: nobody waits for an answer
+        return HttpResponse(status=400)
+    if (refusal := _refusal(request, provider, channel)) is not None:
+        return refusal
+    try:
+        inbox.accept(
+            provider=provider,
+            channel=Channel(channel),
+            method=request.method,
+            path=request.path,
+            query=request.META.get("QUERY_STRING", ""),
+            headers=list(request.headers.items()),
+            body=body,
+            now=timezone.now(),
+        )
+    except DatabaseError:
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
+    tasks.wake_inbox()
+    return HttpResponse()
+
+
+def read_body(request: HttpRequest, *, limit: int) -> bytes:
+    """The whole body, also a chunked one without a length. Raises RequestDataTooBig or UnreadablePostError."""
+    if request.META.get("CONTENT_LENGTH") or not request.META.get("wsgi.input_terminated"):
+        return request.body
+    source: Any = request.META["wsgi.input"]
+    chunks, size = [], 0
+    try:
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise RequestDataTooBig
+            chunks.append(chunk)
+    except OSError as error:
+        raise UnreadablePostError(*error.args) from error
+    request._body = b"".join(chunks)  # type: ignore[attr-defined]  # where Django keeps a body that has been read
+    return request.body
+
+
+def _refusal(request: HttpRequest, provider: str, channel: str) -> HttpResponse | None:
+    """The answer to a bad credential, by anymail's own check for this provider; None when it is good."""
+    view = providers.ALL[provider].view(channel)
+    uses_basic_auth = bool(getattr(view, "basic_auth", None))
+    if uses_basic_auth and not _readable_basic_auth(request):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
+    try:
+        view.run_validators(request)
+    except (AnymailWebhookValidationFailure, AnymailAPIError, SuspiciousOperation):
+        return HttpResponse(status=403)
+    except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent, ValueError, TypeError, AttributeError, KeyError):
+        # The signature is inside a body that cannot be read, so it is no signature.
+        return HttpResponse(status=403)
+    return None
+
+
+def _readable_basic_auth(request: HttpRequest) -> bool:
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        return scheme.lower() == "basic" and b":" in base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,240 @@
+"""The inbox: accept a receipt, claim what waits, settle it, quarantine what cannot be read, put it back for replay.
+
+PostgreSQL is the queue. A worker counts the attempt in a commit of its own, then holds the rows locked while it works,
+so that a killed worker's rows are free again by themselves and a receipt that kills its worker is recognised.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count, Min
+
+from conversation_tracker import replay
+from conversation_tracker.mailflow import pipeline
+from conversation_tracker.mailflow.shapes import Arrival
+from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
+from orders import audit
+from orders.models import Action, User
+from orders.secrecy import Secret
+
+log = logging.getLogger(__name__)
+
+BATCH = 20
+MOST_ATTEMPTS = 3
+FIRST_DELAY = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=10)
+# What heals by itself: a database or file storage that is away for a while.
+PASSING = (OperationalError, InterfaceError, OSError)
+
+
+def accept(
+    *,
+    provider: str,
+    channel: Channel,
+    method: str,
+    path: str,
+    query: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    now: datetime,
+) -> Receipt:
+    """Keep one call byte for byte; it is safe once this returns (or once the caller's transaction commits)."""
+    return Receipt.objects.create(
+        provider=provider,
+        channel=channel,
+        method=method,
+        path=path[:200],
+        query=Secret.of(query),
+        headers=Secret.of_json(headers),
+        body=Secret.of(body),
+        size=len(body),
+        next_attempt_at=now,
+        received_at=now,
+    )
+
+
+def accept_mime(raw: bytes, *, sender: str, recipients: Sequence[str], now: datetime) -> Receipt:
+    """Keep a mail handed over as bytes with its envelope."""
+    envelope = [("sender", sender), *(("recipient", recipient) for recipient in recipients)]
+    return accept(
+        provider="mime", channel=Channel.MIME, method="", path="", query="", headers=envelope, body=raw, now=now
+    )
+
+
+def work(*, now: datetime) -> int | None:
+    """Settle the next batch, or the next receipt that was tried before, alone. Returns how many were looked at,
+    None when nothing waits."""
+    claimed = _claim(now)
+    if claimed is None:
+        return None
+    ids, attempts = claimed
+    alone = attempts > 1
+    try:
+        with transaction.atomic():
+            rows = list(
+                Receipt.objects.select_for_update(skip_locked=True)
+                .filter(pk__in=ids, state=ReceiptState.PENDING, attempts=attempts)
+                .order_by("id")
+            )
+            _settle(rows, alone=alone, now=now)
+    except PASSING as error:
+        _defer(ids, error, now=now)
+    except SoftTimeLimitExceeded as error:
+        _give_up(ids, Trouble.TOO_SLOW, error, alone=alone, now=now)
+        raise
+    except Exception as error:  # whatever it is, the receipt is kept and shown
+        log.exception("recording failed receipts=%s", ids)
+        _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
+    return len(ids)
+
+
+def _claim(now: datetime) -> tuple[list[int], int] | None:
+    """Count an attempt on the next receipts and commit that: a batch of new ones, or one that was tried before."""
+    with transaction.atomic():
+        waiting = list(
+            Receipt.objects.select_for_update(skip_locked=True)
+            .filter(state=ReceiptState.PENDING, next_attempt_at__lte=now)
+            .order_by("id")
+            .values_list("id", "attempts")[:BATCH]
+        )
+        if not waiting:
+            return None
+        tried = next(((pk, attempts) for pk, attempts in waiting if attempts), None)
+        if tried and waiting[0] == tried:
+            ids, attempts = [tried[0]], tried[1]
+        else:
+            ids, attempts = [pk for pk, attempts in waiting if not attempts], 0
+        rows = Receipt.objects.filter(pk__in=ids)
+        if attempts >= MOST_ATTEMPTS:
+            rows.update(
+                state=ReceiptState.QUARANTINED, trouble=Trouble.KILLED_WORKER, trouble_detail="", settled_at=now
+            )
+            log.warning("receipt quarantined receipt=%s trouble=%s", ids[0], Trouble.KILLED_WORKER)
+            return [], attempts
+        rows.update(attempts=attempts + 1)
+    return ids, attempts + 1
+
+
+def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
+    """Replay the rows through anymail, record all their mails at once, and settle each row."""
+    arrivals: list[Arrival] = []
+    owners: list[Receipt] = []
+    readable = []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                found = _replay(row)
+        except PASSING:
+            raise
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001  anymail's views raise whatever the payload makes them raise
+            if alone or len(rows) == 1:
+                _quarantine(row, Trouble.UNREADABLE, error, now=now)
+            continue  # in a batch: tried again alone, since it may have been a neighbour's doing
+        readable.append(row)
+        arrivals.extend(found)
+        owners.extend([row] * len(found))
+    received_at = [owner.received_at for owner in owners]
+    results = pipeline.process(arrivals, received_at=received_at, now=now) if arrivals else []
+    for row in readable:
+        row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, now, Trouble.NONE, ""
+        row.results = []
+    for owner, found_results in zip(owners, results, strict=True):
+        for result in found_results:
+            owner.results.append(
+                {"outcome": result.outcome, "reason": result.reason, "entry": result.entry_id, "repeat": result.is_repeat}
+            )
+            log.info(
+                "mail settled receipt=%s provider=%s outcome=%s reason=%s entry=%s repeat=%s",
+                owner.pk, owner.provider, result.outcome, result.reason, result.entry_id, result.is_repeat,
+            )  # fmt: skip
+    Receipt.objects.bulk_update(readable, ["state", "settled_at", "trouble", "trouble_detail", "results"])
+
+
+def _replay(row: Receipt) -> list[Arrival]:
+    """The mails that a receipt brings, with what came as their original where the provider gives no raw mail."""
+    with pipeline.gathering() as basket:
+        replay.run(row)
+    return [
+        arrival
+        if arrival.original_type
+        else replace(arrival, original=row.body.bytes(), original_type=replay.content_type(row)[:100])
+        for arrival in basket
+    ]
+
+
+def _quarantine(row: Receipt, trouble: Trouble, error: BaseException, *, now: datetime) -> None:
+    row.state, row.settled_at, row.trouble, row.trouble_detail = (
+        ReceiptState.QUARANTINED,
+        now,
+        trouble,
+        describe(error),
+    )
+    row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail"])
+    log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)
+
+
+def _give_up(ids: Sequence[int], trouble: Trouble, error: BaseException, *, alone: bool, now: datetime) -> None:
+    """Alone: quarantine. In a batch: each is tried again by itself, so that the good ones are recorded."""
+    if alone or len(ids) == 1:
+        Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
+            state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=describe(error)
+        )
+
+
+def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
+    """A passing fault is nobody's attempt: try again later, ever more slowly, for as long as it takes."""
+    log.warning("receipts deferred receipts=%s detail=%s", ids, describe(error))
+    for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
+        delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
+        Receipt.objects.filter(pk=row.pk).update(
+            attempts=max(row.attempts - 1, 0),
+            deferrals=row.deferrals + 1,
+            next_attempt_at=now + delay,
+            trouble=Trouble.STORAGE,
+            trouble_detail=describe(error),
+        )
+
+
+def describe(error: BaseException) -> str:
+    """Where and what: the class of the error and the line it came from. Never its text, which may quote a mail."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{place}"[:200]
+
+
+def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:
+    """Let a quarantined receipt be tried anew; False when it is not in quarantine. Audited."""
+    with transaction.atomic():
+        changed = Receipt.objects.filter(pk=receipt.pk, state=ReceiptState.QUARANTINED).update(
+            state=ReceiptState.PENDING, attempts=0, settled_at=None, next_attempt_at=now
+        )
+        if changed:
+            audit.record(Action.RECEIPT_REPLAYED, subject=str(receipt), user=user, now=now)
+    return bool(changed)
+
+
+def forget_settled(*, before: datetime, batch: int = 1_000) -> int:
+    """Delete up to one batch of receipts that were settled before a moment; quarantined ones stay."""
+    done = Receipt.objects.filter(state=ReceiptState.DONE, settled_at__lt=before).values("pk")[:batch]
+    return Receipt.objects.filter(pk__in=list(done.values_list("pk", flat=True))).delete()[0]
+
+
+def counts() -> dict[str, int]:
+    """How many receipts stand in each state."""
+    found = dict(Receipt.objects.values_list("state").annotate(Count("id")))
+    return {state.value: found.get(state, 0) for state in ReceiptState}
+
+
+def oldest_pending() -> datetime | None:
+    """When the receipt that waits longest came in."""
+    return Receipt.objects.filter(state=ReceiptState.PENDING).aggregate(at=Min("received_at"))["at"]

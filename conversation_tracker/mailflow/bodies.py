@@ -1,0 +1,80 @@
+"""Clean HTML bodies for recording and relaying, and make text of them. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import nh3
+
+from conversation_tracker.mailflow import headers
+
+_TAGS = nh3.ALLOWED_TAGS | {"center", "font", "big", "u", "s", "section", "main", "address", "tfoot", "label"}
+_LAYOUT = {"style", "align", "valign", "width", "height", "bgcolor", "dir", "lang", "title", "role", "aria-label"}
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": _LAYOUT,
+    "a": {"href"},
+    "img": {"src", "alt", "border"},
+    "font": {"color", "face", "size"},
+    "table": {"border", "cellpadding", "cellspacing", "summary"},
+    "td": {"colspan", "rowspan", "nowrap"},
+    "th": {"colspan", "rowspan", "scope", "nowrap"},
+    "ol": {"start", "type"},
+    "li": {"value"},
+    "blockquote": {"type"},
+}
+_SCHEMES = {"http", "https", "mailto", "tel", "cid"}
+_DROPPED_WHOLE = {"script", "style", "title", "template", "noscript", "object", "svg", "math"}
+# Nothing here can fetch, cover the page or hide text from the reader.
+_STYLES = {
+    "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius",
+    "border-right", "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "display",
+    "font-family", "font-size", "font-style", "font-weight", "height", "letter-spacing", "line-height",
+    "list-style-type", "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width",
+    "min-width", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
+    "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break",
+}  # fmt: skip
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS - _DROPPED_WHOLE,
+    clean_content_tags=_DROPPED_WHOLE,
+    attributes=_ATTRIBUTES,
+    url_schemes=_SCHEMES,
+    link_rel=None,
+    strip_comments=True,
+    filter_style_properties=_STYLES,
+)
+_STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
+
+_BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
+_CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
+_TRAILING = re.compile(r"[ \t\xa0]+\n")
+
+
+def clean(source: str) -> str:
+    """The HTML without anything that runs, submits, frames or hides, in one canonical spelling.
+
+    Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text.
+    """
+    return headers.clean(_CLEANER.clean(headers.clean(source)))
+
+
+def to_text(source: str) -> str:
+    """The HTML's text with a line end after each block."""
+    marked = _CELL.sub("\t", _BREAK.sub(r"\g<0>\n", source))
+    return tidy(bare(marked))
+
+
+def bare(source: str) -> str:
+    """The HTML's text with every tag simply taken out, as two halves of a word around a tag are read as one."""
+    return headers.clean(html.unescape(_STRIPPER.clean(source)))
+
+
+def from_text(text: str) -> str:
+    """The text as plain HTML."""
+    return f'<div style="white-space: pre-wrap">{html.escape(text)}</div>'
+
+
+def tidy(text: str) -> str:
+    """No trailing space, never more than one blank line."""
+    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("\n", text)).strip()

@@ -1,0 +1,45 @@
+"""Decide what becomes of a mail: relay it, only record it, or refuse it. Pure; every rule stands here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from conversation_tracker.mailflow.shapes import Decision, Envelope, Mail, Matched, Party, RecordOnly, Refuse, Relay, Trait
+from orders import validity
+from orders.outcomes import Reason
+
+AUTO_REPLY_INTERVAL = timedelta(days=7)
+
+
+def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -> Decision:  # noqa: PLR0911  a list of rules
+    """The first rule that holds decides."""
+    if matched.sender_is_alias or mail.traits & {Trait.OWN_HOP, Trait.TOO_MANY_HOPS}:
+        return Refuse(Reason.LOOP)
+    if Trait.REPORT in mail.traits:
+        return RecordOnly(Reason.BOUNCE)
+    if (closed := _closed(matched.recipient, now=now)) is not None:
+        return Refuse(closed)
+    if envelope.is_spam:
+        return Refuse(Reason.SPAM)
+    if Trait.BULK in mail.traits:
+        return Refuse(Reason.BULK)
+    if mail.sender is None:
+        return RecordOnly(Reason.NO_SENDER)
+    if matched.sender is not None and matched.sender.alias_id == matched.recipient.alias_id:
+        return RecordOnly(Reason.TO_SELF)
+    if matched.sender is not None and _closed(matched.sender, now=now) is Reason.RETIRED:
+        return Refuse(Reason.RETIRED)
+    if Trait.AUTO_REPLY in mail.traits and _relayed_lately(matched.auto_reply_relayed_at, now=now):
+        return RecordOnly(Reason.AUTO_REPLY)
+    return Relay()
+
+
+def _closed(party: Party, *, now: datetime) -> Reason | None:
+    """Why this alias no longer works, or None."""
+    if not validity.is_valid(expires_at=party.expires_at, now=now):
+        return Reason.EXPIRED
+    return Reason.RETIRED if party.retired_at is not None else None
+
+
+def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:
+    return at is not None and now - at < AUTO_REPLY_INTERVAL

@@ -1,0 +1,93 @@
+"""Find the alias a mail was sent to, everybody in its order, and the sender among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db.models import Max
+
+from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
+from conversation_tracker.models import OutboundMail
+from orders import addresses, aliases
+from orders.models import Alias, Order
+
+
+class Book:
+    """The aliases and orders that a batch of mails concerns; read in two queries, or three with automatic replies."""
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
+        wanted |= {arrival.mail.sender.address for arrival in arrivals if arrival.mail.sender is not None}
+        self._aliases = aliases.find(wanted)
+        order_ids = {alias.order_id for alias in self._recipients(arrivals)}
+        self._orders: dict[int, Order] = {alias.order_id: alias.order for alias in self._aliases.values()}
+        self._parties: dict[int, list[Party]] = {order_id: [] for order_id in order_ids}
+        if order_ids:
+            for alias in Alias.objects.filter(order_id__in=order_ids).order_by("id"):
+                self._parties[alias.order_id].append(party(alias))
+        self._auto_replies = self._last_auto_replies(arrivals)
+
+    def _recipients(self, arrivals: Sequence[Arrival]) -> Iterable[Alias]:
+        for arrival in arrivals:
+            for recipient in arrival.envelope.recipients:
+                if recipient in self._aliases:
+                    yield self._aliases[recipient]
+
+    def _last_auto_replies(self, arrivals: Sequence[Arrival]) -> dict[tuple[int, int], datetime]:
+        automatic = [arrival for arrival in arrivals if Trait.AUTO_REPLY in arrival.mail.traits]
+        recipients = {alias.pk for alias in self._recipients(automatic)}
+        if not recipients:
+            return {}
+        rows = (
+            OutboundMail.objects.filter(recipient_alias__in=recipients, is_auto_reply=True)
+            .values_list("sender_alias_id", "recipient_alias_id")
+            .annotate(last=Max("queued_at"))
+        )
+        return {(sender, recipient): last for sender, recipient, last in rows}
+
+    def look_up(self, arrival: Arrival) -> list[Matched]:
+        """What the arrival matches: one for each of its recipients that is an alias, each alias once."""
+        found: dict[int, Matched] = {}
+        for recipient in arrival.envelope.recipients:
+            alias = self._aliases.get(recipient)
+            if alias is not None and alias.pk not in found:
+                found[alias.pk] = self._matched(arrival, alias)
+        return list(found.values())
+
+    def _matched(self, arrival: Arrival, alias: Alias) -> Matched:
+        parties = self._parties[alias.order_id]
+        sender_address = arrival.mail.sender.address if arrival.mail.sender else ""
+        key = addresses.key(sender_address)
+        sender = next((one for one in parties if sender_address and addresses.key(one.real) == key), None)
+        return Matched(
+            recipient=next(one for one in parties if one.alias_id == alias.pk),
+            parties=tuple(parties),
+            sender=sender,
+            sender_is_alias=sender_address in self._aliases,
+            auto_reply_relayed_at=self._auto_replies.get((sender.alias_id, alias.pk)) if sender else None,
+        )
+
+    def order(self, order_id: int) -> Order:
+        """The order with its store, as it was read with the aliases."""
+        return self._orders[order_id]
+
+    def add(self, alias: Alias) -> Party:
+        """Take in an alias that was issued just now, so that the batch's next mail knows it."""
+        new = party(alias)
+        if all(one.alias_id != new.alias_id for one in self._parties[alias.order_id]):
+            self._parties[alias.order_id].append(new)
+        return new
+
+
+def party(alias: Alias) -> Party:
+    """The alias opened for the pure steps."""
+    return Party(
+        alias_id=alias.pk,
+        order_id=alias.order_id,
+        alias=alias.address.text(),
+        real=alias.real.text(),
+        name=alias.display_name.text(),
+        expires_at=alias.expires_at,
+        retired_at=alias.retired_at,
+    )

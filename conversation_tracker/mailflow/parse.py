@@ -1,0 +1,212 @@
+"""Read a mail: any bytes, never an exception. What cannot be understood is left out; the original is kept elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from email import policy
+from email.message import Message
+from typing import Any
+
+from conversation_tracker.mailflow import bodies, headers
+from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
+
+HOP_HEADER = "X-Conversation-Tracker-Hop"
+MOST_PARTS = 500
+DEEPEST = 50
+DEEPEST_NESTED_MAIL = 5
+MOST_RECEIVED = 50
+
+_AUTO_REPLY_SUBJECT = re.compile(
+    r"\s*(?:out of (?:the )?office|auto(?:matic)?[- ]?(?:reply|response)|autoreply|resposta autom[aá]tica|"
+    r"respuesta autom[aá]tica|fora do escrit[oó]rio|fuera de (?:la )?oficina)\b",
+    re.IGNORECASE,
+)
+_REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon)@", re.IGNORECASE)
+_BULK_PRECEDENCE = {"bulk", "junk", "list"}
+_CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
+
+Headers = dict[str, list[str]]
+
+
+def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callable[[str], bool]) -> Mail:
+    """Everything of a mail that recording and relaying need, decoded and cleaned."""
+    mail, found = _read(message, depth=0)
+    sender = mail.sender or _fallback_sender(envelope)
+    traits = _traits(found, mail, sender=sender, envelope=envelope, is_own_hop=is_own_hop)
+    return Mail(
+        sender=sender,
+        subject=mail.subject,
+        message_id=mail.message_id,
+        references=mail.references,
+        date=mail.date,
+        text=mail.text,
+        html=mail.html,
+        files=mail.files,
+        traits=traits,
+    )
+
+
+def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
+    found = _headers(message)
+    senders = headers.mailboxes(_first(found, "from"))
+    texts, htmls, files = _contents(message, depth=depth)
+    html = "\n".join(bodies.clean(one) for one in htmls)
+    text = bodies.tidy("\n\n".join(headers.clean(one) for one in texts)) or bodies.to_text(html)
+    references = dict.fromkeys(
+        headers.message_ids(_first(found, "references")) + headers.message_ids(_first(found, "in-reply-to"))[:1]
+    )
+    mail = Mail(
+        sender=senders[0] if senders else None,
+        subject=headers.decode(_first(found, "subject"))[: headers.LONGEST_SUBJECT],
+        message_id=next(iter(headers.message_ids(_first(found, "message-id"))), ""),
+        references=tuple(references),
+        date=headers.decode(_first(found, "date"), longest=200),
+        text=text,
+        html=html,
+        files=tuple(files),
+    )
+    return mail, found
+
+
+def _headers(message: Message[Any, Any]) -> Headers:
+    """Each header's raw values by lower-case name; unparsed, since parsing is what hostile headers aim at."""
+    found: Headers = {}
+    for name, value in message.raw_items():
+        found.setdefault(str(name).lower(), []).append(str(value))
+    return found
+
+
+def _first(found: Headers, name: str) -> str:
+    return found.get(name, [""])[0]
+
+
+def _fallback_sender(envelope: Envelope) -> Mailbox | None:
+    """Who sent a mail without a usable From: the provider's reading of it, else the envelope's sender."""
+    candidates = headers.mailboxes(envelope.from_fallback) + headers.mailboxes(envelope.sender)
+    return candidates[0] if candidates else None
+
+
+def _traits(
+    found: Headers, mail: Mail, *, sender: Mailbox | None, envelope: Envelope, is_own_hop: Callable[[str], bool]
+) -> frozenset[Trait]:
+    traits = set()
+    null_sender = envelope.has_sender and envelope.sender.strip() in {"", "<>"}
+    if _is_report(found, sender, null_sender=null_sender):
+        traits.add(Trait.REPORT)
+    elif null_sender or _is_auto_reply(found, mail.subject):
+        traits.add(Trait.AUTO_REPLY)
+    if _is_bulk(found):
+        traits.add(Trait.BULK)
+    if any(is_own_hop(value.strip()) for value in found.get(HOP_HEADER.lower(), [])[:10]):
+        traits.add(Trait.OWN_HOP)
+    if len(found.get("received", [])) > MOST_RECEIVED:
+        traits.add(Trait.TOO_MANY_HOPS)
+    return frozenset(traits)
+
+
+def _is_report(found: Headers, sender: Mailbox | None, *, null_sender: bool) -> bool:
+    """Delivery and disposition reports (RFC 3462, RFC 8098), and what a mail system writes in its own name."""
+    kind = _first(found, "content-type").lower()
+    if kind.lstrip().startswith("multipart/report"):
+        return True
+    from_system = sender is not None and _REPORT_SENDER.match(sender.address) is not None
+    return from_system and (null_sender or "x-failed-recipients" in found)
+
+
+def _is_auto_reply(found: Headers, subject: str) -> bool:
+    """RFC 3834 auto-replied; auto-generated is not one, since carriers mark wanted parcel notices so."""
+    return (
+        _first(found, "auto-submitted").strip().lower().startswith("auto-replied")
+        or _first(found, "precedence").strip().lower() == "auto_reply"
+        or any(name in found for name in ("x-autoreply", "x-autorespond", "x-autoresponder"))
+        or _AUTO_REPLY_SUBJECT.match(subject) is not None
+    )
+
+
+def _is_bulk(found: Headers) -> bool:
+    """Mailing lists and campaigns. Amazon SES puts a Feedback-ID of its own on every mail; that one says nothing."""
+    if _first(found, "precedence").strip().lower() in _BULK_PRECEDENCE:
+        return True
+    if any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found):
+        return True
+    return any(value and not value.strip().endswith(":AmazonSES") for value in found.get("feedback-id", []))
+
+
+def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], list[str], list[File]]:
+    """The bodies and files of a mail, the parts in order."""
+    texts: list[str] = []
+    htmls: list[str] = []
+    files: list[File] = []
+    for part in _parts(message):
+        kind = _guarded(part.get_content_type, "application/octet-stream").lower()
+        name = headers.file_name(_guarded(part.get_filename, None) or "")
+        disposition = (_guarded(part.get_content_disposition, None) or "").lower()
+        if kind in {"message/rfc822", "message/global"}:
+            files.append(_nested(part, name=name, depth=depth))
+        elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
+            body = headers.decode_bytes(_payload(part), _charset(part))
+            (texts if kind == "text/plain" else htmls).append(body)
+        else:
+            content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
+            content = _payload(part)
+            if content or name:
+                files.append(File(name=name or _default_name(kind), content_type=kind, content=content, content_id=content_id))
+    return texts, htmls, files
+
+
+def _parts(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
+    """The leaves of a mail in order, without recursion, not beyond the limits; of alternatives all."""
+    waiting: list[tuple[Message[Any, Any], int]] = [(message, 0)]
+    given = 0
+    while waiting and given < MOST_PARTS:
+        part, depth = waiting.pop()
+        part.policy = policy.compat32  # its header access does not parse, and so does not fail
+        payload = part.get_payload()
+        multipart = isinstance(payload, list) and part.get_content_maintype() == "multipart"
+        if multipart and isinstance(payload, list):
+            if depth < DEEPEST:
+                waiting.extend((child, depth + 1) for child in reversed(payload) if isinstance(child, Message))
+        else:
+            given += 1
+            yield part
+
+
+def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
+    """An attached mail, read like any other; as bytes where it cannot be or lies too deep."""
+    payload = part.get_payload()
+    name = name or "message.eml"
+    if isinstance(payload, list) and len(payload) == 1 and isinstance(payload[0], Message) and depth < DEEPEST_NESTED_MAIL:
+        inner, _ = _read(payload[0], depth=depth + 1)
+        return File(name=name, content_type="message/rfc822", content=b"", nested=inner)
+    return File(name=name, content_type="text/plain", content=_payload(part))
+
+
+def _payload(part: Message[Any, Any]) -> bytes:
+    """The decoded bytes of a leaf; the flattened ones of a structured leaf; empty when there is no getting at it."""
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        return b"\n".join(_guarded(child.as_bytes, b"") for child in payload[:MOST_PARTS] if isinstance(child, Message))
+    decoded = _guarded(lambda: part.get_payload(decode=True), None)
+    if isinstance(decoded, bytes):
+        return decoded
+    return payload.encode("utf-8", "surrogateescape") if isinstance(payload, str) else b""
+
+
+def _charset(part: Message[Any, Any]) -> str | None:
+    charset: str | None = _guarded(part.get_content_charset, None)
+    return charset
+
+
+def _default_name(kind: str) -> str:
+    """A name for a file that has none, from what it claims to be."""
+    endings = {"text/calendar": "invite.ics", "text/vcard": "contact.vcf", "message/delivery-status": "delivery-status.txt"}
+    return endings.get(kind, f"attachment.{re.sub(r'[^a-z0-9]', '', kind.rpartition('/')[2])[:8] or 'bin'}")
+
+
+def _guarded(call: Callable[[], Any], default: Any) -> Any:
+    """What the standard library's reader says, or the default where hostile input makes it stumble."""
+    try:
+        return call()
+    except Exception:  # noqa: BLE001  its failures on broken mail are of every kind: Type, Attribute, Lookup, Index …
+        return default

@@ -1,0 +1,164 @@
+"""Take mails through the steps: parse, match, decide, mask, record. Only this module knows their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from anymail.signals import AnymailInboundEvent
+from django.db import transaction
+
+from conversation_tracker import providers
+from conversation_tracker.mailflow import decide, hops, mask, match, parse, record
+from conversation_tracker.mailflow.shapes import Arrival, Matched, Relay
+from orders import addresses, aliases
+from orders.models import PartyKind, TimelineEntry
+from orders.outcomes import Outcome, Reason
+from orders.spellings import Known
+
+MIME_TYPE = "message/rfc822"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a mail at one of its recipients. ``entry`` is None where no alias has that address."""
+
+    outcome: Outcome
+    reason: Reason
+    entry_id: int | None
+    is_repeat: bool = False
+
+
+# The mails of the receipt that is being replayed; None outside of a replay.
+_gathered: ContextVar[list[Arrival] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def gathering() -> Iterator[list[Arrival]]:
+    """Collect the mails that anymail's signal brings instead of recording each at once, so that a batch can share
+    its queries and its transaction."""
+    basket: list[Arrival] = []
+    token = _gathered.set(basket)
+    try:
+        yield basket
+    finally:
+        _gathered.reset(token)
+
+
+def receive(event: AnymailInboundEvent, *, esp_name: str, now: datetime) -> None:
+    """Take a mail from anymail's inbound signal: into the basket of the replay, or recorded at once outside of one."""
+    arrival = read(event, esp_name=esp_name)
+    basket = _gathered.get()
+    if basket is not None:
+        basket.append(arrival)
+        return
+    if not arrival.original_type:  # no receipt keeps what came, so its parsed form has to do
+        arrival = replace(arrival, original=event.message.as_bytes(), original_type=MIME_TYPE)
+    with transaction.atomic():
+        process([arrival], received_at=[now], now=now)
+
+
+def read(event: AnymailInboundEvent, *, esp_name: str) -> Arrival:
+    """Parse the event's mail and its envelope."""
+    envelope = providers.envelope(event, esp_name)
+    original = providers.original(event, esp_name)
+    mail = parse.parse(event.message, envelope=envelope, is_own_hop=hops.is_own)
+    return Arrival(
+        mail=mail,
+        envelope=envelope,
+        original=original if original is not None else b"",
+        original_type=MIME_TYPE if original is not None else "",
+    )
+
+
+def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now: datetime) -> list[list[Result]]:
+    """Record a batch of mails in the caller's transaction; for each, one result for each of its recipients.
+
+    ``received_at`` says when each came in. A mail that stands on an alias's timeline already is not recorded again.
+    """
+    book = match.Book(arrivals)
+    results: list[list[Result]] = [[] for _ in arrivals]
+    fingerprints = [record.fingerprint(arrival) for arrival in arrivals]
+    matches = [(index, matched) for index, arrival in enumerate(arrivals) for matched in book.look_up(arrival)]
+    known = _recorded_before([(matched.recipient.alias_id, fingerprints[index]) for index, matched in matches])
+    fresh: dict[tuple[int, bytes], tuple[int, record.Settled]] = {}
+    repeats: list[tuple[int, tuple[int, bytes]]] = []
+    for index, matched in matches:
+        place = (matched.recipient.alias_id, fingerprints[index])
+        if place in known or place in fresh:
+            repeats.append((index, place))
+        else:
+            # Looked up again: an earlier mail of this batch may have given the sender its alias.
+            current = next(
+                one for one in book.look_up(arrivals[index]) if one.recipient.alias_id == matched.recipient.alias_id
+            )
+            settled = _settle(arrivals[index], current, book, fingerprints[index], received_at[index], now=now)
+            fresh[place] = (index, settled)
+    entries = record.record([settled for _, settled in fresh.values()], now=now) if fresh else []
+    for entry, (place, (index, _)) in zip(entries, fresh.items(), strict=True):
+        known[place] = entry
+        results[index].append(_result(entry))
+    for index, place in repeats:
+        results[index].append(replace(_result(known[place]), is_repeat=True))
+    for found in results:
+        if not found:
+            found.append(Result(Outcome.REFUSED, Reason.UNKNOWN_ALIAS, None))
+    return results
+
+
+def _settle(
+    arrival: Arrival, matched: Matched, book: match.Book, fingerprint: bytes, received_at: datetime, *, now: datetime
+) -> record.Settled:
+    decision = decide.decide(arrival.mail, arrival.envelope, matched, now=now)
+    order = book.order(matched.recipient.order_id)
+    if isinstance(decision, Relay) and matched.sender is None:
+        matched = _introduce(arrival, matched, book, now=now)
+    known = mask.known(matched.parties)
+    return record.Settled(
+        arrival=arrival,
+        matched=matched,
+        decision=decision,
+        masked=mask.mask(arrival.mail, _with_hidden_sender(arrival, matched, known, order.store.tracking_domain)),
+        order=order,
+        fingerprint=fingerprint,
+        received_at=received_at,
+    )
+
+
+def _introduce(arrival: Arrival, matched: Matched, book: match.Book, *, now: datetime) -> Matched:
+    """Give somebody new, a carrier say, an alias in this order, so that the answer reaches him."""
+    sender = arrival.mail.sender
+    if sender is None:
+        raise ValueError("only a mail with a sender is relayed")
+    name = mask.Masker(()).name(sender.name)
+    party = aliases.Party(PartyKind.THIRD_PARTY, str(addresses.split(sender.address)), name)
+    (alias,) = aliases.issue(book.order(matched.recipient.order_id), [party], now=now)
+    new = book.add(alias)
+    return replace(matched, sender=new, parties=(*matched.parties, new))
+
+
+def _with_hidden_sender(
+    arrival: Arrival, matched: Matched, known: tuple[Known, ...], tracking_domain: str
+) -> tuple[Known, ...]:
+    """A sender without an alias (his mail is not relayed) is a real person all the same: his address is hidden too."""
+    sender = arrival.mail.sender
+    if sender is None or matched.sender is not None or matched.sender_is_alias:
+        return known
+    return (*known, Known(addresses.key(sender.address), f"hidden@{tracking_domain}"))
+
+
+def _recorded_before(places: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], TimelineEntry]:
+    if not places:
+        return {}
+    found = TimelineEntry.objects.filter(
+        recipient_alias_id__in={alias_id for alias_id, _ in places},
+        fingerprint__in={fingerprint for _, fingerprint in places},
+    ).only("id", "recipient_alias_id", "fingerprint", "outcome", "reason")
+    return {(entry.recipient_alias_id or 0, bytes(entry.fingerprint or b"")): entry for entry in found}
+
+
+def _result(entry: TimelineEntry) -> Result:
+    return Result(Outcome(entry.outcome), Reason(entry.reason), entry.pk)

@@ -1,0 +1,179 @@
+"""Write what was decided: timeline entries with their files, and a row in the outbox for each relay."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from conversation_tracker.mailflow import bodies, compose, hops, threads
+from conversation_tracker.mailflow.shapes import (
+    Arrival,
+    Decision,
+    Masked,
+    Matched,
+    RecordOnly,
+    Refuse,
+    Relay,
+    StoredFile,
+    Trait,
+    Verdict,
+)
+from conversation_tracker.models import OutboundMail
+from orders import secrecy, vault
+from orders.models import Attachment, Kind, Order, TimelineEntry, Verification
+from orders.outcomes import Outcome
+from orders.secrecy import Secret
+
+FIRST_WORDS = 140  # characters
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A mail at one alias with everything decided, ready to be written. ``sender_alias_id`` is None when it has none."""
+
+    arrival: Arrival
+    matched: Matched
+    decision: Decision
+    masked: Masked
+    order: Order
+    fingerprint: bytes
+    received_at: datetime
+
+
+def fingerprint(arrival: Arrival) -> bytes:
+    """What is the same in every copy of one mail, by whatever way it comes: what its writer wrote.
+
+    White space does not count, since providers rewrap; a repeat with other words is another mail.
+    """
+    mail = arrival.mail
+    parts = [
+        mail.sender.address.lower() if mail.sender else "",
+        mail.message_id,
+        mail.date,
+        mail.subject,
+        mail.text,
+        bodies.bare(mail.html) if mail.html and not mail.message_id else "",
+        *(f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}" for file in mail.files),
+    ]
+    return secrecy.digest("\0".join(_SPACE.sub("", part) for part in parts), purpose="fingerprint")
+
+
+def outcome_of(decision: Decision) -> Outcome:
+    """The outcome a decision leads to."""
+    match decision:
+        case Relay():
+            return Outcome.RELAYED
+        case RecordOnly():
+            return Outcome.RECORDED
+        case Refuse():
+            return Outcome.REFUSED
+
+
+def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
+    """Write entries, files and outbox rows for a batch, in the caller's transaction; three statements and files."""
+    entries = TimelineEntry.objects.bulk_create([_entry(one) for one in settled])
+    stored = [_store_files(one.masked) for one in settled]
+    attachments = [
+        attachment
+        for entry, one, files in zip(entries, settled, stored, strict=True)
+        for attachment in _attachments(entry, one.masked, files)
+    ]
+    if attachments:
+        Attachment.objects.bulk_create(attachments)
+    leaving = [
+        _outbound(entry, one, files, now=now)
+        for entry, one, files in zip(entries, settled, stored, strict=True)
+        if isinstance(one.decision, Relay)
+    ]
+    if leaving:
+        OutboundMail.objects.bulk_create(leaving)
+    return entries
+
+
+def _entry(one: Settled) -> TimelineEntry:
+    sender = one.matched.sender
+    return TimelineEntry(
+        store_id=one.order.store_id,
+        order_id=one.order.pk,
+        kind=Kind.MAIL,
+        occurred_at=one.received_at,
+        sender_alias_id=sender.alias_id if sender else None,
+        sender_name=one.masked.sender_name,
+        recipient_alias_id=one.matched.recipient.alias_id,
+        subject=one.masked.subject,
+        text=one.masked.text,
+        html=one.masked.html,
+        first_words=_SPACE.sub(" ", one.masked.text[: FIRST_WORDS * 4]).strip()[:FIRST_WORDS],
+        outcome=outcome_of(one.decision),
+        reason=one.decision.reason,
+        verification=(
+            Verification.VERIFIED if one.arrival.envelope.verdict is Verdict.PASS else Verification.UNVERIFIED
+        ),
+        masked_count=one.masked.count,
+        fingerprint=one.fingerprint,
+        original=vault.save(one.arrival.original),
+        original_type=one.arrival.original_type,
+    )
+
+
+def _store_files(masked: Masked) -> list[StoredFile]:
+    return [StoredFile(file.name, file.content_type, file.content_id, vault.save(file.content)) for file in masked.files]
+
+
+def _attachments(entry: TimelineEntry, masked: Masked, files: Sequence[StoredFile]) -> list[Attachment]:
+    return [
+        Attachment(
+            store_id=entry.store_id,
+            entry=entry,
+            position=position,
+            name=file.name,
+            content_type=file.content_type,
+            content_id=file.content_id,
+            size=len(file.content),
+            stored_as=stored.stored_as,
+            is_dangerous=file.is_dangerous,
+            is_searchable=file.is_searchable,
+        )
+        for position, (file, stored) in enumerate(zip(masked.files, files, strict=True))
+    ]
+
+
+def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *, now: datetime) -> OutboundMail:
+    sender, recipient = one.matched.sender, one.matched.recipient
+    if sender is None:
+        raise ValueError("a relay needs the sender's alias")
+    mail = one.arrival.mail
+    message_id = f"<{secrets.token_hex(16)}@{one.order.store.tracking_domain}>"
+    is_automatic = Trait.AUTO_REPLY in mail.traits
+    content = compose.compose(
+        one.masked,
+        sender=sender,
+        message_id=message_id,
+        hop=hops.mark(message_id),
+        references=threads.translate(
+            mail.references, order_id=one.order.pk, recipient_alias_id=recipient.alias_id
+        ),
+        files=files,
+        is_automatic=is_automatic,
+        now=now,
+    )
+    return OutboundMail(
+        store_id=entry.store_id,
+        order_id=entry.order_id,
+        entry=entry,
+        sender_alias_id=sender.alias_id,
+        recipient_alias_id=recipient.alias_id,
+        recipient=Secret.of(recipient.real),
+        content=Secret.of_json(asdict(content)),
+        message_id=message_id,
+        original_id=Secret.of(mail.message_id),
+        original_id_digest=threads.digest(mail.message_id) if mail.message_id else None,
+        is_auto_reply=is_automatic,
+        next_attempt_at=now,
+        queued_at=now,
+        state_changed_at=now,
+    )

@@ -1,0 +1,56 @@
+"""Replay a receipt: rebuild its request and let anymail's own view parse it and send anymail's signal."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from anymail.signals import inbound
+from django.core.handlers.wsgi import WSGIRequest
+
+from conversation_tracker import providers
+from conversation_tracker.models import Channel, Receipt
+from conversation_tracker.providers import mime
+
+
+def run(receipt: Receipt) -> None:
+    """Send the signals for what the receipt holds. Raises whatever anymail raises on a payload it cannot read.
+
+    The credentials were checked at the door; they are not checked again, since a signature may have aged since.
+    """
+    if receipt.channel == Channel.MIME:
+        envelope = receipt.headers.json()
+        event = mime.event(
+            receipt.body.bytes(),
+            sender=next((value for name, value in envelope if name == "sender"), ""),
+            recipients=[value for name, value in envelope if name == "recipient"],
+        )
+        inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
+        return
+    view = providers.ALL[receipt.provider].view(receipt.channel)
+    view.validators = []
+    view.post(request(receipt))
+
+
+def request(receipt: Receipt) -> WSGIRequest:
+    """The request as it stood at the door."""
+    body = receipt.body.bytes()
+    environ = {
+        "REQUEST_METHOD": receipt.method,
+        "PATH_INFO": receipt.path,
+        "QUERY_STRING": receipt.query.text(),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.input": BytesIO(body),
+        "wsgi.url_scheme": "https",
+    }
+    for name, value in receipt.headers.json():
+        key = name.upper().replace("-", "_")
+        environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return WSGIRequest(environ)
+
+
+def content_type(receipt: Receipt) -> str:
+    """What the body is, as the provider called it."""
+    found = {name.lower(): value for name, value in receipt.headers.json()}
+    return found.get("content-type", "application/octet-stream")

@@ -1,0 +1,155 @@
+"""Send one outbound mail through the configured backend, after the leak gate has looked at the finished mail."""
+
+from __future__ import annotations
+
+import smtplib
+from dataclasses import dataclass
+from email import encoders
+from email.mime.base import MIMEBase
+from email.utils import formataddr
+from http import HTTPStatus
+
+from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+
+from conversation_tracker.mailflow import leakgate, mask, match
+from conversation_tracker.mailflow.shapes import Content, StoredFile
+from conversation_tracker.models import OutboundMail
+from orders import secrecy, vault
+from orders.models import Alias
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took it."""
+
+    provider_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It may go another time."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """It will not go, however often it is tried."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The provider does not send to this address any more."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The leak gate found a real address in the finished mail."""
+
+    problem: str
+
+
+Result = Sent | Later | Never | Suppressed | Held
+
+
+def send(row: OutboundMail) -> Result:
+    """Build the mail, let the leak gate search it, hand it to the backend. Never raises for what a mail or provider does."""
+    try:
+        message = build(row)
+    except vault.Missing:
+        return Later("An attachment is not in the storage.")
+    except secrecy.CannotOpen:
+        return Never("An attachment in the storage is damaged.")
+    except OSError as error:
+        return Later(type(error).__name__)
+    known = mask.known(match.party(alias) for alias in Alias.objects.filter(order_id=row.order_id))
+    places = leakgate.leaks(message.message().as_bytes(), known)
+    if places:
+        return Held(", ".join(places)[:200])
+    return _hand_over(message)
+
+
+def build(row: OutboundMail) -> EmailMultiAlternatives:
+    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
+    content = read_content(row.content.json())
+    message = EmailMultiAlternatives(
+        subject=content.subject,
+        body=content.text,
+        from_email=formataddr((content.from_name, content.from_address)),
+        to=[row.recipient.text()],
+        reply_to=[content.from_address],
+        headers={
+            "Message-ID": content.message_id,
+            "Date": content.date,
+            **({"In-Reply-To": content.in_reply_to} if content.in_reply_to else {}),
+            **({"References": " ".join(content.references)} if content.references else {}),
+            **content.headers,
+        },
+    )
+    if content.html:
+        message.attach_alternative(content.html, "text/html")
+    for file in content.files:
+        message.attach(_part(file))
+    return message
+
+
+def read_content(found: dict[str, object]) -> Content:
+    """The content as it was sealed."""
+    values = dict(found)
+    files = tuple(StoredFile(**file) for file in values.pop("files", ()))  # type: ignore[attr-defined]  # JSON
+    references = tuple(values.pop("references", ()))  # type: ignore[arg-type]  # JSON
+    return Content(**values, files=files, references=references)  # type: ignore[arg-type]  # JSON
+
+
+def _part(file: StoredFile) -> MIMEBase:
+    maintype, _, subtype = file.content_type.partition("/")
+    if maintype in {"message", "multipart"}:  # sent as a file: opened, it is the same mail
+        maintype, subtype = "application", "octet-stream"
+    part = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
+    part.set_payload(vault.load(file.stored_as))
+    encoders.encode_base64(part)
+    part.add_header("Content-Disposition", "inline" if file.content_id else "attachment", filename=file.name)
+    if file.content_id:
+        part.add_header("Content-ID", f"<{file.content_id}>")
+    return part
+
+
+def _hand_over(message: EmailMultiAlternatives) -> Result:  # noqa: PLR0911  one line for each way it can end
+    try:
+        get_connection(fail_silently=False).send_messages([message])
+    except AnymailRecipientsRefused as error:
+        return Suppressed(type(error).__name__)
+    except AnymailRequestsAPIError as error:
+        return Later(_status(error)) if _may_heal(error.status_code) else Never(_status(error))
+    except AnymailAPIError as error:  # no answer, or one that made no sense
+        return Later(type(error).__name__)
+    except AnymailError as error:  # what we ask for is not to be had there
+        return Never(type(error).__name__)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        return Never(f"SMTP {codes[0]}") if codes and codes[0] >= 500 else Later(f"SMTP {codes[0] if codes else ''}")  # noqa: PLR2004  RFC 5321 §4.2.1
+    except smtplib.SMTPResponseException as error:
+        return Never(f"SMTP {error.smtp_code}") if error.smtp_code >= 500 else Later(f"SMTP {error.smtp_code}")  # noqa: PLR2004
+    except (smtplib.SMTPException, OSError) as error:
+        return Later(type(error).__name__)
+    return Sent(_provider_message_id(message))
+
+
+def _may_heal(status: int | None) -> bool:
+    return status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _status(error: AnymailRequestsAPIError) -> str:
+    return f"HTTP {error.status_code}"
+
+
+def _provider_message_id(message: EmailMessage) -> str:
+    """What the provider calls the mail, where it says so at once."""
+    status = getattr(message, "anymail_status", None)
+    found = getattr(status, "message_id", None)
+    return found[:255] if isinstance(found, str) else ""

@@ -1,0 +1,65 @@
+"""Background work on mail; each task may be lost, doubled or late without harm."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+from celery import Task, shared_task
+from django.conf import settings
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from conversation_tracker import inbox, outbox
+
+log = logging.getLogger(__name__)
+
+TURN = 20.0  # seconds after which a task makes room for another
+
+
+def wake_inbox() -> None:
+    """Wake a worker for the inbox. Losing the call is no loss: beat sweeps."""
+    _wake(drain_inbox)
+
+
+def wake_outbox() -> None:
+    """Wake a worker for the outbox."""
+    _wake(drain_outbox)
+
+
+def _wake(task: Task) -> None:
+    try:
+        task.apply_async(retry=False, expires=60)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("wake-up lost task=%s error=%s", task.name, type(error).__name__)
+
+
+@shared_task
+def drain_inbox() -> None:
+    """Settle what waits in the inbox, and wake the outbox for what is to be sent."""
+    until = time.monotonic() + TURN
+    while inbox.work(now=timezone.now()) is not None:
+        wake_outbox()
+        if time.monotonic() > until:
+            wake_inbox()
+            return
+
+
+@shared_task
+def drain_outbox() -> None:
+    """Send what waits in the outbox."""
+    until = time.monotonic() + TURN
+    while outbox.work(now=timezone.now()):
+        if time.monotonic() > until:
+            wake_outbox()
+            return
+
+
+@shared_task
+def forget_settled_receipts() -> None:
+    """Delete receipts that were settled long enough ago."""
+    before = timezone.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
+    while inbox.forget_settled(before=before):
+        pass

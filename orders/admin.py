@@ -1,0 +1,225 @@
+"""The operators' admin: stores and people can be changed, evidence can only be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from orders import addresses, aliases, audit
+from orders.models import Action, Alias, ApiKey, AuditEntry, Customer, Membership, Order, Store, TimelineEntry, User
+from orders.secrecy import Secret
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Model]
+    _StoreForm = forms.ModelForm[Store]
+    _UserAdmin = DjangoUserAdmin[User]
+    _UserCreation = AdminUserCreationForm[User]
+    _Inline = admin.TabularInline[Membership, User]
+else:
+    _Admin = admin.ModelAdmin
+    _StoreForm = forms.ModelForm
+    _UserAdmin = DjangoUserAdmin
+    _UserCreation = AdminUserCreationForm
+    _Inline = admin.TabularInline
+
+
+class ReadOnly(_Admin):
+    """Evidence: nobody adds, changes or deletes it here."""
+
+    actions: Any = ()
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class Audited(_Admin):
+    """What is changed here stands in the audit log, with the names of the changed fields."""
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self._record(request, obj, after=", ".join(form.changed_data) if change else "added")
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        self._record(request, obj, after="deleted")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+        for obj in queryset:
+            self._record(request, obj, after="deleted")
+        super().delete_queryset(request, queryset)
+
+    def _record(self, request: HttpRequest, obj: Model, *, after: str) -> None:
+        user = request.user if isinstance(request.user, User) else None
+        store = obj if isinstance(obj, Store) and after != "deleted" else None
+        subject = f"{obj._meta.verbose_name} {obj.pk}"
+        audit.record(Action.ADMIN_CHANGED, subject=subject, after=after, user=user, store=store, now=timezone.now())
+
+
+class StoreForm(_StoreForm):
+    """A store's own address is sealed: it can be set here, not read."""
+
+    new_sender_address = forms.CharField(
+        label=_("Store’s own address"),
+        required=False,
+        help_text=_("Kept sealed, so it is not shown. Fill in to set it. It applies to orders placed from then on."),
+    )
+
+    class Meta:
+        model = Store
+        fields = (
+            "account", "name", "tracking_domain", "mask_type", "sender_name", "time_zone", "locale",
+        )  # fmt: skip
+
+    def clean_new_sender_address(self) -> str:
+        """Required for a new store, and an address."""
+        value: str = self.cleaned_data["new_sender_address"]
+        if not value and self.instance.pk:
+            return ""
+        try:
+            return addresses.validated(value)
+        except addresses.NotAnAddress as error:
+            raise ValidationError(str(error)) from error
+
+    def save(self, commit: bool = True) -> Store:
+        if address := self.cleaned_data["new_sender_address"]:
+            self.instance.sender_address = Secret.of(address)
+        if self.instance.created_at is None:
+            self.instance.created_at = timezone.now()
+        return super().save(commit)
+
+
+@admin.register(Store)
+class StoreAdmin(Audited):
+    """Tenants."""
+
+    form = StoreForm
+    list_display = ("account", "name", "tracking_domain", "mask_type", "time_zone")
+    search_fields = ("account", "name")
+
+
+@admin.register(User)
+class UserAdmin(Audited, _UserAdmin):
+    """People who sign in."""
+
+    class Creation(_UserCreation):
+        """A new user signs in with the address."""
+
+        class Meta:
+            model = User
+            fields = ("email", "name")
+
+        def clean_email(self) -> str:
+            """Addresses are kept in lower case."""
+            return str(self.cleaned_data["email"]).lower()
+
+    class MembershipInline(_Inline):
+        """The user's roles in stores."""
+
+        model = Membership
+        extra = 0
+
+    add_form = Creation
+    inlines = (MembershipInline,)
+    ordering = ("email",)
+    list_display = ("email", "name", "is_active", "is_staff")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("email", "name")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+
+@admin.register(Membership)
+class MembershipAdmin(Audited):
+    """Who is what in which store."""
+
+    list_display = ("user", "store", "role")
+    list_filter = ("role", "store")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnly):
+    """Systems' keys; made with `manage.py apikey`, since the token is shown once and never kept."""
+
+    list_display = ("app_key", "store", "label", "created_at", "revoked_at")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    """Orders; their pages show more."""
+
+    list_display = ("number", "store", "status", "placed_at")
+    list_filter = ("store", "status")
+    search_fields = ("number", "marketplace_number")
+    exclude = ("document",)
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnly):
+    """Customers by their pseudonym only."""
+
+    list_display = ("profile_id", "store", "locale", "created_at")
+    fields = ("profile_id", "store", "locale", "created_at")
+
+
+@admin.register(Alias)
+class AliasAdmin(ReadOnly):
+    """Aliases without their addresses; they can be retired before their time."""
+
+    list_display = ("id", "store", "order", "party", "mask_type", "issued_at", "expires_at", "retired_at")
+    list_filter = ("store", "party", "mask_type")
+    fields = ("store", "order", "party", "mask_type", "fallback", "issued_at", "expires_at", "retired_at")
+    list_select_related = ("store", "order")
+    actions = ("retire_now",)
+
+    @admin.action(description=_("Retire now"), permissions=["view"])
+    def retire_now(self, request: HttpRequest, queryset: QuerySet[Alias]) -> None:
+        """End the chosen aliases; mail to them is recorded and not relayed from this moment."""
+        if not isinstance(request.user, User) or not request.user.is_superuser:
+            return
+        done = sum(
+            aliases.retire(alias, user=request.user, reason="admin", now=timezone.now())
+            for alias in queryset.select_related("store")
+        )
+        messages.success(request, _("%(count)d aliases retired.") % {"count": done})
+
+
+@admin.register(TimelineEntry)
+class TimelineEntryAdmin(ReadOnly):
+    """What happened; the order's page shows it readably."""
+
+    list_display = ("id", "store", "order", "kind", "occurred_at", "outcome", "reason")
+    list_filter = ("kind", "outcome", "reason", "store")
+    list_select_related = ("store", "order")
+    exclude = ("text", "html", "fingerprint")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    """Who saw or changed what."""
+
+    list_display = ("happened_at", "actor", "action", "store", "subject", "before", "after", "reason")
+    list_filter = ("action", "store")
+    list_select_related = ("store",)
+
+
+admin.site.site_header = _("Conversation Tracker · operators")
+admin.site.site_title = "Conversation Tracker"

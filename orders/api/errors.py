@@ -1,0 +1,76 @@
+"""Answer every error as JSON that says what to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from orders import access
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a request; ``path`` is where, as ``0.clientProfileData.email``."""
+
+    path: str
+    message: str
+
+
+class BadRequest(ValueError):
+    """The request cannot be carried out as it stands; carries every problem found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(f"{len(self.problems)} problems")
+
+
+def install(api: NinjaAPI) -> None:
+    """Teach the API our error shapes."""
+
+    def answer(request: HttpRequest, status: int, code: str, message: str, problems: list[Problem] | None = None) -> HttpResponse:
+        body: dict[str, Any] = {"error": {"code": code, "message": message, "exception": None}}
+        if problems is not None:
+            body["problems"] = [{"path": problem.path, "message": problem.message} for problem in problems]
+        return api.create_response(request, body, status=status)
+
+    @api.exception_handler(AuthenticationError)
+    def _unauthenticated(request: HttpRequest, _: AuthenticationError) -> HttpResponse:
+        return answer(
+            request, 401, "unauthorized",
+            "Send the headers X-VTEX-API-AppKey and X-VTEX-API-AppToken of a key that is not revoked.",
+        )  # fmt: skip
+
+    @api.exception_handler(ValidationError)
+    def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        problems = [Problem(_path(found["loc"]), str(found["msg"])) for found in error.errors]
+        return answer(request, 400, "invalid", _summary(problems), problems)
+
+    @api.exception_handler(BadRequest)
+    def _bad(request: HttpRequest, error: BadRequest) -> HttpResponse:
+        return answer(request, 400, "invalid", _summary(error.problems), error.problems)
+
+    @api.exception_handler(access.NotFound)
+    def _not_found(request: HttpRequest, _: access.NotFound) -> HttpResponse:
+        return answer(request, 404, "not_found", "There is no such order in this store.")
+
+    @api.exception_handler(HttpError)
+    def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+        code = "invalid" if error.status_code == 400 else "error"  # noqa: PLR2004
+        return answer(request, error.status_code, code, "The body is not JSON." if code == "invalid" else str(error))
+
+
+def _summary(problems: list[Problem]) -> str:
+    first = problems[0]
+    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{first.path or 'body'}: {first.message}{more}. Nothing was created."
+
+
+def _path(loc: Iterable[object]) -> str:
+    """``("body", "orders", 0, "items")`` → ``0.items``: the place in what the caller sent, not in our functions."""
+    parts = [str(part) for part in loc]
+    return ".".join(parts[2:] if parts[:1] == ["body"] else parts)

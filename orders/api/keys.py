@@ -1,0 +1,23 @@
+"""Let a call in by its key and token."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from ninja.security.base import AuthBase
+
+from orders import access
+from orders.models import ApiKey
+
+
+class AppKeyAuth(AuthBase):
+    """``X-VTEX-API-AppKey`` and ``X-VTEX-API-AppToken`` of one store; the view finds the key as ``request.auth``."""
+
+    openapi_type = "apiKey"
+    openapi_name = "X-VTEX-API-AppKey"
+    openapi_in = "header"
+
+    def __call__(self, request: HttpRequest) -> ApiKey | None:
+        key = request.headers.get("X-VTEX-API-AppKey", "")
+        token = request.headers.get("X-VTEX-API-AppToken", "")
+        return access.key(key, token) if key and token else None

@@ -1,0 +1,63 @@
+"""The calls: place orders, read one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Body, Router
+from pydantic import Field
+
+from orders import access, customers, placing
+from orders.api import documents
+from orders.api.schemas import MOST_ORDERS, NewOrder
+from orders.models import ApiKey, Order
+
+router = Router()
+
+
+@router.post("/fulfillment/pvt/orders", summary="Place orders")
+def place_orders(
+    request: HttpRequest, orders: Annotated[list[NewOrder], Body(), Field(min_length=1, max_length=MOST_ORDERS)]
+) -> list[dict[str, Any]]:
+    """Place every order of the array or, when one has a problem, none. An order placed before is answered as it stands."""
+    key = _key(request)
+    now = timezone.now()
+    with transaction.atomic():
+        placed = [placing.place(key.store, _draft(order), now=now, actor=key.label) for order in orders]
+    return [documents.posted(order, one) for order, one in zip(orders, placed, strict=True)]
+
+
+@router.get("/oms/pvt/orders/{order_id}", summary="Read an order")
+def read_order(request: HttpRequest, order_id: str) -> dict[str, Any]:
+    """The order with aliases in the place of addresses."""
+    key = _key(request)
+    order = Order.objects.select_related("store", "customer").filter(store=key.store, number=order_id).first()
+    if order is None:
+        raise access.NotFound(order_id)
+    return documents.order(order, *placing.parties(order))
+
+
+def _key(request: HttpRequest) -> ApiKey:
+    key: ApiKey = request.auth  # type: ignore[attr-defined]  # ninja sets it to what AppKeyAuth returned
+    return key
+
+
+def _draft(order: NewOrder) -> placing.Draft:
+    profile, preferences = order.clientProfileData, order.clientPreferencesData
+    name = " ".join(part for part in (profile.firstName, profile.lastName) if part)
+    return placing.Draft(
+        marketplace_number=order.marketplaceOrderId,
+        person=customers.Person(
+            address=profile.email,
+            name=name,
+            phone=profile.phone or "",
+            document=profile.document or "",
+            locale=(preferences.locale if preferences and preferences.locale else "en")[:10],
+        ),
+        value=order.marketplacePaymentValue,
+        item_count=sum(item.quantity for item in order.items),
+        document=order.model_dump(mode="json"),
+    )

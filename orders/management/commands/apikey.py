@@ -1,0 +1,30 @@
+"""Make an API key for a store, and show its token this once."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from orders import access
+from orders.models import ApiKey, Store
+
+
+class Command(BaseCommand):
+    help = "Make an API key for a store, and show its token this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("store", help="the store's account name")
+        parser.add_argument("--label", default="API", help="who will use it, as the timeline shows it")
+
+    def handle(self, *args: Any, store: str, label: str, **options: Any) -> None:
+        found = Store.objects.filter(account=store).first()
+        if found is None:
+            raise CommandError(f"There is no store {store!r}.")
+        key, token = f"{store}-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
+        ApiKey.objects.create(
+            store=found, app_key=key, token_digest=access.token_digest(token), label=label, created_at=timezone.now()
+        )
+        self.stdout.write(f"X-VTEX-API-AppKey: {key}\nX-VTEX-API-AppToken: {token}")
