@@ -1,5 +1,6 @@
 """The operators' admin of mail: inbox with its quarantine, outbox. Evidence, read-only, but a quarantined receipt can
-be put back."""
+be put back.
+"""
 
 from __future__ import annotations
 

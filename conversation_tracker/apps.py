@@ -4,6 +4,8 @@ from django.apps import AppConfig
 
 
 class ConversationTrackerConfig(AppConfig):
+    """Inbox, mail flow, outbox."""
+
     name = "conversation_tracker"
     verbose_name = "Mail"
     default_auto_field = "django.db.models.BigAutoField"

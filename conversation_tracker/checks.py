@@ -44,11 +44,12 @@ def secrets_are_set(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[c
     found = []
     if not settings.SECRET_KEY or (not settings.DEBUG and len(settings.SECRET_KEY) < SHORTEST_SECRET):
         found.append(_error(1, "SECRET_KEY is missing or shorter than 32 characters.", "Set a long random text."))
+    hint = "Set SEAL_KEYS=k1:<base64 of 32 random bytes>."
     try:
         if not secrecy.parse_keys(settings.SEAL_KEYS):
-            raise secrecy.KeyMissing("SEAL_KEYS is not set")
+            found.append(_error(2, "SEAL_KEYS is not set.", hint))
     except secrecy.KeyMissing as error:
-        found.append(_error(2, f"{error}.", "Set SEAL_KEYS=k1:<base64 of 32 random bytes>."))
+        found.append(_error(2, f"{error}.", hint))
     try:
         secrecy.parse_key(settings.DIGEST_KEY or "-", name="DIGEST_KEY")
     except secrecy.KeyMissing as error:
@@ -85,9 +86,7 @@ def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
             values = [value] if isinstance(value, str) else list(value or [])
             if not values or not all(values):
                 found.append(_error(8, f"{setting} is not set, so {name} could be impersonated.", "Set it."))
-            elif not settings.LOCAL and any(
-                v in DEMO_CREDENTIALS or len(v) < SHORTEST_CREDENTIAL for v in values
-            ):
+            elif not settings.LOCAL and any(v in DEMO_CREDENTIALS or len(v) < SHORTEST_CREDENTIAL for v in values):
                 found.append(_error(9, f"{setting} is a demo or short credential.", "Set a long random one."))
     return found
 

@@ -23,10 +23,15 @@ CHUNK = 64 * 1024
 
 
 @csrf_exempt
-def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse:
+def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse:  # noqa: PLR0911  an answer a line
     """Take in one provider call: 200 once it is committed, 401 or 403 for a bad credential, 413 when it is too large,
-    503 when it cannot be stored. Nothing else is ever answered."""
-    if provider not in settings.INBOUND_PROVIDERS or provider not in providers.ALL or channel not in ("inbound", "tracking"):
+    503 when it cannot be stored. Nothing else is ever answered.
+    """
+    if (
+        provider not in settings.INBOUND_PROVIDERS
+        or provider not in providers.ALL
+        or channel not in ("inbound", "tracking")
+    ):
         raise Http404
     if request.method == "HEAD":  # some providers try the address with it
         return HttpResponse()

@@ -69,7 +69,8 @@ def accept_mime(raw: bytes, *, sender: str, recipients: Sequence[str], now: date
 
 def work(*, now: datetime) -> int | None:
     """Settle the next batch, or the next receipt that was tried before, alone. Returns how many were looked at,
-    None when nothing waits."""
+    None when nothing waits.
+    """
     claimed = _claim(now)
     if claimed is None:
         return None
@@ -128,11 +129,8 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     readable = []
     for row in rows:
         try:
-            with transaction.atomic():
-                found = _replay(row)
-        except PASSING:
-            raise
-        except SoftTimeLimitExceeded:
+            found = _replay(row)
+        except (*PASSING, SoftTimeLimitExceeded):
             raise
         except Exception as error:  # noqa: BLE001  anymail's views raise whatever the payload makes them raise
             if alone or len(rows) == 1:
@@ -149,7 +147,12 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     for owner, found_results in zip(owners, results, strict=True):
         for result in found_results:
             owner.results.append(
-                {"outcome": result.outcome, "reason": result.reason, "entry": result.entry_id, "repeat": result.is_repeat}
+                {
+                    "outcome": result.outcome,
+                    "reason": result.reason,
+                    "entry": result.entry_id,
+                    "repeat": result.is_repeat,
+                }
             )
             log.info(
                 "mail settled receipt=%s provider=%s outcome=%s reason=%s entry=%s repeat=%s",

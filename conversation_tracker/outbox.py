@@ -54,9 +54,7 @@ def _claim(now: datetime) -> tuple[int, int] | None:
         if found is None:
             return None
         pk, attempts = found
-        OutboundMail.objects.filter(pk=pk).update(
-            state=SendState.SENDING, attempts=attempts + 1, state_changed_at=now
-        )
+        OutboundMail.objects.filter(pk=pk).update(state=SendState.SENDING, attempts=attempts + 1, state_changed_at=now)
     return pk, attempts + 1
 
 

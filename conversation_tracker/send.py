@@ -58,7 +58,7 @@ Result = Sent | Later | Never | Suppressed | Held
 
 
 def send(row: OutboundMail) -> Result:
-    """Build the mail, let the leak gate search it, hand it to the backend. Never raises for what a mail or provider does."""
+    """Build the mail, let the leak gate search it, hand it to the backend. What a provider does is a result."""
     try:
         message = build(row)
     except vault.Missing:

@@ -14,7 +14,11 @@ from orders.api import api
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
     path("healthz", health.healthz, name="healthz"),
-    path("sign-in/", auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
+    path(
+        "sign-in/",
+        auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True),
+        name="sign-in",
+    ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
     path("orders/", include("orders.urls")),

@@ -59,7 +59,7 @@ def rights_in(store: Store, user: User | AnonymousUser) -> frozenset[Right]:
 
 
 def store(user: User | AnonymousUser, account: str, right: Right) -> Store:
-    """The store with this account name. Raises NotFound when the user cannot see it, NotAllowed when he lacks the right."""
+    """The store with this account name. Raises NotFound when the user cannot see it, NotAllowed without the right."""
     found = stores_of(user).filter(account=account).first()
     if found is None:
         raise NotFound(account)

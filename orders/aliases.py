@@ -104,7 +104,5 @@ def retire(alias: Alias, *, user: User, reason: str, now: datetime) -> bool:
         changed = Alias.objects.filter(pk=alias.pk, retired_at=None).update(retired_at=now)
         if changed:
             timeline.alias_events([alias], AliasEvent.RETIRED, now=now, actor=str(user))
-            audit.record(
-                Action.ALIAS_RETIRED, subject=str(alias), store=alias.store, user=user, reason=reason, now=now
-            )
+            audit.record(Action.ALIAS_RETIRED, subject=str(alias), store=alias.store, user=user, reason=reason, now=now)
     return bool(changed)

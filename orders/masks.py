@@ -16,6 +16,8 @@ from orders import addresses
 
 HARD_BYTES = 16
 SOFT_DIGITS = 12
+EXAMPLE_HARD = "ff2e6348a53a4d449af92be2a1011328"
+EXAMPLE_DIGITS = "207700027841"
 MAX_DOMAIN = 253  # octets, RFC 1035 §2.3.4 without the root dot
 
 _HARD_LOCAL = re.compile(r"([0-9a-f]{32})(?:\+[^@]*)?")
@@ -70,13 +72,21 @@ def make(form: Form, real: str, *, tracking_domain: str) -> Mask:
     return hard(tracking_domain) if form is Form.HARD else soft(real, tracking_domain=tracking_domain)
 
 
+def example(form: Form, real: str, *, tracking_domain: str) -> str:
+    """What an alias of this form looks like, the same at each call; for showing, never issued."""
+    if form is Form.HARD:
+        return f"{EXAMPLE_HARD}@{tracking_domain}"
+    parts = addresses.split(real)
+    return f"{parts.local}@{parts.domain}-{EXAMPLE_DIGITS}b.{tracking_domain}"
+
+
 def soft_refuses(real: str, *, tracking_domain: str) -> Fallback:
     """Say why Soft cannot carry ``real`` under this tracking domain, or Fallback.NONE. Nothing is ever truncated."""
     parts = addresses.split(real)
     if not _DOT_ATOM.fullmatch(parts.local):
         return Fallback.LOCAL_NOT_PLAIN
     labels = parts.domain.split(".")
-    if len(labels) < 2 or parts.domain.startswith("[") or labels[-1].isdigit():
+    if "." not in parts.domain or parts.domain.startswith("[") or labels[-1].isdigit():
         return Fallback.LITERAL_DOMAIN
     if labels[-1].startswith("xn--") or not parts.domain.isascii():
         return Fallback.IDN_TOP_LEVEL
@@ -93,7 +103,8 @@ def soft_refuses(real: str, *, tracking_domain: str) -> Fallback:
 
 def lookup_key(address: str) -> str:
     """The form under which an alias address is found again: case, trailing dot and IDNA do not matter,
-    nor does a ``+tag`` that somebody added to a Hard token. Never raises."""
+    nor does a ``+tag`` that somebody added to a Hard token. Never raises.
+    """
     found = addresses.key(address)
     local, _, domain = found.rpartition("@")
     if tagged := _HARD_LOCAL.fullmatch(local):

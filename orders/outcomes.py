@@ -1,4 +1,4 @@
-"""What may become of an inbound mail, and the closed list of reasons. Pure; models.timeline has the words for people."""
+"""What may become of an inbound mail, and the closed list of reasons. Pure; models.timeline has the words."""
 
 from __future__ import annotations
 

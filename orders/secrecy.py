@@ -24,6 +24,8 @@ from django.conf import settings
 from django.db import models
 
 VERSION = 1
+HEAD_BYTES = 2  # version and length of the key id
+LONGEST_KEY_ID = 255  # octets
 NONCE_BYTES = 12
 KEY_BYTES = 32
 
@@ -47,7 +49,7 @@ def parse_keys(entries: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for position, entry in enumerate(entries, 1):
         kid, _, encoded = entry.strip().partition(":")
-        if not kid or len(kid.encode()) > 255:
+        if not kid or len(kid.encode()) > LONGEST_KEY_ID:
             raise KeyMissing(f"SEAL_KEYS entry {position} is not of the form id:base64")
         keys[kid] = parse_key(encoded, name=f"SEAL_KEYS entry {position}")
     return keys
@@ -89,10 +91,10 @@ def seal(plain: bytes, *, place: str) -> bytes:
 
 def unseal(sealed: bytes, *, place: str) -> bytes:
     """Open what ``seal`` made for the same place; raises CannotOpen or KeyMissing."""
-    if len(sealed) < 2 or sealed[0] != VERSION:
+    if len(sealed) < HEAD_BYTES or sealed[0] != VERSION:
         raise CannotOpen("not a sealed value")
-    start = 2 + sealed[1]
-    kid = sealed[2:start].decode(errors="replace")
+    start = HEAD_BYTES + sealed[1]
+    kid = sealed[HEAD_BYTES:start].decode(errors="replace")
     cipher = _keys(tuple(settings.SEAL_KEYS)).ciphers.get(kid)
     if cipher is None:
         raise KeyMissing(f"the key {kid!r} that sealed this value is not in SEAL_KEYS")
@@ -112,7 +114,7 @@ def digest(value: str | bytes, *, purpose: str) -> bytes:
 class Secret:
     """A value that does not show itself: printing, logging or rendering it gives dots. ``text()`` reveals it."""
 
-    __slots__ = ("_plain", "_place", "_sealed")
+    __slots__ = ("_place", "_plain", "_sealed")
     DOTS: ClassVar[str] = "•••"
 
     def __init__(self, plain: bytes | None, *, sealed: bytes = b"", place: str = "") -> None:

@@ -98,7 +98,9 @@ def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _soft_pattern(tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     ends = "|".join(re.escape(domain) for domain in tracking_domains)
-    return re.compile(rf"[^\s@<>\"',;()]{{1,64}}@[a-z0-9.-]{{1,230}}-[0-9]{{1,12}}b\.(?:{ends})(?![a-z0-9-])", re.IGNORECASE)
+    return re.compile(
+        rf"[^\s@<>\"',;()]{{1,64}}@[a-z0-9.-]{{1,230}}-[0-9]{{1,12}}b\.(?:{ends})(?![a-z0-9-])", re.IGNORECASE
+    )
 
 
 def _decoded_forms(text: str) -> list[str]:

@@ -13,9 +13,7 @@ from orders.models import Alias, AliasEvent, Kind, Order, Status, TimelineEntry
 SHOWN_TEXT = 20_000  # characters of a mail's text shown on the page; the whole is one click away
 
 
-def status_changed(
-    order: Order, *, old: Status | None, new: Status, now: datetime, actor: str = ""
-) -> TimelineEntry:
+def status_changed(order: Order, *, old: Status | None, new: Status, now: datetime, actor: str = "") -> TimelineEntry:
     """Write down that the order's status changed."""
     return TimelineEntry.objects.create(
         store_id=order.store_id,

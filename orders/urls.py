@@ -2,5 +2,16 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
+from orders import views
+
 app_name = "orders"
-urlpatterns: list = []
+_ORDER = "<slug:account>/<slug:number>/"
+urlpatterns = [
+    path("", views.order_list, name="list"),
+    path(_ORDER, views.order_detail, name="detail"),
+    path(f"{_ORDER}entries/<int:pk>/body/", views.entry_body, name="entry-body"),
+    path(f"{_ORDER}entries/<int:pk>/text/", views.entry_text, name="entry-text"),
+    path(f"{_ORDER}attachments/<int:pk>/", views.attachment, name="attachment"),
+]

@@ -1,4 +1,4 @@
-"""Originals and attachments at rest: sealed files in ``storages["mail"]``, named by the keyed digest of their content."""
+"""Originals and attachments at rest: sealed files in ``storages["mail"]``, named by keyed digest of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compose the relay: a new mail from masked parts and a short list of headers, never the old one with parts removed. Pure."""
+"""Compose the relay: a new mail from masked parts and a short list of headers, never the old one edited. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compose(
     is_automatic: bool,
     now: datetime,
 ) -> Content:
-    """What the recipient gets: From and Reply-To the sender's alias, threading translated, and our mark against loops."""
+    """What the recipient gets: From and Reply-To the sender's alias, threading translated, our mark against loops."""
     extra = {HOP_HEADER: hop}
     if is_automatic:
         extra["Auto-Submitted"] = "auto-replied"  # RFC 3834 §5: stays known as automatic behind the alias

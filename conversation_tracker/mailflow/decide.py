@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from conversation_tracker.mailflow.shapes import Decision, Envelope, Mail, Matched, Party, RecordOnly, Refuse, Relay, Trait
+from conversation_tracker.mailflow.shapes import (
+    Decision,
+    Envelope,
+    Mail,
+    Matched,
+    Party,
+    RecordOnly,
+    Refuse,
+    Relay,
+    Trait,
+)
 from orders import validity
 from orders.outcomes import Reason
 

@@ -12,10 +12,14 @@ from conversation_tracker.mailflow import headers
 _SNIFFED = 8_192  # bytes looked at
 # What runs, or renders as a page, when it is opened.
 _DANGEROUS_ENDINGS = frozenset(
-    "ade adp apk app appx bat chm cmd com cpl dll dmg docm dotm exe hta htm html iso img inf ins isp jar js jse lib "
-    "lnk mde mhtml msc msi msix msp mst nsh pif potm ppam ppsm pptm ps1 py reg scr sct sh shb svg svgz sys url vb vbe "
-    "vbs vhd vhdx vxd wsc wsf wsh xht xhtml xlam xlsm xltm xll xml xsl".split()
-) - {"xml"}
+    {
+        "ade", "adp", "apk", "app", "appx", "bat", "chm", "cmd", "com", "cpl", "dll", "dmg", "docm", "dotm", "exe",
+        "hta", "htm", "html", "img", "inf", "ins", "isp", "iso", "jar", "js", "jse", "lib", "lnk", "mde", "mhtml",
+        "msc", "msi", "msix", "msp", "mst", "nsh", "pif", "potm", "ppam", "ppsm", "pptm", "ps1", "py", "reg", "scr",
+        "sct", "sh", "shb", "svg", "svgz", "sys", "url", "vb", "vbe", "vbs", "vhd", "vhdx", "vxd", "wsc", "wsf",
+        "wsh", "xht", "xhtml", "xlam", "xll", "xlsm", "xltm", "xsl",
+    }
+)  # fmt: skip
 _DANGEROUS_TYPES = frozenset(
     {
         "text/html",

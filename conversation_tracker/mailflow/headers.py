@@ -1,10 +1,15 @@
-"""Read header values that may be anything at all: decode, clean, find addresses and message ids. Pure, linear, never raises."""
+"""Read header values that may be anything at all: decode, clean, find addresses and message ids.
+
+Pure, linear in the length of the value, never raises.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
 
@@ -24,11 +29,17 @@ _UNSAFE = re.compile(
 )
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
-_ADDRESS = re.compile(r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})")
+_ADDRESS = re.compile(
+    r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})"
+)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*\)?|<[^<>]*>?|[,;:]|[^"(<,;:]+', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def clean(text: str) -> str:
-    """The text without what is invisible or unstorable; line ends become ``\\n``."""
+    """The text without what is invisible or unstorable, and with one kind of line end."""
     return _UNSAFE.sub("", _LINE_ENDS.sub("\n", text))
 
 
@@ -69,7 +80,9 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
         chunks = decode_header(value)
     except (HeaderParseError, ValueError, LookupError):
         return one_line(value)
-    decoded = [chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "latin-1") for chunk, charset in chunks]
+    decoded = [
+        chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "latin-1") for chunk, charset in chunks
+    ]
     return one_line("".join(decoded))
 
 
@@ -80,64 +93,58 @@ def mailboxes(value: str) -> list[Mailbox]:
     address that the raw text does not have.
     """
     found = []
-    for phrase, angle, comment in _pieces(value[:LONGEST]):
-        candidate = angle if angle is not None else next((word for word in phrase.split() if "@" in word), "")
-        if angle is not None and candidate.startswith("@"):  # RFC 5322 §4.4 source route
-            candidate = candidate.rpartition(":")[2]
-        if match := _ADDRESS.fullmatch(candidate.strip()):
-            name = decode(phrase if angle is not None else comment, longest=500)
-            found.append(Mailbox(name=name, address=clean(match[0])))
+    for piece in _pieces(value[:LONGEST]):
+        if match := _ADDRESS.fullmatch(piece.candidate()):
+            name = piece.phrase if piece.angle is not None else piece.comment
+            found.append(Mailbox(name=decode(name.strip(), longest=500), address=clean(match[0])))
         if len(found) >= MOST_MAILBOXES:
             break
     return found
 
 
-def _pieces(value: str) -> list[tuple[str, str | None, str]]:
+@dataclass(slots=True)
+class _Piece:
+    """What stands between two separators of an address list."""
+
+    raw: str = ""
+    phrase: str = ""
+    comment: str = ""
+    angle: str | None = None
+
+    def candidate(self) -> str:
+        """What would be the address: the text in angle brackets, else the first word with an @."""
+        if self.angle is None:
+            return next((word for word in self.raw.split() if "@" in word), "")
+        is_routed = self.angle.startswith("@")  # RFC 5322 §4.4
+        return (self.angle.rpartition(":")[2] if is_routed else self.angle).strip()
+
+    def add(self, token: str) -> None:
+        """Take in one token that is no separator."""
+        match token[0]:
+            case "<":
+                self.angle = self.angle if self.angle is not None else token[1:].removesuffix(">")
+            case "(":
+                self.comment += token[1:].removesuffix(")")
+            case '"':
+                self.raw += token
+                self.phrase += _ESCAPED.sub(r"\1", token[1:].removesuffix('"'))
+            case _:
+                self.raw += token
+                self.phrase += token
+
+
+def _pieces(value: str) -> Iterator[_Piece]:
     """Cut at the commas, semicolons and group colons outside of quotes, comments and brackets."""
-    pieces: list[tuple[str, str | None, str]] = []
-    phrase: list[str] = []
-    angle: list[str] | None = None
-    comment: list[str] = []
-    depth, quoted, in_angle, escaped = 0, False, False, False
-
-    def finish() -> None:
-        nonlocal phrase, angle, comment
-        if phrase or angle is not None:
-            pieces.append(("".join(phrase).strip(), None if angle is None else "".join(angle), "".join(comment)))
-        phrase, angle, comment = [], None, []
-
-    for char in value:
-        if escaped:
-            escaped = False
-            (comment if depth else angle if in_angle and angle is not None else phrase).append(char)
-        elif char == "\\" and (quoted or depth):
-            escaped = True
-        elif depth:
-            depth += (char == "(") - (char == ")")
-            if depth:
-                comment.append(char)
-        elif char == '"':
-            quoted = not quoted
-            if in_angle and angle is not None:
-                angle.append(char)
-        elif quoted:
-            (angle if in_angle and angle is not None else phrase).append(char)
-        elif char == "(":
-            depth = 1
-        elif char == "<" and not in_angle:
-            in_angle, angle = True, []
-        elif char == ">":
-            in_angle = False
-        elif in_angle and angle is not None:
-            angle.append(char)
-        elif char in ",;":
-            finish()
-        elif char == ":":
-            phrase, angle, comment = [], None, []
+    piece = _Piece()
+    for match in _TOKEN.finditer(value):
+        if match[0] in {",", ";"}:
+            yield piece
+            piece = _Piece()
+        elif match[0] == ":":  # what stood before it was a group's name
+            piece = _Piece()
         else:
-            phrase.append(char)
-    finish()
-    return pieces
+            piece.add(match[0])
+    yield piece
 
 
 def message_ids(value: str) -> tuple[str, ...]:

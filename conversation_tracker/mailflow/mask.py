@@ -12,6 +12,7 @@ from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile,
 from orders import addresses, spellings
 from orders.spellings import Known
 
+
 def known(parties: Iterable[Party]) -> tuple[Known, ...]:
     """What is to be replaced in the mails of an order."""
     return tuple(Known(addresses.key(party.real), party.alias) for party in parties)

@@ -151,7 +151,9 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], lis
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
             content = _payload(part)
             if content or name:
-                files.append(File(name=name or _default_name(kind), content_type=kind, content=content, content_id=content_id))
+                files.append(
+                    File(name=name or _default_name(kind), content_type=kind, content=content, content_id=content_id)
+                )
     return texts, htmls, files
 
 
@@ -176,7 +178,12 @@ def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
     """An attached mail, read like any other; as bytes where it cannot be or lies too deep."""
     payload = part.get_payload()
     name = name or "message.eml"
-    if isinstance(payload, list) and len(payload) == 1 and isinstance(payload[0], Message) and depth < DEEPEST_NESTED_MAIL:
+    if (
+        isinstance(payload, list)
+        and len(payload) == 1
+        and isinstance(payload[0], Message)
+        and depth < DEEPEST_NESTED_MAIL
+    ):
         inner, _ = _read(payload[0], depth=depth + 1)
         return File(name=name, content_type="message/rfc822", content=b"", nested=inner)
     return File(name=name, content_type="text/plain", content=_payload(part))
@@ -200,7 +207,11 @@ def _charset(part: Message[Any, Any]) -> str | None:
 
 def _default_name(kind: str) -> str:
     """A name for a file that has none, from what it claims to be."""
-    endings = {"text/calendar": "invite.ics", "text/vcard": "contact.vcf", "message/delivery-status": "delivery-status.txt"}
+    endings = {
+        "text/calendar": "invite.ics",
+        "text/vcard": "contact.vcf",
+        "message/delivery-status": "delivery-status.txt",
+    }
     return endings.get(kind, f"attachment.{re.sub(r'[^a-z0-9]', '', kind.rpartition('/')[2])[:8] or 'bin'}")
 
 

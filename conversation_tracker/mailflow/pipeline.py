@@ -39,7 +39,8 @@ _gathered: ContextVar[list[Arrival] | None] = ContextVar("gathered", default=Non
 @contextmanager
 def gathering() -> Iterator[list[Arrival]]:
     """Collect the mails that anymail's signal brings instead of recording each at once, so that a batch can share
-    its queries and its transaction."""
+    its queries and its transaction.
+    """
     basket: list[Arrival] = []
     token = _gathered.set(basket)
     try:

@@ -33,7 +33,7 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A mail at one alias with everything decided, ready to be written. ``sender_alias_id`` is None when it has none."""
+    """A mail at one alias with everything decided, ready to be written."""
 
     arrival: Arrival
     matched: Matched
@@ -121,7 +121,9 @@ def _entry(one: Settled) -> TimelineEntry:
 
 
 def _store_files(masked: Masked) -> list[StoredFile]:
-    return [StoredFile(file.name, file.content_type, file.content_id, vault.save(file.content)) for file in masked.files]
+    return [
+        StoredFile(file.name, file.content_type, file.content_id, vault.save(file.content)) for file in masked.files
+    ]
 
 
 def _attachments(entry: TimelineEntry, masked: Masked, files: Sequence[StoredFile]) -> list[Attachment]:
@@ -154,9 +156,7 @@ def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *
         sender=sender,
         message_id=message_id,
         hop=hops.mark(message_id),
-        references=threads.translate(
-            mail.references, order_id=one.order.pk, recipient_alias_id=recipient.alias_id
-        ),
+        references=threads.translate(mail.references, order_id=one.order.pk, recipient_alias_id=recipient.alias_id),
         files=files,
         is_automatic=is_automatic,
         now=now,

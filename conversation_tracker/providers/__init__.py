@@ -7,9 +7,7 @@ from anymail.signals import AnymailInboundEvent
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import amazon_ses, base, mailgun, mime, postmark
 
-ALL: dict[str, base.Provider] = {
-    module.PROVIDER.name: module.PROVIDER for module in (amazon_ses, mailgun, postmark)
-}
+ALL: dict[str, base.Provider] = {module.PROVIDER.name: module.PROVIDER for module in (amazon_ses, mailgun, postmark)}
 _BY_ESP_NAME = {provider.esp_name: provider for provider in ALL.values()}
 
 

@@ -37,7 +37,9 @@ def order(order: Order, customer_alias: Alias, store_alias: Alias) -> dict[str, 
         "hostname": order.store.account,
         "followUpEmail": store_alias.address.text(),
         "items": document["items"],
-        "totals": [{"id": "Items", "name": "Items Total", "value": sum(i["price"] * i["quantity"] for i in document["items"])}],
+        "totals": [
+            {"id": "Items", "name": "Items Total", "value": sum(i["price"] * i["quantity"] for i in document["items"])}
+        ],
         "clientProfileData": {
             "id": "clientProfileData",
             "email": customer_alias.address.text(),
@@ -75,4 +77,3 @@ def _replace(value: Any, known: tuple[Known, ...]) -> Any:
     if isinstance(value, list):
         return [_replace(inner, known) for inner in value]
     return spellings.replace(value, known)[0] if isinstance(value, str) else value
-

@@ -32,7 +32,9 @@ class BadRequest(ValueError):
 def install(api: NinjaAPI) -> None:
     """Teach the API our error shapes."""
 
-    def answer(request: HttpRequest, status: int, code: str, message: str, problems: list[Problem] | None = None) -> HttpResponse:
+    def answer(
+        request: HttpRequest, status: int, code: str, message: str, problems: list[Problem] | None = None
+    ) -> HttpResponse:
         body: dict[str, Any] = {"error": {"code": code, "message": message, "exception": None}}
         if problems is not None:
             body["problems"] = [{"path": problem.path, "message": problem.message} for problem in problems]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
-
 from ninja.security.base import AuthBase
 
 from orders import access

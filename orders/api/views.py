@@ -22,7 +22,7 @@ router = Router()
 def place_orders(
     request: HttpRequest, orders: Annotated[list[NewOrder], Body(), Field(min_length=1, max_length=MOST_ORDERS)]
 ) -> list[dict[str, Any]]:
-    """Place every order of the array or, when one has a problem, none. An order placed before is answered as it stands."""
+    """Place every order of the array or, when one has a problem, none. One placed before is answered as it stands."""
     key = _key(request)
     now = timezone.now()
     with transaction.atomic():

@@ -77,9 +77,7 @@ class Alias(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["expires_at"], name="alias_due", condition=models.Q(retired_at=None)
-            ),
+            models.Index(fields=["expires_at"], name="alias_due", condition=models.Q(retired_at=None)),
         ]
 
     def __str__(self) -> str:

@@ -80,8 +80,12 @@ class TimelineEntry(models.Model):
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
     first_words = models.CharField(max_length=140, blank=True)
-    outcome = models.CharField(max_length=8, choices=[(o.value, words) for o, words in OUTCOME_WORDS.items()], blank=True)
-    reason = models.CharField(max_length=16, choices=[(r.value, words) for r, words in REASON_WORDS.items()], blank=True)
+    outcome = models.CharField(
+        max_length=8, choices=[(o.value, words) for o, words in OUTCOME_WORDS.items()], blank=True
+    )
+    reason = models.CharField(
+        max_length=16, choices=[(r.value, words) for r, words in REASON_WORDS.items()], blank=True
+    )
     verification = models.CharField(max_length=10, choices=Verification.choices, blank=True)
     masked_count = models.PositiveIntegerField(default=0)  # how many real addresses were replaced in it
     fingerprint = models.BinaryField(max_length=32, null=True, blank=True)  # recognises a repeat of the same mail

@@ -1,0 +1,133 @@
+"""The pages of orders: the list, one order with its timeline, the formatted body of a mail, an attachment."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from orders import access, history, listing, pages, rendering, secrecy, timeline, vault
+from orders.access import Right
+from orders.models import Attachment, Status, Store, TimelineEntry
+from orders.paging import Place
+
+SHORTEST_PAGE_NAME = 3  # letters of a page's name before it is suggested
+
+log = logging.getLogger(__name__)
+
+
+@require_safe
+@pages.guarded
+def order_list(request: HttpRequest) -> HttpResponseBase:
+    """The orders of every store one may see, newest first; with ``q`` those that it names exactly."""
+    stores = list(access.stores_of(request.user).order_by("name", "account"))
+    chosen = next((store for store in stores if store.account == request.GET.get("store")), None)
+    status = _status(request.GET.get("status", ""))
+    query = listing.wanted(request.GET.get("q", ""))
+    if query:
+        return _search(request, stores, query)
+    before = Place.parse(request.GET.get("before", ""))
+    found = listing.page(listing.of_stores([chosen] if chosen else stores, status=status), before=before)
+    return render(
+        request,
+        "orders/list.html",
+        {"page": found, "stores": stores, "chosen": chosen, "status": status, "statuses": Status, "before": before},
+    )
+
+
+def _search(request: HttpRequest, stores: list[Store], query: str) -> HttpResponseBase:
+    found = listing.page(listing.found_by(stores, query), before=Place.parse(request.GET.get("before", "")))
+    settings_of = list(access.stores_of(request.user, Right.SETTINGS).order_by("name")) if _names_a_page(query) else []
+    if len(found.rows) == 1 and not settings_of:
+        order = found.rows[0].order
+        return redirect("orders:detail", order.store.account, order.number)
+    return render(request, "orders/search.html", {"page": found, "query": query, "settings_of": settings_of})
+
+
+def _names_a_page(query: str) -> bool:
+    """Whether somebody who types this looks for the settings, in our languages: the search bar finds pages too."""
+    names = ("orders", "store settings", "settings", "mask", _("Orders"), _("Store settings"), _("Settings"))
+    return len(query) >= SHORTEST_PAGE_NAME and any(str(name).casefold().startswith(query.casefold()) for name in names)
+
+
+def _status(value: str) -> Status | None:
+    return Status(value) if value in Status.values else None
+
+
+@require_safe
+@pages.guarded
+def order_detail(request: HttpRequest, account: str, number: str) -> HttpResponseBase:
+    """One order: what is known of it, its aliases, and its history."""
+    order = access.order(request.user, account, number)
+    before = Place.parse(request.GET.get("before", ""))
+    context = {
+        "order": order,
+        "aliases": [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")],
+        "page": history.page(order, before=before),
+        "before": before,
+    }
+    return render(request, "orders/detail.html", context)
+
+
+@require_safe
+@xframe_options_sameorigin
+@pages.guarded
+def entry_body(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """The formatted version of a mail, cleaned, for a sandboxed frame; the policy on it is this page's alone."""
+    entry = _entry(request, account, number, pk)
+    if not entry.html:
+        raise Http404
+    return pages.formatted(request, entry.html, _pictures(entry))
+
+
+def _pictures(entry: TimelineEntry) -> dict[str, bytes]:
+    """The pictures of the mail that its HTML shows, as far as they fit."""
+    wanted = set(rendering.content_ids(entry.html))
+    found: dict[str, bytes] = {}
+    room = rendering.MAX_PICTURES
+    for attachment in entry.attachments.all():
+        name = rendering.bare_id(attachment.content_id)
+        if name in wanted and name not in found and attachment.size <= room:
+            room -= attachment.size
+            try:
+                found[name] = vault.load(attachment.stored_as)
+            except (vault.Missing, secrecy.CannotOpen):
+                log.exception("%s cannot be opened", attachment)
+    return found
+
+
+@require_safe
+@pages.guarded
+def entry_text(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """The whole text of a mail, however long."""
+    entry = _entry(request, account, number, pk)
+    return pages.harmless(HttpResponse(entry.text, content_type="text/plain; charset=utf-8"))
+
+
+@require_safe
+@pages.guarded
+def attachment(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """A file of a mail, to be saved and never shown in the browser."""
+    order = access.order(request.user, account, number)
+    found = Attachment.objects.filter(entry__order=order, pk=pk).first()
+    if found is None:
+        raise Http404
+    try:
+        content = vault.load(found.stored_as)
+    except (vault.Missing, secrecy.CannotOpen) as error:
+        log.exception("%s cannot be opened", found)
+        raise Http404 from error
+    return pages.download(content, name=found.name, content_type=found.content_type, is_dangerous=found.is_dangerous)
+
+
+def _entry(request: HttpRequest, account: str, number: str, pk: int) -> TimelineEntry:
+    order = access.order(request.user, account, number)
+    found = timeline.entry(order, pk)
+    if found is None:
+        raise Http404
+    return found
