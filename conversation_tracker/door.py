@@ -76,7 +76,7 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
             chunks.append(chunk)
     except OSError as error:
         raise UnreadablePostError(*error.args) from error
-    request._body = b"".join(chunks)  # type: ignore[attr-defined]  # where Django keeps a body that has been read
+    request._body = b"".join(chunks)  # where Django keeps a body that has been read
     return request.body
 
 

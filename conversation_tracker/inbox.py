@@ -240,4 +240,5 @@ def counts() -> dict[str, int]:
 
 def oldest_pending() -> datetime | None:
     """When the receipt that waits longest came in."""
-    return Receipt.objects.filter(state=ReceiptState.PENDING).aggregate(at=Min("received_at"))["at"]
+    at: datetime | None = Receipt.objects.filter(state=ReceiptState.PENDING).aggregate(at=Min("received_at"))["at"]
+    return at

@@ -79,7 +79,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
 
 def delay(attempts: int) -> timedelta:
     """How long to wait after so many attempts: doubling up to two hours, give or take a quarter."""
-    longest = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
+    longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
     return longest * random.uniform(0.75, 1.25)  # noqa: S311  spreads retries, guards nothing
 
 

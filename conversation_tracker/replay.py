@@ -52,5 +52,5 @@ def request(receipt: Receipt) -> WSGIRequest:
 
 def content_type(receipt: Receipt) -> str:
     """What the body is, as the provider called it."""
-    found = {name.lower(): value for name, value in receipt.headers.json()}
+    found: dict[str, str] = {name.lower(): value for name, value in receipt.headers.json()}
     return found.get("content-type", "application/octet-stream")

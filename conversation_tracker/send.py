@@ -8,6 +8,7 @@ from email import encoders
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from http import HTTPStatus
+from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
@@ -98,12 +99,10 @@ def build(row: OutboundMail) -> EmailMultiAlternatives:
     return message
 
 
-def read_content(found: dict[str, object]) -> Content:
+def read_content(found: dict[str, Any]) -> Content:
     """The content as it was sealed."""
-    values = dict(found)
-    files = tuple(StoredFile(**file) for file in values.pop("files", ()))  # type: ignore[attr-defined]  # JSON
-    references = tuple(values.pop("references", ()))  # type: ignore[arg-type]  # JSON
-    return Content(**values, files=files, references=references)  # type: ignore[arg-type]  # JSON
+    files = tuple(StoredFile(**file) for file in found["files"])
+    return Content(**{**found, "files": files, "references": tuple(found["references"])})
 
 
 def _part(file: StoredFile) -> MIMEBase:

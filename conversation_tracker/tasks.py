@@ -29,7 +29,7 @@ def wake_outbox() -> None:
     _wake(drain_outbox)
 
 
-def _wake(task: Task) -> None:
+def _wake(task: Task[[], None]) -> None:
     try:
         task.apply_async(retry=False, expires=60)
     except (OperationalError, RedisError, OSError) as error:

@@ -108,7 +108,7 @@ class StoreForm(_StoreForm):
 class StoreAdmin(Audited):
     """Tenants."""
 
-    form = StoreForm
+    form: Any = StoreForm
     list_display = ("account", "name", "tracking_domain", "mask_type", "time_zone")
     search_fields = ("account", "name")
 

@@ -4,5 +4,7 @@ from django.apps import AppConfig
 
 
 class SettingsUiConfig(AppConfig):
+    """What Django is told of this application."""
+
     name = "settings_ui"
     verbose_name = "Store settings"

@@ -7,6 +7,7 @@ taken as it is.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ from conversation_tracker.local import environment, keys, lock
 from conversation_tracker.local.services import Services, remove
 
 PREFIX = "ct-tests-"
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -31,9 +34,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 def _start(config: pytest.Config) -> None:
     _sweep()
-    var = Path(tempfile.mkdtemp(prefix=PREFIX))
-    if os.geteuid() == 0:
-        var.chmod(0o711)  # The servers' account has to pass through.
+    var = scratch(PREFIX)
     config.add_cleanup(lambda: remove(var))
     services = Services(var, environ=os.environ, durable=False)
     config.add_cleanup(services.stop)
@@ -45,9 +46,22 @@ def _start(config: pytest.Config) -> None:
     os.environ.pop("EMAIL_BACKEND", None)
 
 
+def scratch(prefix: str) -> Path:
+    """A folder that the servers' account can pass through; in memory where there is room: a database is many files."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_parent()))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)
+    return folder
+
+
+def _parent() -> Path:
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return MEMORY if roomy else Path(tempfile.gettempdir())
+
+
 def _sweep() -> None:
     """Remove what test runs left that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in _parent().glob(f"{PREFIX}*"):
         if folder.stat().st_uid == os.geteuid() and (folder / lock.FILE).exists() and not lock.is_held(folder):
             with suppress(lock.AlreadyHeld, FileNotFoundError):
                 remove(folder)

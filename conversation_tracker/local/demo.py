@@ -81,7 +81,7 @@ STORES = (
     ("softstore", "Soft Store", MaskType.SOFT, "America/Mexico_City"),
     ("otherstore", "Other Store", MaskType.HARD, "Europe/Madrid"),
 )
-PEOPLE = (
+PEOPLE: tuple[tuple[str, str, dict[str, Role], bool], ...] = (
     ("admin@demo.test", "Alex Admin", {"hardstore": Role.ADMIN, "softstore": Role.ADMIN}, False),
     ("support@demo.test", "Sam Support", {"hardstore": Role.SUPPORT, "softstore": Role.SUPPORT}, False),
     ("outsider@demo.test", "Olga Outsider", {"otherstore": Role.ADMIN}, False),

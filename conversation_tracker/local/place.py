@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,8 @@ def remove_elsewhere(var: Path) -> None:
         home = parent / _key(var)
         if home.is_dir() and not home.is_symlink() and home.stat().st_uid == os.geteuid():
             shutil.rmtree(home)
+            with suppress(OSError):
+                parent.rmdir()
 
 
 def new_socket_folder(account: Account) -> Path:

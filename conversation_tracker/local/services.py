@@ -112,7 +112,7 @@ class Services:
         server.start()
 
     def _note_sockets(self, *folders: Path) -> None:
-        (self.var / "run" / SOCKETS_NOTE).write_text("".join(f"{folder}\n" for folder in folders))
+        (self.var / "run" / SOCKETS_NOTE).write_text("\n".join(map(str, (self.var, *folders))))
 
 
 def remove(var: Path) -> None:
@@ -134,5 +134,7 @@ def remove(var: Path) -> None:
 
 
 def _noted_sockets(var: Path) -> list[Path]:
+    """The socket folders that a run on this data folder left. A note copied along with another folder is not ours."""
     note = var / "run" / SOCKETS_NOTE
-    return [Path(line) for line in note.read_text().splitlines()] if note.is_file() else []
+    owner, *folders = note.read_text().splitlines() if note.is_file() else [""]
+    return [Path(folder) for folder in folders] if owner == str(var) else []

@@ -19,12 +19,12 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
     form = _form(event)
     sender = form.get("sender")
     return Envelope(
-        sender=sender or "",
+        sender=str(sender or ""),
         has_sender=sender is not None,
         recipients=base.unique([one for value in form.getlist("recipient") for one in value.split(",")]),
         verdict=_verdict(base.headers_of(event)),
         is_spam=bool(event.message.spam_detected),
-        from_fallback=form.get("from", ""),
+        from_fallback=str(form.get("from") or ""),
     )
 
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("No alias has the address given with --to.")
         files = sorted(path for path in ([folder] if folder.is_file() else folder.rglob("*")) if path.is_file())
         kept, problems = 0, []
-        console = Console(file=self.stderr._out, force_terminal=None)
+        console = Console(stderr=True)
         with Progress(console=console, transient=True) as progress:
             for path in progress.track(files, description="Ingesting"):
                 if path.stat().st_size > settings.WEBHOOK_MAX_BYTES:
