@@ -1,7 +1,8 @@
 # The commands of this project. `make help` lists them.
 
-# Set PYTHON to choose; else the newest of these that really runs (a pyenv shim may exist and yet run nothing).
-PYTHONS := python3.13 python3.12 python3.11 python3
+# Set PYTHON to choose; else the first of these that really runs (a pyenv shim may exist and yet run nothing). The
+# Redis wheel has no binary for 3.13 yet and is compiled there, so 3.13 comes after those for which there is one.
+PYTHONS := python3.12 python3.11 python3.13 python3
 PYTHON := $(or $(PYTHON),$(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; \
 	done))

@@ -61,7 +61,7 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     try:
         return request.POST["body-mime"].encode("latin-1", "replace")
     finally:
-        request.encoding = before
+        request.encoding = before or "utf-8"
 
 
 PROVIDER = base.Provider(
