@@ -1,0 +1,85 @@
+"""Read a page of the order list, or find orders by what people have in hand: number, alias or e-mail address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from orders import aliases, customers
+from orders.models import Customer, Kind, Order, Status, Store, TimelineEntry
+from orders.paging import Place
+
+PAGE = 50
+LONGEST_QUERY = 320  # characters: an address at its longest is 254, and somebody may write a name around it
+_IN_BRACKETS = re.compile(r"<([^<>]+)>\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An order in the list, how many mails it has, and when something last happened to it."""
+
+    order: Order
+    mails: int
+    active_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list, newest first; ``older`` is where the next one starts, None at the end."""
+
+    rows: list[Row]
+    older: Place | None
+
+
+def of_stores(stores: Sequence[Store], *, status: Status | None = None) -> QuerySet[Order]:
+    """The orders of these stores."""
+    found = Order.objects.filter(store__in=stores)
+    return found.filter(status=status) if status else found
+
+
+def found_by(stores: Sequence[Store], query: str) -> QuerySet[Order]:
+    """The orders of these stores with exactly this number, alias (also an expired one) or customer's address."""
+    query = wanted(query)
+    exact = Q(number=query) | Q(marketplace_number=query)
+    if "@" in query:
+        alias = aliases.find([query]).get(query)
+        people = Customer.objects.filter(store__in=stores, address_digest=customers.real_digest(query))
+        exact = Q(customer__in=list(people.values_list("pk", flat=True)))
+        if alias is not None:
+            exact |= Q(pk=alias.order_id)
+    return of_stores(stores).filter(exact)
+
+
+def wanted(query: str) -> str:
+    """What was typed, as it is looked for: the address of ``Name <address>``, and no NUL, which no column holds."""
+    query = query.replace("\0", "").strip()[:LONGEST_QUERY]
+    return found[1].strip() if (found := _IN_BRACKETS.search(query)) else query
+
+
+def page(orders: QuerySet[Order], *, before: Place | None = None) -> Page:
+    """One page of these orders: two queries however many rows."""
+    if before:
+        orders = orders.filter(before.before("placed_at"))
+    found = list(orders.select_related("store", "customer").defer("document").order_by("-placed_at", "-pk")[: PAGE + 1])
+    shown, more = found[:PAGE], found[PAGE:]
+    activity = _activity(shown)
+    rows = [
+        Row(order, activity.get(order.pk, {}).get("mails", 0), activity.get(order.pk, {}).get("last", order.placed_at))
+        for order in shown
+    ]
+    return Page(rows, Place(shown[-1].placed_at, shown[-1].pk) if more else None)
+
+
+def _activity(orders: list[Order]) -> dict[int, dict[str, Any]]:
+    found = (
+        TimelineEntry.objects.filter(order__in=orders)
+        .values("order_id")
+        .annotate(mails=Count("pk", filter=Q(kind=Kind.MAIL)), last=Max("occurred_at"))
+        .order_by()
+    )
+    return {row["order_id"]: row for row in found}

@@ -1,0 +1,1 @@
+"""What templates say in the product's own way."""

@@ -1,0 +1,13 @@
+"""The pages of store settings."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from settings_ui import views
+
+app_name = "settings_ui"
+urlpatterns = [
+    path("", views.stores, name="stores"),
+    path("<slug:account>/orders/", views.orders, name="orders"),
+]
