@@ -19,6 +19,7 @@ from conversation_tracker.local.account import Account
 PROC = Path("/proc")
 PR_SET_PDEATHSIG = 1
 POLL = 0.02
+ALREADY_ENDING = 4.0
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -169,20 +170,27 @@ class Register:
 
         A note that was copied along with another data folder is not ours: its process is left alone.
         """
-        try:
-            noted = json.loads(self._file(name).read_text())
-            orphan, how = Identity(**noted["process"]), signal.Signals(noted["how"])
-            ours = noted["owner"] == self.owner
-        except (OSError, ValueError, KeyError, TypeError):
-            ours = False
-        if ours:
-            end_orphan(orphan, how=how, patience=patience)
+        noted = self._read(name)
+        if noted is not None:
+            end_orphan(noted[0], how=noted[1], patience=patience)
         self.forget(name)
 
     def end_all(self, *, patience: float) -> None:
         """End every process that is noted."""
-        for file in sorted(self.folder.glob("*.json")):
-            self.end(file.stem, patience=patience)
+        noted = {file.stem: self._read(file.stem) for file in self.folder.glob("*.json")}
+        # The kernel has told most of them already that their parent died. A worker that is told twice hangs.
+        wait_until(lambda: not any(found and is_alive(found[0]) for found in noted.values()), timeout=ALREADY_ENDING)
+        for name in noted:
+            self.end(name, patience=patience)
+
+    def _read(self, name: str) -> tuple[Identity, signal.Signals] | None:
+        """What was noted: which process, and the signal that ends it."""
+        try:
+            noted = json.loads(self._file(name).read_text())
+            found = Identity(**noted["process"]), signal.Signals(noted["how"])
+            return found if noted["owner"] == self.owner else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -36,6 +36,8 @@ from conversation_tracker.local.terminal import Terminal
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 WEB_PATIENCE = 90.0
 COMMAND_PATIENCE = 10.0
+# A worker that is asked kindly tells Redis so; when we are killed Redis ends too, and the worker would wait for it.
+DEATH_SIGNALS = {"worker": signal.SIGQUIT}
 LOOK_EVERY = 0.2
 LARGEST_OLD_LOG = 5_000_000
 HIGHEST_PORT = 65_535
@@ -140,6 +142,7 @@ class Run:
                     cwd=BASE_DIR,
                     log=self.var / "log" / f"{name}.log",
                     register=self.register,
+                    death_signal=DEATH_SIGNALS.get(name, signal.SIGTERM),
                 )
                 self.programs.append(program)
                 program.start()

@@ -30,13 +30,17 @@ class Program:
     cwd: Path
     log: Path
     register: Register
+    # What the kernel sends it when we are killed.
+    death_signal: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, without waiting for it to be ready."""
         self.register.end(self.name, patience=ORPHAN_PATIENCE)
-        self.process = processes.spawn(self.command, log=self.log, env=self.env, cwd=self.cwd)
-        self.register.note(self.name, self.process.pid)
+        self.process = processes.spawn(
+            self.command, log=self.log, env=self.env, cwd=self.cwd, death_signal=self.death_signal
+        )
+        self.register.note(self.name, self.process.pid, how=self.death_signal)
 
     def has_ended(self) -> bool:
         """Whether it was started and has died."""
