@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from conversation_tracker.mailflow import bodies, compose, hops, threads
 from conversation_tracker.mailflow.shapes import (
     Arrival,
     Decision,
+    Mail,
     Masked,
     Matched,
     RecordOnly,
@@ -47,19 +48,19 @@ class Settled:
 def fingerprint(arrival: Arrival) -> bytes:
     """What is the same in every copy of one mail, by whatever way it comes: what its writer wrote.
 
-    White space does not count, since providers rewrap; a repeat with other words is another mail.
+    White space does not count, since providers rewrap; a repeat with other words or files is another mail.
     """
-    mail = arrival.mail
-    parts = [
-        mail.sender.address.lower() if mail.sender else "",
-        mail.message_id,
-        mail.date,
-        mail.subject,
-        mail.text,
-        bodies.bare(mail.html) if mail.html and not mail.message_id else "",
-        *(f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}" for file in mail.files),
-    ]
-    return secrecy.digest("\0".join(_SPACE.sub("", part) for part in parts), purpose="fingerprint")
+    return secrecy.digest("\0".join(_SPACE.sub("", part) for part in _written(arrival.mail)), purpose="fingerprint")
+
+
+def _written(mail: Mail) -> Iterator[str]:
+    yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
+    yield mail.text
+    yield bodies.bare(mail.html) if mail.html else ""
+    for file in mail.files:
+        yield f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
+        if file.nested is not None:
+            yield from _written(file.nested)
 
 
 def outcome_of(decision: Decision) -> Outcome:

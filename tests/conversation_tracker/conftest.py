@@ -1,0 +1,34 @@
+"""What the tests of mail begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from django.utils import timezone
+
+from conversation_tracker import inbox, outbox, tasks
+
+
+@pytest.fixture(autouse=True)
+def _no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests work the inbox and outbox themselves; that wake-ups arrive is the flow tests' to show."""
+    monkeypatch.setattr(tasks, "_wake", lambda task: None)
+
+
+@pytest.fixture
+def work() -> Callable[..., list[EmailMultiAlternatives]]:
+    """Settle all that waits and send it; gives the mails that left."""
+
+    def run(*, now: datetime | None = None) -> list[EmailMultiAlternatives]:
+        before = len(mail.outbox)
+        while inbox.work(now=now or timezone.now()) is not None:
+            pass
+        while outbox.work(now=now or timezone.now()):
+            pass
+        return mail.outbox[before:]  # type: ignore[return-value]  # all that we send are of this class
+
+    return run

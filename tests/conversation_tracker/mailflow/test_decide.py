@@ -1,0 +1,115 @@
+"""What becomes of a mail: every rule, and which comes first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from conversation_tracker.mailflow.decide import decide
+from conversation_tracker.mailflow.shapes import (
+    Envelope,
+    Mail,
+    Mailbox,
+    Matched,
+    Party,
+    RecordOnly,
+    Refuse,
+    Relay,
+    Trait,
+    Verdict,
+)
+from orders.outcomes import Reason
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+RECIPIENT = Party(1, 1, "a@ct.example", "anna@people.example", "Anna", NOW + timedelta(days=1), None)
+SENDER = Party(2, 1, "b@ct.example", "help@shop.example", "Shop", NOW + timedelta(days=1), None)
+MATCHED = Matched(RECIPIENT, (RECIPIENT, SENDER), SENDER, sender_is_alias=False)
+MAIL = Mail(Mailbox("Shop", "help@shop.example"), "Hello", "<1@shop.example>", (), "", "Hello", "")
+ENVELOPE = Envelope("help@shop.example", True, ("a@ct.example",), Verdict.PASS, is_spam=False)
+
+
+def test_an_ordinary_mail_is_relayed() -> None:
+    assert decide(MAIL, ENVELOPE, MATCHED, now=NOW) == Relay()
+
+
+def test_somebody_new_is_relayed() -> None:
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == Relay()
+
+
+def test_an_unverified_sender_is_relayed() -> None:
+    assert decide(MAIL, replace(ENVELOPE, verdict=Verdict.FAIL), MATCHED, now=NOW) == Relay()
+
+
+@pytest.mark.parametrize("trait", [Trait.OWN_HOP, Trait.TOO_MANY_HOPS])
+def test_what_was_here_before_is_a_loop(trait: Trait) -> None:
+    assert decide(replace(MAIL, traits=frozenset({trait})), ENVELOPE, MATCHED, now=NOW) == Refuse(Reason.LOOP)
+
+
+def test_an_alias_that_writes_is_a_loop() -> None:
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, sender_is_alias=True), now=NOW) == Refuse(Reason.LOOP)
+
+
+def test_at_the_second_of_expiry_it_is_too_late() -> None:
+    matched = replace(MATCHED, recipient=replace(RECIPIENT, expires_at=NOW))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.EXPIRED)
+    assert decide(MAIL, ENVELOPE, matched, now=NOW - timedelta(microseconds=1)) == Relay()
+
+
+def test_retired_before_its_time_is_refused() -> None:
+    matched = replace(MATCHED, recipient=replace(RECIPIENT, retired_at=NOW - timedelta(days=1)))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.RETIRED)
+
+
+def test_expired_counts_more_than_retired() -> None:
+    past = NOW - timedelta(days=1)
+    matched = replace(MATCHED, recipient=replace(RECIPIENT, expires_at=past, retired_at=past))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.EXPIRED)
+
+
+def test_a_retired_sender_is_not_relayed() -> None:
+    matched = replace(MATCHED, sender=replace(SENDER, retired_at=NOW))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.RETIRED)
+
+
+def test_spam_is_refused() -> None:
+    assert decide(MAIL, replace(ENVELOPE, is_spam=True), MATCHED, now=NOW) == Refuse(Reason.SPAM)
+
+
+def test_bulk_is_refused() -> None:
+    assert decide(replace(MAIL, traits=frozenset({Trait.BULK})), ENVELOPE, MATCHED, now=NOW) == Refuse(Reason.BULK)
+
+
+def test_a_delivery_report_is_only_recorded_even_after_expiry() -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.REPORT}))
+    matched = replace(MATCHED, recipient=replace(RECIPIENT, expires_at=NOW))
+    assert decide(mail, ENVELOPE, matched, now=NOW) == RecordOnly(Reason.BOUNCE)
+
+
+def test_a_mail_without_sender_is_only_recorded() -> None:
+    assert decide(replace(MAIL, sender=None), ENVELOPE, replace(MATCHED, sender=None), now=NOW) == RecordOnly(
+        Reason.NO_SENDER
+    )
+
+
+def test_who_writes_to_himself_is_only_recorded() -> None:
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, sender=RECIPIENT), now=NOW) == RecordOnly(Reason.TO_SELF)
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"),
+    [
+        (None, Relay()),
+        (timedelta(days=6, hours=23), RecordOnly(Reason.AUTO_REPLY)),
+        (timedelta(days=7), Relay()),
+    ],
+)
+def test_an_automatic_reply_is_relayed_once_a_week(ago: timedelta | None, expected: object) -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.AUTO_REPLY}))
+    matched = replace(MATCHED, auto_reply_relayed_at=None if ago is None else NOW - ago)
+    assert decide(mail, ENVELOPE, matched, now=NOW) == expected
+
+
+def test_a_person_who_wrote_lately_is_relayed() -> None:
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, auto_reply_relayed_at=NOW), now=NOW) == Relay()

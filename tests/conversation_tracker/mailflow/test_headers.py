@@ -1,0 +1,93 @@
+"""Header values that may be anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversation_tracker.mailflow import headers
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a@b.example", [("", "a@b.example")]),
+        ('"Doe, Jane" <jane@b.example>', [("Doe, Jane", "jane@b.example")]),
+        ("Team: a@b.example, C <c@d.example>;", [("", "a@b.example"), ("C", "c@d.example")]),
+        ("jane@b.example (Jane)", [("Jane", "jane@b.example")]),
+        ("<@relay.example:jane@b.example>", [("", "jane@b.example")]),
+        ("=?utf-8?q?J=C3=B6rg?= <j@b.example>", [("Jörg", "j@b.example")]),
+        ("undisclosed-recipients:;", []),
+        ("MAILER-DAEMON <>", []),
+        ("", []),
+    ],
+)
+def test_mailboxes_are_read(value: str, expected: list[tuple[str, str]]) -> None:
+    assert [(one.name, one.address) for one in headers.mailboxes(value)] == expected
+
+
+def test_an_encoded_bracket_makes_no_address() -> None:
+    assert [one.address for one in headers.mailboxes("=?utf-8?q?=3Cevil=40x=2Eexample=3E?= <ok@x.example>")] == [
+        "ok@x.example"
+    ]
+
+
+def test_a_comment_cannot_hide_another_address() -> None:
+    assert headers.mailboxes("alice@example.org)bob@evil.example") == []
+
+
+@pytest.mark.parametrize("char", ['"', "(", "<", "\\", '"\\', ",", ":", "@"])
+def test_a_hundred_thousand_of_one_character_are_read_at_once(char: str) -> None:
+    assert headers.mailboxes(char * 100_000) == []
+
+
+def test_an_encoded_line_end_does_not_survive() -> None:
+    assert headers.decode("Hello =?UTF-8?Q?=0D=0ABcc:_x@y.example?=") == "Hello Bcc: x@y.example"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("=?utf-8?b?w6k=?=", "é"),
+        ("=?no-such-charset?q?=E9?=", "é"),
+        ("=?utf-8?b?broken!!?=", "=?utf-8?b?broken!!?="),
+        ("plain", "plain"),
+        ("caf\udce9", "café"),
+        ("a\x00b\u202ec", "abc"),
+    ],
+)
+def test_values_are_decoded_for_people(value: str, expected: str) -> None:
+    assert headers.decode(value) == expected
+
+
+@given(st.text())
+def test_nothing_makes_the_readers_raise(value: str) -> None:
+    assert headers.clean(headers.decode(value)) == headers.decode(value)
+    assert all("@" in one.address for one in headers.mailboxes(value))
+    assert all(one.startswith("<") for one in headers.message_ids(value))
+    assert "/" not in headers.file_name(value)
+
+
+def test_message_ids_are_the_last_fifty() -> None:
+    value = " ".join(f"<{number}@x.example>" for number in range(80))
+    assert headers.message_ids(value) == tuple(f"<{number}@x.example>" for number in range(30, 80))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\x\\run.exe", "run.exe"),
+        ('a"b<c>.txt', "abc.txt"),
+        ("..", ""),
+        ("è.pdf", "è.pdf"),
+    ],
+)
+def test_file_names_are_made_harmless(value: str, expected: str) -> None:
+    assert headers.file_name(value) == expected
+
+
+def test_a_codec_that_is_no_text_encoding_is_not_used() -> None:
+    assert headers.text_codec("zip") is None
+    assert headers.decode_bytes(b"caf\xe9", "hex") == "café"

@@ -1,0 +1,140 @@
+"""Masking a mail: bodies, names, files, attached mails."""
+
+from __future__ import annotations
+
+import email
+from email import policy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversation_tracker.mailflow import leakgate, mask
+from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked
+from orders.spellings import Known
+
+ANNA = Known("anna@people.example", "11111111111111111111111111111111@ct.example")
+SHOP = Known("help@shop.example", "22222222222222222222222222222222@ct.example")
+KNOWN = (ANNA, SHOP)
+
+
+def masked(
+    *, text: str = "", html: str = "", subject: str = "", name: str = "", files: tuple[File, ...] = ()
+) -> Masked:
+    return mask.mask(Mail(Mailbox(name, "anna@people.example"), subject, "", (), "", text, html, files), KNOWN)
+
+
+def test_every_address_is_replaced_and_counted() -> None:
+    found = masked(text="anna@people.example, HELP@Shop.Example", subject="For Anna@people.example")
+    assert found.text == f"{ANNA.alias}, {SHOP.alias}"
+    assert found.subject == f"For {ANNA.alias}"
+    assert found.count == 3
+
+
+def test_html_is_masked_in_text_and_links() -> None:
+    assert masked(html='<a href="mailto:anna@people.example">anna@people.example</a>').html == (
+        f'<a href="mailto:{ANNA.alias}">{ANNA.alias}</a>'
+    )
+
+
+def test_an_address_cut_in_two_by_tags_does_not_survive() -> None:
+    found = masked(html="<p>anna@<b>people</b>.example</p>")
+    assert found.html == f'<div style="white-space: pre-wrap">{ANNA.alias}</div>'
+
+
+@pytest.mark.parametrize("name", ["anna@people.example", "Anna (anna@people.example)", "x@y.example", "Anna＠people"])
+def test_a_display_name_with_an_address_is_left_out(name: str) -> None:
+    assert masked(name=name).sender_name == ""
+
+
+def test_a_display_name_is_kept() -> None:
+    assert masked(name="Anna Müller").sender_name == "Anna Müller"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text/calendar", b"ORGANIZER:mailto:anna@people.example\r\n"),
+        ("text/vcard", b"EMAIL:anna@people.example\r\n"),
+        ("application/json", b'{"to":"anna@people.example"}'),
+        ("text/html", b"<b>anna&#64;people.example</b>"),
+        ("text/plain", "höre anna@people.example".encode("latin-1")),
+        ("text/plain", "anna@people.example".encode("utf-16")),
+        ("application/octet-stream", b"anna@people.example"),
+    ],
+)
+def test_text_files_are_masked(kind: str, content: bytes) -> None:
+    (file,) = masked(files=(File("f", kind, content),)).files
+    codec = "utf-16" if content.startswith(b"\xff\xfe") else "latin-1"
+    assert ANNA.alias in file.content.decode(codec)
+    assert "anna" not in file.content.decode(codec)
+    assert file.is_searchable
+
+
+def test_a_picture_is_kept_and_marked_as_not_searchable() -> None:
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    (file,) = masked(files=(File("p.png", "text/plain", content),)).files
+    assert (file.content, file.content_type, file.is_searchable) == (content, "image/png", False)
+
+
+def test_bytes_of_a_file_without_addresses_stay_the_same() -> None:
+    content = "a\r\nb\nc\xa0ü".encode("latin-1")
+    (file,) = masked(files=(File("f.csv", "text/csv", content),)).files
+    assert file.content == content
+
+
+def test_file_names_are_masked() -> None:
+    (file,) = masked(files=(File("anna@people.example.pdf", "application/pdf", b"%PDF-"),)).files
+    assert file.name == f"{ANNA.alias}.pdf"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.exe", b"MZ"),
+        ("a.pdf.js", b"1"),
+        ("a.html", b"<html>"),
+        ("a.svg", b"<svg/>"),
+        ("x", b"#!/bin/sh"),
+        ("a.docm", b"PK"),
+    ],
+)
+def test_what_runs_when_opened_is_marked(name: str, content: bytes) -> None:
+    (file,) = masked(files=(File(name, "application/octet-stream", content),)).files
+    assert file.is_dangerous
+
+
+def test_an_attached_mail_is_made_anew() -> None:
+    inner = Mail(
+        Mailbox("Shop", "help@shop.example"), "Re: help@shop.example", "<1@shop.example>", (), "Mon", "anna@people.example",
+        "<p>anna@people.example</p>", (File("v.vcf", "text/vcard", b"EMAIL:anna@people.example"),),
+    )  # fmt: skip
+    (file,) = masked(files=(File("m.eml", "message/rfc822", b"", nested=inner),)).files
+    assert leakgate.leaks(file.content, KNOWN) == []
+    message = email.message_from_bytes(file.content, policy=policy.default)
+    assert message["Subject"] == f"Re: {SHOP.alias}"
+    assert message["Message-ID"] is None
+    assert message.get_body(("plain",)).get_content().strip() == ANNA.alias  # type: ignore[union-attr]
+
+
+separators = st.sampled_from(["", " ", "\n", "<", ">", '"', "'", ":", ";", ",", "=", "(", "&lt;", "%3D", "é", "日"])
+spellings_of_anna = st.sampled_from(
+    [
+        "anna@people.example",
+        "Anna@People.Example",
+        "anna+shop@people.example",
+        "anna%40people.example",
+        "anna&#64;people.example",
+        "anna&#x40;people.example",
+        "anna＠people.example",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(separators, spellings_of_anna, separators), min_size=1, max_size=5), st.booleans())
+def test_no_spelling_survives_masking(pieces: list[tuple[str, str, str]], is_html: bool) -> None:
+    body = "".join(before + spelled + after for before, spelled, after in pieces)
+    found = masked(html=f"<p>{body}</p>") if is_html else masked(text=body)
+    finished = b"Content-Type: text/" + (b"html" if is_html else b"plain") + b"; charset=utf-8\r\n\r\n"
+    assert leakgate.leaks(finished + (found.html or found.text).encode(), KNOWN) == []

@@ -1,0 +1,156 @@
+"""Reading mails, broken ones above all."""
+
+from __future__ import annotations
+
+import email
+from email import policy
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversation_tracker.mailflow.parse import HOP_HEADER, parse
+from conversation_tracker.mailflow.shapes import Envelope, Mail, Trait, Verdict
+from tests import letters
+
+ENVELOPE = Envelope("kim@carrier.example", True, ("a@ct.example",), Verdict.NONE, is_spam=False)
+
+
+def read(raw: bytes, *, envelope: Envelope = ENVELOPE) -> Mail:
+    message = email.message_from_bytes(raw, policy=policy.default)
+    return parse(message, envelope=envelope, is_own_hop=lambda value: value == "ours")
+
+
+def with_header(name: str, value: str) -> bytes:
+    return f"From: a@b.example\r\n{name}: {value}\r\n\r\nHi".encode()
+
+
+def test_both_bodies_and_the_files_are_read() -> None:
+    mail = read(letters.mime(text="Plain", html="<p>Rich</p>", files=(("a.txt", "text/plain", b"file"),)))
+    assert (mail.text, mail.html) == ("Plain", "<p>Rich</p>\n")
+    assert [(file.name, file.content) for file in mail.files] == [("a.txt", b"file")]
+
+
+def test_text_is_made_of_html_when_there_is_none() -> None:
+    assert read(b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n<p>One</p><p>Two &amp; three</p>").text == (
+        "One\nTwo & three"
+    )
+
+
+@pytest.mark.parametrize(
+    ("charset", "body", "expected"),
+    [
+        ("iso-8859-1", b"caf\xe9", "café"),
+        ("x-unknown", b"caf\xe9", "café"),
+        ("utf-8", b"caf\xe9", "café"),
+        ("utf-8", "日本語".encode(), "日本語"),
+        ("iso-2022-jp", "日本語".encode("iso-2022-jp"), "日本語"),
+        ("zip", b"plain", "plain"),
+    ],
+)
+def test_any_charset_is_read(charset: str, body: bytes, expected: str) -> None:
+    raw = b"From: a@b.example\r\nContent-Type: text/plain; charset=" + charset.encode() + b"\r\n\r\n" + body
+    assert read(raw).text == expected
+
+
+def test_what_cannot_be_stored_is_taken_out() -> None:
+    assert read(b"From: a@b.example\r\n\r\na\x00b\x08c").text == "abc"
+
+
+def test_without_from_the_envelope_says_who_wrote() -> None:
+    sender = read(b"Subject: x\r\n\r\nHi").sender
+    assert sender is not None
+    assert sender.address == "kim@carrier.example"
+
+
+def test_without_any_sender_there_is_none() -> None:
+    assert read(b"\r\nHi", envelope=Envelope("", False, (), Verdict.NONE, is_spam=False)).sender is None
+
+
+def test_an_empty_mail_is_a_mail() -> None:
+    mail = read(b"")
+    assert (mail.subject, mail.text, mail.html, mail.files) == ("", "", "", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "traits"),
+    [
+        ("List-Unsubscribe", "<https://x.example>", {Trait.BULK}),
+        ("List-Id", "<x.example>", {Trait.BULK}),
+        ("Precedence", "bulk", {Trait.BULK}),
+        ("Feedback-ID", "campaign:x", {Trait.BULK}),
+        ("Feedback-ID", "1.us-east-1.abc=:AmazonSES", set()),
+        ("Auto-Submitted", "auto-replied", {Trait.AUTO_REPLY}),
+        ("Auto-Submitted", "auto-generated", set()),
+        ("Auto-Submitted", "no", set()),
+        ("Precedence", "auto_reply", {Trait.AUTO_REPLY}),
+        ("X-Autoreply", "yes", {Trait.AUTO_REPLY}),
+        ("Subject", "Automatic reply: Your parcel", {Trait.AUTO_REPLY}),
+        ("Subject", "Resposta automática: férias", {Trait.AUTO_REPLY}),
+        ("Subject", "Automatic doors", set()),
+        ("Content-Type", "multipart/report; report-type=delivery-status; boundary=x", {Trait.REPORT}),
+        (HOP_HEADER, "ours", {Trait.OWN_HOP}),
+        (HOP_HEADER, "forged", set()),
+    ],
+)
+def test_the_nature_of_a_mail_is_told_by_its_header(name: str, value: str, traits: set[Trait]) -> None:
+    assert read(with_header(name, value)).traits == traits
+
+
+def test_a_null_envelope_sender_means_a_machine_wrote() -> None:
+    envelope = Envelope("", True, ("a@ct.example",), Verdict.NONE, is_spam=False)
+    assert read(with_header("Subject", "x"), envelope=envelope).traits == {Trait.AUTO_REPLY}
+
+
+def test_more_than_fifty_hops_are_too_many() -> None:
+    received = b"Received: from a by b\r\n"
+    assert read(received * 50 + b"From: a@b.example\r\n\r\n").traits == set()
+    assert read(received * 51 + b"From: a@b.example\r\n\r\n").traits == {Trait.TOO_MANY_HOPS}
+
+
+def test_an_attached_mail_is_read_with_its_own_parts() -> None:
+    outer = EmailMessage()
+    outer["From"] = "a@b.example"
+    outer.set_content("See below")
+    outer.add_attachment(email.message_from_bytes(letters.mime(text="Inner"), policy=policy.default))
+    (file,) = read(outer.as_bytes()).files
+    assert file.nested is not None
+    assert file.nested.text == "Inner"
+
+
+def test_references_end_with_the_mail_that_is_answered() -> None:
+    raw = letters.mime(References="<1@x.example> <2@x.example>", In_Reply_To="<3@x.example>")
+    assert read(raw).references == ("<1@x.example>", "<2@x.example>", "<3@x.example>")
+
+
+def test_a_hundred_attached_mails_in_each_other_are_read_to_the_limit() -> None:
+    raw = b"From: a@b.example\r\n\r\nHi"
+    for _ in range(20):
+        raw = b"From: a@b.example\r\nContent-Type: message/rfc822\r\n\r\n" + raw
+    assert read(raw).sender is not None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=2_000))
+def test_any_bytes_can_be_read(raw: bytes) -> None:
+    assert "\0" not in read(raw).text
+
+
+HEADER_NAMES = [
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Transfer-Encoding",
+    "From",
+    "To",
+    "Subject",
+    "References",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(HEADER_NAMES), st.text(max_size=60)), max_size=8), st.binary(max_size=500))
+def test_any_header_can_be_read(fields: list[tuple[str, str]], body: bytes) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    mail = read(head.encode("utf-8", "surrogatepass") + b"\r\n" + body)
+    assert mail.subject == mail.subject.strip()

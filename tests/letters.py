@@ -1,0 +1,145 @@
+"""Write mails as a provider would deliver them, for the tests of everything behind the door."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from orders.models import Alias
+
+BASIC_AUTH = "Basic " + base64.b64encode(b"demo:demo").decode()
+SIGNING_KEY = b"demo"
+
+
+def postmark(alias: Alias | str, **fields: Any) -> dict[str, Any]:
+    """A Postmark inbound payload; ``fields`` replace its own."""
+    address = alias if isinstance(alias, str) else alias.address.text()
+    return {
+        "FromFull": {"Email": "kim@carrier.example", "Name": "Kim Carrier"},
+        "ToFull": [{"Email": address, "Name": ""}],
+        "OriginalRecipient": address,
+        "Subject": "Your parcel",
+        "Date": "Mon, 23 Nov 2026 10:00:00 +0000",
+        "TextBody": "It is at your door.",
+        "HtmlBody": "",
+        "Headers": [{"Name": "Message-ID", "Value": "<1@carrier.example>"}],
+        **fields,
+    }
+
+
+def post_postmark(client: Client, payload: object, *, auth: str | None = BASIC_AUTH) -> HttpResponse:
+    """Post it to the door."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    headers = {"Authorization": auth} if auth else {}
+    return client.post("/anymail/postmark/inbound/", body, content_type="application/json", headers=headers)  # type: ignore[return-value]
+
+
+def mailgun(recipients: str, **fields: Any) -> dict[str, Any]:
+    """A signed Mailgun form with the mail as fields."""
+    timestamp, token = str(int(time.time())), hashlib.sha256(str(time.monotonic_ns()).encode()).hexdigest()[:50]
+    return {
+        "recipient": recipients,
+        "sender": "kim@carrier.example",
+        "from": "Kim Carrier <kim@carrier.example>",
+        "subject": "Your parcel",
+        "body-plain": "It is at your door.",
+        "message-headers": json.dumps(
+            [
+                ["From", "Kim Carrier <kim@carrier.example>"],
+                ["Subject", "Your parcel"],
+                ["Message-Id", "<1@carrier.example>"],
+                ["Date", "Mon, 23 Nov 2026 10:00:00 +0000"],
+            ]
+        ),
+        "timestamp": timestamp,
+        "token": token,
+        "signature": hmac.new(SIGNING_KEY, f"{timestamp}{token}".encode(), hashlib.sha256).hexdigest(),
+        **fields,
+    }
+
+
+def post_mailgun(client: Client, form: dict[str, Any]) -> HttpResponse:
+    """Post it to the door as multipart/form-data."""
+    return client.post("/anymail/mailgun/inbound/", form, headers={"Authorization": BASIC_AUTH})  # type: ignore[return-value]
+
+
+def ses(recipients: list[str], raw: bytes, **receipt: Any) -> dict[str, Any]:
+    """An SNS notification of an Amazon SES receipt rule with the mail inside."""
+    verdict = {"status": "PASS"}
+    message = {
+        "notificationType": "Received",
+        "mail": {
+            "source": "kim@carrier.example",
+            "messageId": "ses-1",
+            "timestamp": "2026-11-23T10:00:00.000Z",
+            "destination": recipients,
+        },
+        "receipt": {
+            "recipients": recipients,
+            "spamVerdict": verdict,
+            "virusVerdict": verdict,
+            "dmarcVerdict": verdict,
+            "action": {"type": "SNS", "encoding": "BASE64"},
+            **receipt,
+        },
+        "content": base64.b64encode(raw).decode(),
+    }
+    return {
+        "Type": "Notification",
+        "MessageId": "sns-1",
+        "TopicArn": "arn:aws:sns:us-east-1:123456789012:inbound",
+        "Message": json.dumps(message),
+        "Timestamp": "2026-11-23T10:00:01.000Z",
+    }
+
+
+def post_ses(client: Client, payload: dict[str, Any]) -> HttpResponse:
+    """Post it to the door as SNS does."""
+    return client.post(  # type: ignore[return-value]
+        "/anymail/amazon_ses/inbound/",
+        json.dumps(payload),
+        content_type="text/plain; charset=UTF-8",
+        headers={
+            "Authorization": BASIC_AUTH,
+            "X-Amz-Sns-Message-Type": payload["Type"],
+            "X-Amz-Sns-Message-Id": payload["MessageId"],
+        },
+    )
+
+
+def mime(
+    *,
+    sender: str = "Kim Carrier <kim@carrier.example>",
+    text: str = "It is at your door.",
+    html: str = "",
+    files: tuple[tuple[str, str, bytes], ...] = (),
+    **headers: str,
+) -> bytes:
+    """A mail as bytes; ``In_Reply_To="<1@x>"`` and the like set headers."""
+    message = EmailMessage()
+    values = {
+        "Subject": "Your parcel",
+        "Message-ID": "<1@carrier.example>",
+        "Date": format_datetime(timezone.now()),
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    message["From"] = sender
+    for name, value in values.items():
+        message[name] = value
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    for name, kind, content in files:
+        maintype, _, subtype = kind.partition("/")
+        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name)
+    return message.as_bytes()
