@@ -15,7 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import replay
+from conversation_tracker import faults, replay
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
@@ -89,8 +89,8 @@ def work(*, now: datetime) -> int | None:
     except SoftTimeLimitExceeded as error:
         _give_up(ids, Trouble.TOO_SLOW, error, alone=alone, now=now)
         raise
-    except Exception as error:  # whatever it is, the receipt is kept and shown
-        log.exception("recording failed receipts=%s", ids)
+    except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
+        log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
     return len(ids)
 
@@ -178,7 +178,7 @@ def _quarantine(row: Receipt, trouble: Trouble, error: BaseException, *, now: da
         ReceiptState.QUARANTINED,
         now,
         trouble,
-        describe(error),
+        faults.describe(error),
     )
     row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail"])
     log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)
@@ -188,13 +188,13 @@ def _give_up(ids: Sequence[int], trouble: Trouble, error: BaseException, *, alon
     """Alone: quarantine. In a batch: each is tried again by itself, so that the good ones are recorded."""
     if alone or len(ids) == 1:
         Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
-            state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=describe(error)
+            state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=faults.describe(error)
         )
 
 
 def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
     """A passing fault is nobody's attempt: try again later, ever more slowly, for as long as it takes."""
-    log.warning("receipts deferred receipts=%s detail=%s", ids, describe(error))
+    log.warning("receipts deferred receipts=%s detail=%s", ids, faults.describe(error))
     for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
         delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
         Receipt.objects.filter(pk=row.pk).update(
@@ -202,17 +202,8 @@ def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
             deferrals=row.deferrals + 1,
             next_attempt_at=now + delay,
             trouble=Trouble.STORAGE,
-            trouble_detail=describe(error),
+            trouble_detail=faults.describe(error),
         )
-
-
-def describe(error: BaseException) -> str:
-    """Where and what: the class of the error and the line it came from. Never its text, which may quote a mail."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{place}"[:200]
 
 
 def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:

@@ -6,10 +6,11 @@ import logging
 import random
 from datetime import datetime, timedelta
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Count
 
-from conversation_tracker import send
+from conversation_tracker import faults, send
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
 
@@ -38,8 +39,18 @@ def work(*, now: datetime) -> bool:
             .first()
         )
         if row is not None:
-            _settle(row, send.send(row), now=now)
+            _settle(row, _send(row), now=now)
     return True
+
+
+def _send(row: OutboundMail) -> send.Result:
+    try:
+        return send.send(row)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001  one mail that cannot be sent must not stop the others
+        log.error("sending failed outbound=%s\n%s", row.pk, faults.trace(error))  # noqa: TRY400  its text may quote a mail
+        return send.Later(faults.describe(error))
 
 
 def _claim(now: datetime) -> tuple[int, int] | None:
@@ -54,6 +65,11 @@ def _claim(now: datetime) -> tuple[int, int] | None:
         if found is None:
             return None
         pk, attempts = found
+        if attempts >= MOST_ATTEMPTS:  # every attempt ended with its worker
+            OutboundMail.objects.filter(pk=pk).update(
+                state=SendState.FAILED, problem="The worker was stopped each time.", state_changed_at=now
+            )
+            return pk, 0
         OutboundMail.objects.filter(pk=pk).update(state=SendState.SENDING, attempts=attempts + 1, state_changed_at=now)
     return pk, attempts + 1
 

@@ -1,0 +1,97 @@
+"""What providers report of the mails we sent."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from pytest_django import Settings
+
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from orders.placing import Placed
+from tests import letters
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+
+@pytest.fixture
+def sent(client: Client, work: Work, placed: Placed) -> OutboundMail:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    row = OutboundMail.objects.get()
+    row.provider_message_id = "pm-1"
+    row.save()
+    return row
+
+
+def report(client: Client, payload: object) -> None:
+    response = client.post(
+        "/anymail/postmark/tracking/",
+        json.dumps(payload),
+        content_type="application/json",
+        headers={"Authorization": letters.BASIC_AUTH},
+    )
+    assert response.status_code == 200
+
+
+def test_delivered_is_shown(client: Client, work: Work, sent: OutboundMail) -> None:
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "Recipient": "x@y.example"})
+    work()
+    sent.refresh_from_db()
+    assert sent.state == SendState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        (["Delivery", "HardBounce"], SendState.BOUNCED),
+        (["HardBounce", "Delivery"], SendState.BOUNCED),
+        (["Delivery", "SpamComplaint", "HardBounce"], SendState.COMPLAINED),
+        (["Open", "Click"], SendState.SENT),
+        (["Delivery", "Delivery"], SendState.DELIVERED),
+    ],
+)
+def test_reports_in_any_order_end_alike(
+    client: Client, work: Work, sent: OutboundMail, events: list[str], state: SendState
+) -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "HardBounce": {"RecordType": "Bounce", "Type": "HardBounce"},
+        "SpamComplaint": {"RecordType": "SpamComplaint", "Type": "SpamComplaint"},
+    }
+    for event in events:
+        report(client, {"MessageID": "pm-1", **kinds.get(event, {"RecordType": event})})
+    work()
+    sent.refresh_from_db()
+    assert sent.state == state
+
+
+def test_a_report_by_our_message_id_is_understood(client: Client, work: Work, sent: OutboundMail) -> None:
+    event = {"event": "delivered", "timestamp": 1, "message": {"headers": {"message-id": sent.message_id.strip("<>")}}}
+    signature = hmac.new(letters.SIGNING_KEY, b"1t", hashlib.sha256).hexdigest()
+    payload = {"signature": {"timestamp": "1", "token": "t", "signature": signature}, "event-data": event}
+    headers = {"Authorization": letters.BASIC_AUTH}
+    response = client.post(
+        "/anymail/mailgun/tracking/", json.dumps(payload), content_type="application/json", headers=headers
+    )
+    assert response.status_code == 200
+    work()
+    sent.refresh_from_db()
+    assert sent.state == SendState.DELIVERED
+
+
+def test_reports_about_other_mails_change_nothing(
+    client: Client, work: Work, sent: OutboundMail, settings: Settings
+) -> None:
+    report(client, {"RecordType": "Delivery", "MessageID": "unknown"})
+    report(client, {"RecordType": "Delivery"})
+    work()
+    sent.refresh_from_db()
+    assert sent.state == SendState.SENT
+    assert Receipt.objects.filter(state=ReceiptState.DONE).count() == 3

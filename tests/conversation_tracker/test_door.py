@@ -1,0 +1,125 @@
+"""Who gets in at the webhook door, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from conversation_tracker import inbox
+from conversation_tracker.models import Receipt, ReceiptState
+from orders.placing import Placed
+from tests import letters
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_is_kept_byte_for_byte(client: Client) -> None:
+    body = b'{"any": "\\u0000 bytes", \xff\xfe at all'
+    response = client.post(
+        "/anymail/postmark/inbound/?a=1",
+        body,
+        content_type="application/json; x=y",
+        headers={"Authorization": letters.BASIC_AUTH, "X-Odd": "ü"},
+    )
+    assert (response.status_code, response.content) == (200, b"")
+    receipt = Receipt.objects.get()
+    assert receipt.body.bytes() == body
+    assert (receipt.method, receipt.path, receipt.query.text()) == ("POST", "/anymail/postmark/inbound/", "a=1")
+    assert ["Content-Type", "application/json; x=y"] in receipt.headers.json()
+    assert ["X-Odd", "ü"] in receipt.headers.json()
+    assert (receipt.state, receipt.size) == (ReceiptState.PENDING, len(body))
+
+
+@pytest.mark.parametrize(
+    ("auth", "status"),
+    [
+        (None, 401),
+        ("Basic", 401),
+        ("Basic %%%", 401),
+        ("Bearer demo:demo", 401),
+        ("Basic ZGVtbzp3cm9uZw==", 403),
+        ("Basic ZGVtbzpkZW1vOg==", 403),
+    ],
+)
+def test_a_bad_credential_is_refused_and_nothing_kept(
+    client: Client, placed: Placed, auth: str | None, status: int
+) -> None:
+    assert letters.post_postmark(client, letters.postmark(placed.customer_alias), auth=auth).status_code == status
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"signature": "0" * 64}, {"timestamp": "1"}, {"token": "other"}, {"signature": ""}, {"signature": "ü"}],
+)
+def test_a_wrong_mailgun_signature_is_refused_and_nothing_kept(
+    client: Client, placed: Placed, change: dict[str, str]
+) -> None:
+    form = {**letters.mailgun(placed.customer_alias.address.text()), **change}
+    assert letters.post_mailgun(client, form).status_code == 403
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b"{"),
+        ("application/json", b"[1]"),
+        ("application/json", b'{"signature": 3}'),
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
+        ("text/plain", b""),
+    ],
+)
+def test_an_unreadable_signed_body_is_unsigned(client: Client, content_type: str, body: bytes) -> None:
+    headers = {"Authorization": letters.BASIC_AUTH}
+    response = client.post("/anymail/mailgun/inbound/", body, content_type=content_type, headers=headers)
+    assert response.status_code == 403
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/anymail/sparkpost/inbound/", "/anymail/amazon_ses/inbound/", "/anymail/postmark/other/", "/anymail/mime/mime/"],
+)
+def test_what_is_not_mounted_is_not_there(client: Client, path: str) -> None:
+    assert client.post(path, b"{}", content_type="application/json").status_code == 404
+
+
+def test_head_is_answered_and_get_is_not(client: Client) -> None:
+    assert client.head("/anymail/postmark/inbound/").status_code == 200
+    assert client.get("/anymail/postmark/inbound/").status_code == 405
+
+
+def test_an_over_large_body_is_refused_before_it_is_read(client: Client, settings: Settings) -> None:
+    settings.WEBHOOK_MAX_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    assert letters.post_postmark(client, b"x" * 1_001).status_code == 413
+    assert letters.post_postmark(client, b"x" * 1_000).status_code == 200
+    assert Receipt.objects.count() == 1
+
+
+def test_a_mail_larger_than_djangos_usual_limit_is_taken(client: Client, placed: Placed) -> None:
+    payload = letters.postmark(placed.customer_alias, TextBody="x" * 5_000_000)
+    assert letters.post_postmark(client, payload).status_code == 200
+
+
+def test_when_it_cannot_be_stored_the_provider_is_told_to_come_again(client: Client) -> None:
+    with patch.object(inbox.Receipt.objects, "create", side_effect=OperationalError):  # a database that is away
+        assert letters.post_postmark(client, b"{}").status_code == 503
+
+
+def test_no_mail_is_opened_at_the_door(client: Client) -> None:
+    assert letters.post_postmark(client, b"no JSON at all").status_code == 200
+    assert Receipt.objects.get().state == ReceiptState.PENDING
+
+
+def test_every_amazon_recipient_is_in_the_receipt(client: Client, placed: Placed, settings: Settings) -> None:
+    settings.INBOUND_PROVIDERS = ["amazon_ses"]
+    payload = letters.ses([placed.customer_alias.address.text()], letters.mime())
+    assert letters.post_ses(client, payload).status_code == 200
+    assert Receipt.objects.get().body.bytes() == json.dumps(payload).encode()

@@ -1,0 +1,168 @@
+"""The inbox settles every receipt: recorded, or in quarantine with its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from anymail.signals import inbound
+from django.core.mail import EmailMultiAlternatives
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+
+from conversation_tracker import inbox
+from conversation_tracker.mailflow import pipeline
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
+from orders.models import Action, AuditEntry, Kind, TimelineEntry
+from orders.placing import Placed
+from tests import factories, letters
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+
+def mails() -> int:
+    return TimelineEntry.objects.filter(kind=Kind.MAIL).count()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"FromFull": 3}',
+        b'{"Headers": "x"}',
+        b'{"RecordType": "Bounce"}',
+    ],
+)
+def test_garbage_is_quarantined_with_its_bytes(client: Client, work: Work, body: bytes) -> None:
+    letters.post_postmark(client, body)
+    work()
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.UNREADABLE)
+    assert receipt.body.bytes() == body
+    assert receipt.trouble_detail
+
+
+def test_garbage_among_good_mails_stops_none_of_them(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(3):
+        headers = [{"Name": "Message-ID", "Value": f"<{number}@x.example>"}]
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers))
+        letters.post_postmark(client, b"garbage")
+    work()
+    assert inbox.counts() == {"pending": 0, "done": 3, "quarantined": 3}
+    assert mails() == 3
+
+
+def test_quarantined_is_replayed_after_a_fix(client: Client, work: Work, placed: Placed) -> None:
+    with patch.object(pipeline, "read", side_effect=ValueError("a bug of ours")):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+    receipt = Receipt.objects.get()
+    assert receipt.state == ReceiptState.QUARANTINED
+    operator = factories.make_user("operator@staff.example", is_superuser=True)
+    assert inbox.put_back(receipt, user=operator, now=timezone.now())
+    work()
+    receipt.refresh_from_db()
+    assert receipt.state == ReceiptState.DONE
+    assert mails() == 1
+    assert AuditEntry.objects.get().action == Action.RECEIPT_REPLAYED
+
+
+def test_only_what_is_in_quarantine_can_be_put_back(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert not inbox.put_back(Receipt.objects.get(), user=factories.make_user(), now=timezone.now())
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_mail_that_stops_its_worker_is_quarantined_after_three_attempts(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    for _ in range(3):
+        inbox._claim(timezone.now())  # and then the worker is gone
+    assert inbox.work(now=timezone.now()) == 0
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.KILLED_WORKER)
+
+
+def test_what_was_tried_before_is_tried_alone(client: Client, placed: Placed) -> None:
+    for _ in range(3):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    Receipt.objects.filter(pk=Receipt.objects.earliest("pk").pk).update(attempts=1)
+    assert inbox.work(now=timezone.now()) == 1
+    assert inbox.work(now=timezone.now()) == 2
+
+
+def test_a_passing_fault_is_nobodys_attempt(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    with patch.object(pipeline, "process", side_effect=OperationalError):
+        for minutes in range(0, 600, 60):
+            inbox.work(now=timezone.now() + timedelta(minutes=minutes))
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.attempts, receipt.trouble) == (ReceiptState.PENDING, 0, Trouble.STORAGE)
+    work(now=timezone.now() + timedelta(days=1))
+    assert mails() == 1
+
+
+def test_a_failed_recording_leaves_nothing_half_done(client: Client, work: Work, placed: Placed) -> None:
+    with patch.object(OutboundMail.objects, "bulk_create", side_effect=ValueError):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+    assert Receipt.objects.get().trouble == Trouble.FAILED
+    assert mails() == 0
+    assert not OutboundMail.objects.exists()
+
+
+def test_other_listeners_of_anymails_signal_are_called(client: Client, work: Work, placed: Placed) -> None:
+    heard = []
+
+    def listen(sender: object, event: object, esp_name: str, **_: object) -> None:
+        heard.append(esp_name)
+
+    inbound.connect(listen)
+    try:
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+    finally:
+        inbound.disconnect(listen)
+    assert heard == ["Postmark"]
+
+
+def test_an_unknown_alias_is_kept_in_the_inbox_log_only(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(f"{'0' * 32}@ct.acme.example"))
+    assert work() == []
+    receipt = Receipt.objects.get()
+    assert receipt.state == ReceiptState.DONE
+    assert receipt.results == [{"outcome": "refused", "reason": "unknown_alias", "entry": None, "repeat": False}]
+    assert mails() == 0
+
+
+def test_settled_receipts_are_forgotten_and_others_are_not(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    letters.post_postmark(client, b"garbage")
+    work()
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert inbox.forget_settled(before=timezone.now() - timedelta(seconds=10)) == 0
+    assert inbox.forget_settled(before=timezone.now()) == 1
+    assert inbox.counts() == {"pending": 1, "done": 0, "quarantined": 1}
+
+
+def test_nothing_of_a_mail_is_logged(
+    client: Client, work: Work, placed: Placed, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "conversation_tracker")
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    letters.post_postmark(client, b'{"FromFull": {"Email": "kim@carrier.example"}, "Headers": ["kim@carrier.example"]}')
+    with patch.object(pipeline, "process", side_effect=ValueError("kim@carrier.example")):
+        letters.post_postmark(client, letters.postmark(placed.store_alias))
+        work()
+    work()
+    assert "mail settled" in caplog.text or "quarantined" in caplog.text
+    assert "carrier.example" not in caplog.text
