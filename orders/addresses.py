@@ -47,10 +47,15 @@ def validated(text: str) -> str:
         raise NotAnAddress(str(error)) from error
     except EmailNotValidError as error:  # pragma: no cover - the library's only other family is about DNS
         raise NotAnAddress(str(error)) from error
-    address = f"{found.local_part}@{found.ascii_domain.lower()}"
-    if len(address.encode()) > MAX_ADDRESS:
+    # The library leaves some of these open, since not every server keeps to them.
+    address = Parts(found.local_part, found.ascii_domain.lower())
+    if len(address.local.encode()) > MAX_LOCAL:
+        raise NotAnAddress("the part before the @-sign is longer than 64 octets")
+    if any(len(label) > MAX_LABEL for label in address.domain.split(".")):
+        raise NotAnAddress("a part of its domain is longer than 63 octets")
+    if len(str(address).encode()) > MAX_ADDRESS:
         raise NotAnAddress("it is longer than 254 octets")
-    return address
+    return str(address)
 
 
 def split(text: str) -> Parts:

@@ -107,7 +107,8 @@ def lookup_key(address: str) -> str:
     """
     found = addresses.key(address)
     local, _, domain = found.rpartition("@")
-    if tagged := _HARD_LOCAL.fullmatch(local):
+    is_soft = any(_SOFT_GLUE.fullmatch(label) for label in domain.split("."))
+    if not is_soft and (tagged := _HARD_LOCAL.fullmatch(local)):
         return f"{tagged[1]}@{domain}"
     return found
 
