@@ -80,6 +80,20 @@ def find(addresses: Iterable[str]) -> dict[str, Alias]:
     return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
 
 
+def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int, list[Alias]]]:
+    """The aliases among these addresses, and every alias of their orders by order id, oldest first; one query."""
+    digests = {address: address_digest(address) for address in addresses}
+    if not digests:
+        return {}, {}
+    in_question = Alias.objects.filter(address_digest__in=set(digests.values())).values("order_id")
+    by_digest: dict[bytes, Alias] = {}
+    by_order: dict[int, list[Alias]] = {}
+    for alias in Alias.objects.select_related("order__store").filter(order_id__in=in_question).order_by("id"):
+        by_digest[bytes(alias.address_digest)] = alias
+        by_order.setdefault(alias.order_id, []).append(alias)
+    return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}, by_order
+
+
 def expire_due(*, now: datetime, batch: int = 2_000) -> int:
     """Retire up to one batch of aliases whose time is over and write it on their timelines; returns how many.
 

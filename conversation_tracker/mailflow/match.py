@@ -14,18 +14,16 @@ from orders.models import Alias, Order
 
 
 class Book:
-    """The aliases and orders that a batch of mails concerns; read in two queries, or three with automatic replies."""
+    """The aliases and orders that a batch of mails concerns; read in one query, or two with automatic replies."""
 
     def __init__(self, arrivals: Sequence[Arrival]) -> None:
         wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
         wanted |= {arrival.mail.sender.address for arrival in arrivals if arrival.mail.sender is not None}
-        self._aliases = aliases.find(wanted)
-        order_ids = {alias.order_id for alias in self._recipients(arrivals)}
-        self._orders: dict[int, Order] = {alias.order_id: alias.order for alias in self._aliases.values()}
-        self._parties: dict[int, list[Party]] = {order_id: [] for order_id in order_ids}
-        if order_ids:
-            for alias in Alias.objects.filter(order_id__in=order_ids).order_by("id"):
-                self._parties[alias.order_id].append(party(alias))
+        self._aliases, by_order = aliases.of_same_orders(wanted)
+        self._orders: dict[int, Order] = {order_id: found[0].order for order_id, found in by_order.items()}
+        self._parties: dict[int, list[Party]] = {
+            order_id: [party(alias) for alias in found] for order_id, found in by_order.items()
+        }
         self._auto_replies = self._last_auto_replies(arrivals)
 
     def _recipients(self, arrivals: Sequence[Arrival]) -> Iterable[Alias]:

@@ -13,13 +13,11 @@ from django.db import transaction
 
 from conversation_tracker import providers
 from conversation_tracker.mailflow import decide, hops, mask, match, parse, record
-from conversation_tracker.mailflow.shapes import Arrival, Matched, Relay
+from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Matched, Relay
 from orders import addresses, aliases
 from orders.models import PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
 from orders.spellings import Known
-
-MIME_TYPE = "message/rfc822"
 
 
 @dataclass(frozen=True, slots=True)

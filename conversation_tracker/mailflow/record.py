@@ -10,6 +10,7 @@ from datetime import datetime
 
 from conversation_tracker.mailflow import bodies, compose, hops, threads
 from conversation_tracker.mailflow.shapes import (
+    MIME_TYPE,
     Arrival,
     Decision,
     Mail,
@@ -48,9 +49,13 @@ class Settled:
 def fingerprint(arrival: Arrival) -> bytes:
     """What is the same in every copy of one mail, by whatever way it comes: what its writer wrote.
 
-    White space does not count, since providers rewrap; a repeat with other words or files is another mail.
+    White space does not count, since providers rewrap; a repeat with other words or files is another mail. Without a
+    Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where we have them.
     """
-    return secrecy.digest("\0".join(_SPACE.sub("", part) for part in _written(arrival.mail)), purpose="fingerprint")
+    parts = [_SPACE.sub("", part) for part in _written(arrival.mail)]
+    if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
+        parts.append(secrecy.digest(arrival.original, purpose="file").hex())
+    return secrecy.digest("\0".join(parts), purpose="fingerprint")
 
 
 def _written(mail: Mail) -> Iterator[str]:

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from orders.outcomes import Reason
 
+MIME_TYPE = "message/rfc822"  # of an original that is the mail itself, not a provider's document about it
+
 
 class Verdict(StrEnum):
     """What the provider says of the sender: aligned authentication passed, failed, or not judged."""

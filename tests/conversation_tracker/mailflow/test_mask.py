@@ -106,7 +106,8 @@ def test_what_runs_when_opened_is_marked(name: str, content: bytes) -> None:
 
 def test_an_attached_mail_is_made_anew() -> None:
     inner = Mail(
-        Mailbox("Shop", "help@shop.example"), "Re: help@shop.example", "<1@shop.example>", (), "Mon", "anna@people.example",
+        Mailbox("Shop", "help@shop.example"), "Re: help@shop.example", "<1@shop.example>", (), "Mon",
+        "anna@people.example",
         "<p>anna@people.example</p>", (File("v.vcf", "text/vcard", b"EMAIL:anna@people.example"),),
     )  # fmt: skip
     (file,) = masked(files=(File("m.eml", "message/rfc822", b"", nested=inner),)).files

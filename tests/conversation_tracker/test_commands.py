@@ -1,0 +1,102 @@
+"""The operators' commands of mail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from conversation_tracker.models import Channel, Receipt
+from orders import vault
+from orders.models import Kind, TimelineEntry
+from orders.placing import Placed
+from tests import letters
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+# Mails that are broken in the ways mails are broken.
+ODD = {
+    "empty.eml": b"",
+    "headerless.eml": b"\r\nonly a body",
+    "binary.eml": bytes(range(256)) * 4,
+    "nul.eml": b"From: a@b.example\r\nSubject: \x00\x00\r\n\r\n\x00",
+    "no-from.eml": b"Subject: who\r\n\r\nam I",
+    "group.eml": b"From: undisclosed-recipients:;\r\n\r\nx",
+    "daemon.eml": b"From: MAILER-DAEMON <>\r\n\r\nx",
+    "charset.eml": b"From: a@b.example\r\nContent-Type: text/plain; charset=x-none\r\n\r\n\xff\xfe",
+    "cut.eml": b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: te",
+    "8bit.eml": b"From: J\xf6rg <j@b.example>\r\nSubject: \xe9\xe8\r\n\r\n\xe9",
+    "base64.eml": b"From: a@b.example\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!",
+    "deep/folder/plain.txt": b"From: a@b.example\r\n\r\nplain",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in ODD.items():
+        path = tmp_path / "mails" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path / "mails"
+
+
+def run(*args: str) -> str:
+    out = StringIO()
+    call_command(*args, stdout=out)
+    return out.getvalue()
+
+
+def test_every_file_is_in_the_inbox_byte_for_byte(folder: Path, placed: Placed) -> None:
+    assert run("ingest", str(folder), "--to", placed.customer_alias.address.text()) == "12 mails are in the inbox.\n"
+    assert {receipt.body.bytes() for receipt in Receipt.objects.all()} == set(ODD.values())
+    assert set(Receipt.objects.values_list("channel", flat=True)) == {Channel.MIME}
+
+
+def test_every_odd_mail_is_recorded_with_its_original(folder: Path, placed: Placed, work: Work) -> None:
+    run("ingest", str(folder), "--to", placed.customer_alias.address.text())
+    work()
+    assert json.loads(run("inbox", "--json")) == {"pending": 0, "done": 12, "quarantined": 0}
+    entries = TimelineEntry.objects.filter(kind=Kind.MAIL)
+    kept = {hashlib.sha256(vault.load(entry.original)).digest() for entry in entries}
+    assert kept == {hashlib.sha256(content).digest() for content in ODD.values()}
+
+
+def test_ingesting_twice_records_once(folder: Path, placed: Placed, work: Work) -> None:
+    for _ in range(2):
+        run("ingest", str(folder), "--to", placed.customer_alias.address.text())
+    work()
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 12
+
+
+def test_an_unknown_alias_takes_nothing_in(folder: Path) -> None:
+    with pytest.raises(CommandError, match="No alias"):
+        run("ingest", str(folder), "--to", "x@y.example")
+    assert not Receipt.objects.exists()
+
+
+def test_a_missing_folder_is_said(placed: Placed) -> None:
+    with pytest.raises(CommandError, match="there is no"):
+        run("ingest", "/no/such/folder", "--to", placed.customer_alias.address.text())
+
+
+def test_the_outbox_is_counted(client: Client, placed: Placed, work: Work) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    counts = json.loads(run("outbox", "--json"))
+    assert counts.pop("sent") == 1
+    assert set(counts.values()) == {0}
+
+
+def test_the_counts_are_readable(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert "pending         1" in run("inbox")
+    assert "Oldest pending: 0 s" in run("inbox")
+    assert "queued         0" in run("outbox")

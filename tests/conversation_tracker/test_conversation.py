@@ -1,0 +1,343 @@
+"""A conversation from the door to the timeline and the mailboxes, both ways and with third parties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from conversation_tracker.models import OutboundMail, Receipt
+from orders import aliases, vault
+from orders.models import Alias, AliasEvent, Kind, MaskType, Order, PartyKind, TimelineEntry, Verification
+from orders.outcomes import Outcome, Reason
+from orders.placing import Placed
+from tests import factories, letters
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+
+@pytest.fixture(autouse=True)
+def _providers(settings: Settings) -> None:
+    settings.INBOUND_PROVIDERS = ["postmark", "mailgun", "amazon_ses"]
+
+
+def ids(message_id: str, **others: str) -> list[dict[str, str]]:
+    named = {"Message-ID": message_id, **{name.replace("_", "-"): value for name, value in others.items()}}
+    return [{"Name": name, "Value": value} for name, value in named.items()]
+
+
+def mails(order: Order) -> list[TimelineEntry]:
+    return list(order.timeline.filter(kind=Kind.MAIL).order_by("id"))
+
+
+def person(alias: Alias, name: str = "") -> dict[str, str]:
+    return {"Email": alias.real.text(), "Name": name}
+
+
+def finished(mail: EmailMultiAlternatives) -> str:
+    return mail.message().as_bytes().decode()
+
+
+def test_a_customer_and_the_store_write_to_each_other(client: Client, work: Work, placed: Placed) -> None:
+    customer, store = placed.customer_alias, placed.store_alias
+    letters.post_postmark(
+        client, letters.postmark(store, FromFull=person(customer, "Maria"), Headers=ids("<q@people.example>"))
+    )
+    (question,) = work()
+    assert question.from_email == f"Maria <{customer.address.text()}>"
+    assert question.to == [store.real.text()]
+    assert question.reply_to == [customer.address.text()]
+    assert customer.real.text() not in finished(question)
+
+    answer_headers = ids("<a@acme.example>", In_Reply_To=question.extra_headers["Message-ID"])
+    letters.post_postmark(client, letters.postmark(customer, FromFull=person(store, "Help"), Headers=answer_headers))
+    (answer,) = work()
+    assert answer.to == [customer.real.text()]
+    assert answer.extra_headers["In-Reply-To"] == "<q@people.example>"
+    assert store.real.text() not in finished(answer)
+    assert [entry.outcome for entry in mails(placed.order)] == [Outcome.RELAYED, Outcome.RELAYED]
+
+
+def test_both_mail_programs_see_one_thread(client: Client, work: Work, placed: Placed) -> None:
+    customer, store = placed.customer_alias, placed.store_alias
+    letters.post_postmark(client, letters.postmark(store, FromFull=person(customer), Headers=ids("<1@people.example>")))
+    (first,) = work()
+    seen_by_store = first.extra_headers["Message-ID"]
+    letters.post_postmark(
+        client,
+        letters.postmark(
+            customer,
+            FromFull=person(store),
+            Headers=ids("<2@acme.example>", References=seen_by_store, In_Reply_To=seen_by_store),
+        ),
+    )
+    (second,) = work()
+    seen_by_customer = second.extra_headers["Message-ID"]
+    letters.post_postmark(
+        client,
+        letters.postmark(
+            store,
+            FromFull=person(customer),
+            Headers=ids(
+                "<3@people.example>", References=f"<1@people.example> {seen_by_customer}", In_Reply_To=seen_by_customer
+            ),
+        ),
+    )
+    (third,) = work()
+    assert third.extra_headers["References"] == f"{seen_by_store} <2@acme.example>"
+    assert third.extra_headers["In-Reply-To"] == "<2@acme.example>"
+
+
+def test_a_carrier_gets_an_alias_so_that_the_answer_reaches_it(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    (notice,) = work()
+    carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
+    assert notice.from_email == f"Kim Carrier <{carrier.address.text()}>"
+    letters.post_postmark(
+        client, letters.postmark(carrier, FromFull=person(placed.customer_alias), Headers=ids("<2@people.example>"))
+    )
+    (answer,) = work()
+    assert answer.to == ["kim@carrier.example"]
+    issued = placed.order.timeline.filter(kind=Kind.ALIAS, alias_event=AliasEvent.ISSUED, recipient_alias=carrier)
+    assert issued.count() == 1
+
+
+def test_a_carrier_that_writes_twice_keeps_its_alias(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(2):
+        letters.post_postmark(
+            client, letters.postmark(placed.customer_alias, Headers=ids(f"<{number}@carrier.example>"))
+        )
+    first, second = work()
+    assert first.from_email == second.from_email
+    assert placed.order.aliases.count() == 3
+
+
+def test_one_carrier_in_two_orders_has_two_aliases(client: Client, work: Work, placed: Placed) -> None:
+    other = factories.place_order(placed.order.store)
+    for alias in (placed.customer_alias, other.customer_alias):
+        letters.post_postmark(client, letters.postmark(alias))
+    first, second = work()
+    assert first.from_email != second.from_email
+
+
+@pytest.mark.parametrize("mask_type", list(MaskType))
+def test_every_way_an_address_may_stand_in_a_mail_is_masked(client: Client, work: Work, mask_type: MaskType) -> None:
+    placed = factories.place_order(factories.make_store(mask_type=mask_type), email="maria.silva@people.example")
+    customer, store = placed.customer_alias, placed.store_alias
+    real = "maria.silva@people.example"
+    raw = letters.mime(
+        sender=f'"{real}" <{real}>',
+        Subject=f"From {real}",
+        Cc=f"{real}, friend@people.example",
+        Reply_To=real,
+        X_Original_From=real,
+        Disposition_Notification_To=real,
+        text=f"Write to {real.upper()}\n\nOn Monday <{real}> wrote:\n> {real}",
+        html=f'<p>{real.replace("@", "&#64;")}</p><a href="mailto:{real}">x</a><!-- {real} --><img alt="{real}">',
+        files=(("card.vcf", "text/vcard", f"EMAIL:{real}".encode()), (f"{real}.txt", "text/plain", b"x")),
+    )
+    letters.post_ses(client, letters.ses([store.address.text()], raw))
+    (sent,) = work()
+    out = sent.message().as_bytes()
+    assert sent.to == [store.real.text()]
+    visible = " ".join(
+        [sent.subject, str(sent.body), sent.from_email, *(str(alternative[0]) for alternative in sent.alternatives)]
+    )
+    assert visible.replace(customer.address.text(), "").lower().count(real) == 0
+    assert customer.address.text() in visible
+    assert b"friend@people.example" not in out
+    assert b"Disposition" not in out.replace(b"Content-Disposition", b"")
+    assert b"X-Original-From" not in out
+    entry = mails(placed.order)[0]
+    stored = " ".join([entry.subject, entry.text, entry.html, entry.sender_name, entry.first_words])
+    assert real not in stored.replace(customer.address.text(), "").lower()
+    for attachment in entry.attachments.all():
+        kept = attachment.name + vault.load(attachment.stored_as).decode()
+        assert real not in kept.replace(customer.address.text(), "")
+
+
+def test_a_mail_to_two_aliases_is_two_entries(client: Client, work: Work, placed: Placed) -> None:
+    both = [placed.customer_alias.address.text(), placed.store_alias.address.text()]
+    letters.post_ses(client, letters.ses(both, letters.mime()))
+    assert sorted(sent.to[0] for sent in work()) == sorted(
+        [placed.customer_alias.real.text(), placed.store_alias.real.text()]
+    )
+    assert len(mails(placed.order)) == 2
+
+
+@pytest.mark.parametrize("provider", ["postmark", "mailgun", "amazon_ses"])
+def test_every_recipient_is_heard_not_only_the_first(client: Client, work: Work, placed: Placed, provider: str) -> None:
+    both = [placed.customer_alias.address.text(), placed.store_alias.address.text()]
+    if provider == "postmark":
+        letters.post_postmark(client, letters.postmark(both[0], CcFull=[{"Email": both[1], "Name": ""}]))
+    elif provider == "mailgun":
+        letters.post_mailgun(client, letters.mailgun(",".join(both)))
+    else:
+        letters.post_ses(client, letters.ses(both, letters.mime()))
+    assert len(work()) == 2
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_repeated_webhook_is_one_entry_and_one_mail(client: Client, work: Work, placed: Placed, times: int) -> None:
+    for _ in range(times):
+        letters.post_mailgun(client, letters.mailgun(placed.customer_alias.address.text()))  # each with a new token
+    assert len(work()) == 1
+    letters.post_mailgun(client, letters.mailgun(placed.customer_alias.address.text()))
+    assert work() == []
+    assert len(mails(placed.order)) == 1
+    assert [row.results[0]["repeat"] for row in Receipt.objects.order_by("id")] == [False] + [True] * times
+
+
+def test_the_same_mail_through_two_providers_is_one_entry(client: Client, work: Work, placed: Placed) -> None:
+    alias = placed.customer_alias.address.text()
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000", text="It is at your door.")
+    letters.post_ses(client, letters.ses([alias], raw))
+    letters.post_mailgun(client, letters.mailgun(alias))
+    letters.post_postmark(client, letters.postmark(alias))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+def test_a_forged_repeat_with_other_words_is_another_entry(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="Pay to another account."))
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+def test_two_months_and_a_second_later_it_is_recorded_as_late_and_not_relayed(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    late = placed.customer_alias.expires_at + timedelta(seconds=1)
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert work(now=late) == []
+    (entry,) = mails(placed.order)
+    assert (entry.outcome, entry.reason) == (Outcome.REFUSED, Reason.EXPIRED)
+    assert "kim@carrier.example" not in entry.text
+    assert not OutboundMail.objects.exists()
+    assert placed.order.aliases.count() == 2
+    placed.customer_alias.refresh_from_db()
+    assert placed.customer_alias.retired_at is None  # nobody tidied up, and still nothing left
+
+
+def test_a_second_before_it_is_relayed(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert len(work(now=placed.customer_alias.expires_at - timedelta(seconds=1))) == 1
+
+
+def test_after_beat_has_tidied_up_the_reason_is_still_expired(client: Client, work: Work, placed: Placed) -> None:
+    late = placed.customer_alias.expires_at + timedelta(days=1)
+    aliases.expire_due(now=late)
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert work(now=late) == []
+    assert [entry.reason for entry in mails(placed.order)] == [Reason.EXPIRED]
+
+
+def test_mail_to_a_retired_alias_is_refused(client: Client, work: Work, placed: Placed) -> None:
+    aliases.retire(placed.customer_alias, user=factories.make_user(), reason="test", now=timezone.now())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert work() == []
+    assert [(entry.outcome, entry.reason) for entry in mails(placed.order)] == [(Outcome.REFUSED, Reason.RETIRED)]
+
+
+def test_our_own_mail_that_comes_back_is_stopped(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    (sent,) = work()
+    letters.post_ses(client, letters.ses([placed.store_alias.address.text()], sent.message().as_bytes()))
+    assert work() == []
+    assert mails(placed.order)[-1].reason == Reason.LOOP
+
+
+def test_a_forwarded_copy_with_our_mark_is_stopped(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    (sent,) = work()
+    mark = {"X_Conversation_Tracker_Hop": sent.extra_headers["X-Conversation-Tracker-Hop"]}
+    letters.post_ses(client, letters.ses([placed.store_alias.address.text()], letters.mime(**mark)))
+    assert work() == []
+    assert mails(placed.order)[-1].reason == Reason.LOOP
+
+
+def test_a_newsletter_is_recorded_and_not_relayed(client: Client, work: Work, placed: Placed) -> None:
+    headers = ids("<1@news.example>", List_Unsubscribe="<https://news.example>")
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers))
+    assert work() == []
+    assert [(entry.outcome, entry.reason) for entry in mails(placed.order)] == [(Outcome.REFUSED, Reason.BULK)]
+    assert placed.order.aliases.count() == 2
+
+
+def test_two_out_of_office_machines_stop_after_one_mail(client: Client, work: Work, placed: Placed) -> None:
+    customer, store = placed.customer_alias, placed.store_alias
+    for number in range(3):
+        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-replied")
+        letters.post_postmark(client, letters.postmark(store, FromFull=person(customer), Headers=headers))
+        sent = work()
+        assert len(sent) == (1 if number == 0 else 0)
+    assert [entry.reason for entry in mails(placed.order)] == [
+        Reason.CONVERSATION,
+        Reason.AUTO_REPLY,
+        Reason.AUTO_REPLY,
+    ]
+
+
+def test_a_delivery_report_is_never_relayed(client: Client, work: Work, placed: Placed) -> None:
+    raw = (
+        b"From: MAILER-DAEMON@mx.example\r\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nNot delivered to " + placed.store_alias.real.text().encode() + b"\r\n--b\r\n"
+        b"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; "
+        + placed.store_alias.real.text().encode() + b"\r\n--b--\r\n"
+    )  # fmt: skip
+    letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], raw))
+    assert work() == []
+    (entry,) = mails(placed.order)
+    assert (entry.outcome, entry.reason) == (Outcome.RECORDED, Reason.BOUNCE)
+    assert entry.text == f"Not delivered to {placed.store_alias.address.text()}"
+    report = vault.load(entry.attachments.get().stored_as)
+    assert placed.store_alias.real.text().encode() not in report
+
+
+@pytest.mark.parametrize(
+    ("provider_fields", "expected"),
+    [
+        ({"dmarcVerdict": {"status": "PASS"}}, Verification.VERIFIED),
+        ({"dmarcVerdict": {"status": "FAIL"}}, Verification.UNVERIFIED),
+        ({"dmarcVerdict": {"status": "GRAY"}}, Verification.UNVERIFIED),
+        ({"dmarcVerdict": None}, Verification.UNVERIFIED),
+    ],
+)
+def test_only_who_is_aligned_is_verified(
+    client: Client, work: Work, placed: Placed, provider_fields: dict[str, object], expected: Verification
+) -> None:
+    alias = placed.store_alias.address.text()
+    letters.post_ses(client, letters.ses([alias], letters.mime(), **provider_fields))
+    work()
+    assert mails(placed.order)[0].verification == expected
+
+
+def test_the_original_is_kept_sealed_and_whole(client: Client, work: Work, placed: Placed) -> None:
+    raw = letters.mime(text="höchst vertraulich")
+    letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], raw))
+    work()
+    entry = mails(placed.order)[0]
+    assert entry.original_type == "message/rfc822"
+    assert vault.load(entry.original) == raw
+    with vault.storages["mail"].open(entry.original) as file:
+        assert b"vertraulich" not in file.read()
+
+
+def test_an_alias_is_found_in_any_spelling(client: Client, work: Work, placed: Placed) -> None:
+    local, _, domain = placed.customer_alias.address.text().partition("@")
+    letters.post_postmark(client, letters.postmark(f"{local.upper()}+tag@{domain.title()}.", ToFull=[]))
+    assert len(work()) == 1
+
+
+def test_nothing_is_mailed_to_who_is_refused(client: Client, work: Work, placed: Placed) -> None:
+    for alias in (f"{'0' * 32}@ct.acme.example", placed.customer_alias.address.text()):
+        letters.post_postmark(client, letters.postmark(alias, Headers=ids("<1@x.example>", Precedence="bulk")))
+    assert work() == []

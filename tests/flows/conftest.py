@@ -1,0 +1,96 @@
+"""The whole thing: a web process, a Celery worker and beat of their own, on a database of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class System:
+    """The running processes; those that a test stops it can start again."""
+
+    def __init__(self, environment: dict[str, str], logs: Path, port: int) -> None:
+        self._environment, self._logs = environment, logs
+        self.url = f"http://127.0.0.1:{port}"
+        self._commands = {
+            "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
+                    "--threads", "4"],
+            "worker": ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency", "2", "-l", "INFO"],
+            "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "--schedule", str(logs / "beat")],
+        }  # fmt: skip
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Start one of web, worker and beat."""
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, *self._commands[name]],
+                cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        if name == "web":
+            wait_for(self._answers, what="the web process")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL it and all its children."""
+        process = self._running.pop(name)
+        os.killpg(process.pid, 9)
+        process.wait()
+
+    def stop(self) -> None:
+        """Kill whatever runs."""
+        for name in list(self._running):
+            self.kill(name)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
+    """Wait until it holds, or fail saying what did not."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"{what} did not come within {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def system(transactional_db: None, tmp_path: Path) -> Iterator[System]:
+    """Web and worker running on the test's own database; beat only when the test starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    database = os.environ["DATABASE_URL"]
+    name = connection.settings_dict["NAME"]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"{database.rpartition('/')[0]}/{name}",
+        "REDIS_URL": settings.REDIS_URL,
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "MAIL_DIR": settings.STORAGES["mail"]["OPTIONS"]["location"],
+        "EMAIL_BACKEND": "conversation_tracker.local.mailbox.MailboxBackend",
+        "INBOUND_PROVIDERS": "postmark,mailgun,amazon_ses",
+    }
+    running = System(environment, tmp_path, port)
+    try:
+        running.start("web")
+        running.start("worker")
+        yield running
+    finally:
+        running.stop()
