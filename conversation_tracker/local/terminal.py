@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-TAIL_LINES = 25
+# Enough for the traceback of an application behind the one that gunicorn adds.
+TAIL_LINES = 80
 
 
 class Terminal:

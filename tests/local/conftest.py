@@ -102,9 +102,7 @@ def hold() -> Iterator[Hold]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        process.communicate()
 
 
 @pytest.fixture
