@@ -1,8 +1,7 @@
 # The commands of this project. `make help` lists them.
 
-# Set PYTHON to choose; else the first of these that really runs (a pyenv shim may exist and yet run nothing). The
-# Redis wheel has no binary for 3.13 yet and is compiled there, so 3.13 comes after those for which there is one.
-PYTHONS := python3.12 python3.11 python3.13 python3
+# Set PYTHON to choose; else the newest of these that really runs (a pyenv shim may exist and yet run nothing).
+PYTHONS := python3.13 python3.12 python3.11 python3
 PYTHON := $(or $(PYTHON),$(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; \
 	done))
@@ -12,7 +11,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-
 LOCALES := --locale pt_BR --locale es
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types lock messages clean venv-local venv-dev chromium
+.PHONY: help run test lint types check lock messages clean venv-local venv-dev chromium
 .NOTPARALLEL:
 
 help: ## List these commands
@@ -31,7 +30,19 @@ lint: venv-dev ## Check style and import contracts
 	.venv/bin/lint-imports
 
 types: venv-dev ## Check types
-	.venv/bin/mypy $(SOURCES)
+	LOCAL=true DEBUG=true .venv/bin/mypy $(SOURCES)
+
+# A production environment that exists only for these checks.
+PRODUCTION = env -u VAR LOCAL=false DEBUG=false CHECK_MIGRATIONS=true DATABASE_URL=postgres:///none DATABASE_POOL_SIZE=0 \
+	SECRET_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	SEAL_KEYS="k1:$$(head -c 32 /dev/urandom | base64)" DIGEST_KEY="$$(head -c 32 /dev/urandom | base64)" \
+	ALLOWED_HOSTS=ct.example.com PUBLIC_URL=https://ct.example.com \
+	INBOUND_PROVIDERS=postmark,mailgun,amazon_ses WEBHOOK_SECRET=hook:0123456789abcdef0123456789abcdef \
+	MAILGUN_WEBHOOK_SIGNING_KEY=0123456789abcdef0123456789abcdef
+
+check: venv-dev ## Check migrations, and that a production start lacks nothing
+	$(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING
+	$(PRODUCTION) .venv/bin/python -W ignore manage.py makemigrations --check --dry-run
 
 lock: venv-dev ## Compile requirements/*.txt from pyproject.toml (ARGS=--upgrade)
 	$(COMPILE) $(ARGS) --extra local --extra dev --output-file requirements/dev.txt

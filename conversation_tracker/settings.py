@@ -18,8 +18,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
-# Without a database of its own, this process belongs to the services that `make run` started beside it.
-if "DATABASE_URL" not in os.environ:
+# A process without a database of its own, or with a data folder, belongs to what `make run` started there.
+if "DATABASE_URL" not in os.environ or "VAR" in os.environ:
     from conversation_tracker.local import locate
 
     if local_env := locate.environment_file(BASE_DIR, os.environ):
@@ -29,7 +29,7 @@ if "DATABASE_URL" not in os.environ:
 DEBUG: bool = env.bool("DEBUG", default=False)
 # LOCAL: one machine with embedded services, demo data and the local mailbox. Refused in production by a check.
 LOCAL: bool = env.bool("LOCAL", default=False)
-VAR = Path(env.str("VAR", default=str(BASE_DIR / "var"))).absolute()
+VAR = (BASE_DIR / Path(env.str("VAR", default="var")).expanduser()).resolve()
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
@@ -100,11 +100,9 @@ DATABASES = {
     },
 }
 # Each gunicorn or celery process keeps its connections in a small pool of its own.
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-    "min_size": 0,
-    "max_size": env.int("DATABASE_POOL_SIZE", default=8),
-    "timeout": 5,
-}
+if DATABASE_POOL_SIZE := env.int("DATABASE_POOL_SIZE", default=8):
+    pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import storages
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
@@ -147,7 +148,12 @@ def test_every_way_an_address_may_stand_in_a_mail_is_masked(client: Client, work
     out = sent.message().as_bytes()
     assert sent.to == [store.real.text()]
     visible = " ".join(
-        [sent.subject, str(sent.body), sent.from_email, *(str(alternative[0]) for alternative in sent.alternatives)]
+        [
+            str(sent.subject),
+            str(sent.body),
+            sent.from_email,
+            *(str(alternative[0]) for alternative in sent.alternatives),
+        ]
     )
     assert visible.replace(customer.address.text(), "").lower().count(real) == 0
     assert customer.address.text() in visible
@@ -327,7 +333,7 @@ def test_the_original_is_kept_sealed_and_whole(client: Client, work: Work, place
     entry = mails(placed.order)[0]
     assert entry.original_type == "message/rfc822"
     assert vault.load(entry.original) == raw
-    with vault.storages["mail"].open(entry.original) as file:
+    with storages["mail"].open(entry.original) as file:
         assert b"vertraulich" not in file.read()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError, AnymailUnsupportedFeature
 from django.core import mail
-from django.core.mail import EmailMultiAlternatives
+from django.core.files.storage import storages
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django.utils import timezone
@@ -32,7 +33,7 @@ raising: list[Exception] = []
 class Backend(BaseEmailBackend):
     """A provider that fails as it is told to."""
 
-    def send_messages(self, messages: list[EmailMultiAlternatives]) -> int:
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
         if raising:
             raise raising[0]
         mail.outbox.extend(messages)
@@ -142,7 +143,7 @@ def test_a_missing_attachment_is_waited_for(client: Client, work: Work, placed: 
     inbox.work(now=timezone.now())
     name = Attachment.objects.get().stored_as
     content = vault.load(name)
-    vault.storages["mail"].delete(name)
+    storages["mail"].delete(name)
     assert work() == []
     assert OutboundMail.objects.get().state == SendState.RETRY
     vault.save(content)
