@@ -14,16 +14,23 @@ from orders import addresses
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
-_AT = r"(?:@|%40|%2540|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
+_AT = r"(?:\s{0,8}@\s{0,8}|%40|%2540|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
 _PLUS = r"(?:\+|%2b|&\#0*43;)"
+_QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
 # Not the end of somebody else's longer address: a letter or digit before, or one before a joining . _ + -.
 # What stands for a delimiter may end in a letter: %3D, \n, \u003c.
 _BEFORE = r"(?:(?<![a-z0-9])(?<![a-z0-9][._+\-])|(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4}))"
-# Not the start of a longer domain label, and not the readable half of a Soft alias.
-_AFTER = r"(?![a-z0-9])(?!-[0-9]{1,12}b\.)"
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
-_SPACE_AROUND_AT = re.compile(r"\s*@\s*")
+# Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
+# never joins the piece before it, but where more marks follow each other than any script has.
+_PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
+# Python refuses to read a number of thousands of digits.
+_LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
+_NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +42,30 @@ class Known:
 
 
 @lru_cache(maxsize=4096)
-def _pattern(real: str, *, may_be_soft: bool = True) -> re.Pattern[str]:
-    """Finds one address: any case, with or without a +tag, percent- or entity-encoded, A-labels or Unicode."""
+def _pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds one address: any case, with or without a +tag, percent- or entity-encoded, A-labels or Unicode; but not the
+    readable half of a Soft alias under these tracking domains, of this order or another: that is what Soft means.
+    """
     local, _, domain = real.rpartition("@")
-    base, plus, _ = local.partition("+")
-    base = base if plus and base else local
+    base, own_tag = _untagged(local)
     if domain in GMAIL:
         spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
         domains = "|".join(re.escape(one) for one in GMAIL)
     else:
         spelled = re.escape(base).replace(r"\+", _PLUS)
+        if len(base) > 1 and base.startswith('"') and base.endswith('"'):
+            spelled = _QUOTE + spelled[1:-1]
         domains = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
-    tag = rf"(?:{_PLUS}[^\s@<>\"'&%,;()]{{1,64}})?"
-    after = _AFTER if may_be_soft else r"(?![a-z0-9])"
-    return re.compile(rf"{_BEFORE}{spelled}{tag}{_AT}(?:{domains}){after}", re.IGNORECASE)
+    tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
+    ends = "|".join(re.escape(one) for one in tracking_domains)
+    after = rf"(?![a-z0-9])(?!-[0-9]{{1,12}}b\.(?:{ends})(?![a-z0-9-]))"
+    return re.compile(rf"{_BEFORE}{spelled}{tag}{_QUOTE}{_AT}(?:{domains}){after}", re.IGNORECASE)
+
+
+def _untagged(local: str) -> tuple[str, str]:
+    """``john+shop`` → ``john`` and ``shop``; what begins with the plus sign is no tag."""
+    base, _, tag = local.partition("+")
+    return (base, tag) if base else (local, "")
 
 
 def _domains(real: str) -> tuple[str, ...]:
@@ -59,11 +76,12 @@ def _domains(real: str) -> tuple[str, ...]:
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
     lowered = text.lower()
+    tracking_domains = _tracking_domains(known)
     count = 0
     for one in known:
         # Compiling a pattern costs more than all the rest; most mails name few of the parties.
         if any(domain in lowered for domain in _domains(one.real)):
-            text, times = _pattern(one.real).subn(_constant(one.alias), text)
+            text, times = _pattern(one.real, tracking_domains).subn(_constant(one.alias), text)
             count += times
     return text, count
 
@@ -73,43 +91,45 @@ def _constant(alias: str) -> Callable[[re.Match[str]], str]:
 
 
 def find(text: str, known: Sequence[Known]) -> list[Known]:
-    """The known addresses that the text still shows, in any of the spellings a reader or program would decode.
-
-    Soft aliases are taken out first, of this order or another: they show the real address, and that is what Soft means.
-    """
-    hidden = _soft_pattern(_tracking_domains(known)).sub(" ", text) if known else text
-    found = []
-    forms = _decoded_forms(hidden)
-    lowered = [form.lower() for form in forms]
-    for one in known:
-        domains = _domains(one.real)
+    """The known addresses that the text still shows, in any of the spellings a reader or program would decode."""
+    tracking_domains = _tracking_domains(known)
+    forms = [(form, form.lower()) for form in _decoded_forms(text)] if known else []
+    return [
+        one
+        for one in known
         if any(
-            any(domain in low for domain in domains) and _pattern(one.real, may_be_soft=False).search(form)
-            for form, low in zip(forms, lowered, strict=True)
-        ):
-            found.append(one)
-    return found
+            any(domain in lowered for domain in _domains(one.real))
+            and _pattern(one.real, tracking_domains).search(form)
+            for form, lowered in forms
+        )
+    ]
 
 
 def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:
-    return tuple(sorted({_SOFT_GLUE.split(one.alias.rpartition("@")[2])[-1].lower() for one in known}))
+    return tuple(sorted({_tracking_domain(one) for one in known}))
 
 
-@lru_cache(maxsize=256)
-def _soft_pattern(tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    ends = "|".join(re.escape(domain) for domain in tracking_domains)
-    return re.compile(
-        rf"[^\s@<>\"',;()]{{1,64}}@[a-z0-9.-]{{1,230}}-[0-9]{{1,12}}b\.(?:{ends})(?![a-z0-9-])", re.IGNORECASE
-    )
+def _tracking_domain(one: Known) -> str:
+    """Where the alias lives. Either domain may itself look like a glue, so what is known of it is cut off first."""
+    alias, real = one.alias.lower(), one.real.lower()
+    if alias.startswith(real) and (glue := _SOFT_GLUE.match(alias, len(real))):
+        return alias[glue.end() :]
+    return alias.rpartition("@")[2]
 
 
 def _decoded_forms(text: str) -> list[str]:
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    plain = text if text.isascii() else _plain(text)
     forms = [text, plain]
     if "%" in plain:
         forms.append(unquote(unquote(plain)))
     if "&" in plain:
-        forms.append(html.unescape(plain))
+        forms.append(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain))))
     if "@" in plain:
-        forms.append(_SPACE_AROUND_AT.sub("@", plain))
+        forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))
+
+
+def _plain(text: str) -> str:
+    """Compatibility forms made ordinary (NFKC), what nobody sees taken out, and the full stop that IDNA also takes."""
+    normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
+    return _INVISIBLE.sub("", normal).replace("\u3002", ".")

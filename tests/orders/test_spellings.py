@@ -1,0 +1,304 @@
+"""No real address survives in any spelling, and nobody else's address is touched."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from orders import addresses, masks, spellings
+from orders.spellings import Known
+from tests.orders.strategies import TRACKING, common_address, common_local, plain_address, recased, tag
+
+HARD = "ff2e6348a53a4d449af92be2a1011328@ct.shop.example"
+SOFT = "john@example.com-207700027841b.ct.shop.example"
+JOHN = Known("john@example.com", HARD)
+SOFT_JOHN = Known("john@example.com", SOFT)
+MANY = 200_000  # characters: with quadratic work a test on so many would not end
+
+before = st.sampled_from(
+    ["", " ", "<", "(", '"', "'", ":", "mailto:", ",", ";", "\n", "=", "%3C", "&lt;", "\\u003c", "_"]
+)
+after = st.sampled_from(
+    ["", " ", ">", ")", '"', "'", ",", ";", "\n", "&gt;", "%3E", "?subject=x", ".", ". Thanks", "_"]
+)
+ENCODINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda text: text.replace("@", "%40").replace("+", "%2B"),
+    lambda text: text.replace("@", "%2540"),
+    lambda text: text.replace("@", "&#64;").replace("+", "&#43;"),
+    lambda text: text.replace("@", "&#x40;"),
+    lambda text: text.replace("@", "&#000064;"),
+    lambda text: text.replace("@", "&commat;"),
+    lambda text: text.replace("@", "\\u0040"),
+    lambda text: text.replace("@", "=40"),
+    lambda text: text.replace("@", " @ "),
+    lambda text: text.replace("@", "＠"),
+)
+
+
+@st.composite
+def spelled(draw: st.DrawFn, real: str) -> str:
+    """One of the ways in which people and programs write an address."""
+    local, _, domain = real.rpartition("@")
+    extra = "+" + draw(tag) if draw(st.booleans()) else ""
+    return draw(st.sampled_from(ENCODINGS))(draw(recased(f"{local}{extra}@{domain}")))
+
+
+@given(real=common_address, data=st.data())
+def test_no_real_address_survives_replacing(real, data):
+    written = data.draw(spelled(real))
+    text = "Write to " + data.draw(before) + written + data.draw(after) + " about my order"
+    replaced, count = spellings.replace(text, [Known(real, HARD)])
+    assert (count, replaced.count(HARD), spellings.find(replaced, [Known(real, HARD)])) == (1, 1, [])
+    assert written not in replaced
+
+
+@given(local=common_local.filter(lambda text: "." not in text), data=st.data())
+def test_no_gmail_address_survives_replacing_whatever_its_dots(local, data):
+    dotted = "".join(char + data.draw(st.sampled_from(["", "."])) for char in local[:-1]) + local[-1]
+    written = data.draw(spelled(f"{dotted}@{data.draw(st.sampled_from(spellings.GMAIL))}"))
+    known = [Known(f"{local}@gmail.com", HARD)]
+    replaced, count = spellings.replace(f"<{written}>", known)
+    assert (replaced, count, spellings.find(replaced, known)) == (f"<{HARD}>", 1, [])
+
+
+@given(real=plain_address, data=st.data())
+def test_an_address_with_any_signs_in_it_is_replaced_as_it_stands(real, data):
+    known = [Known(addresses.key(real), HARD)]
+    replaced, count = spellings.replace(f"<{data.draw(recased(real))}>", known)
+    assert (replaced, count, spellings.find(replaced, known)) == (f"<{HARD}>", 1, [])
+
+
+@given(texts=st.lists(st.one_of(st.text(max_size=40), st.just("{}")), max_size=12), real=common_address)
+def test_whatever_surrounds_it_what_is_left_shows_no_address(texts, real):
+    text = " ".join(texts).replace("{}", real)
+    known = [Known(real, HARD)]
+    replaced, count = spellings.replace(text, known)
+    assert (count, spellings.find(replaced, known)) == (texts.count("{}"), [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "john@bücher.example",
+        "JOHN@BÜCHER.EXAMPLE",
+        "john@xn--bcher-kva.example",
+        "john+shop@Bücher.example",
+        "john%40bücher.example",
+    ],
+)
+def test_an_international_domain_is_replaced_in_letters_and_in_ascii(text):
+    assert spellings.replace(text, [Known("john@xn--bcher-kva.example", HARD)]) == (HARD, 1)
+
+
+@pytest.mark.parametrize(
+    ("real", "text"),
+    [
+        ("john+o'neil@example.com", "john+o'neil@example.com"),
+        ("john+a&b%c@example.com", "john+a&b%c@example.com"),
+        ("john+shop@example.com", "john@example.com"),
+        ("john+shop@example.com", "john+other@example.com"),
+        ("john@example.com", "john+@example.com"),
+        ("+john@example.com", "+john@example.com"),
+        ("josé@example.com", "JOSÉ@example.com"),
+        ('"john smith"@example.com', '"john smith"@example.com'),
+        ('"john smith"@example.com', '\\"John Smith\\"@example.com'),
+        ('"john smith"@example.com', "&quot;john smith&quot;@example.com"),
+        ("john@[192.0.2.1]", "john@[192.0.2.1]"),
+        ("o'neil@example.com", "o'neil@example.com"),
+    ],
+)
+def test_an_unusual_address_is_replaced_whole(real, text):
+    assert spellings.replace(f"<{text}>", [Known(real, HARD)]) == (f"<{HARD}>", 1)
+
+
+def test_a_quoted_spelling_of_a_plain_address_is_replaced():
+    replaced, count = spellings.replace('To: "john"@example.com', [JOHN])
+    assert (count, spellings.find(replaced, [JOHN]), "john" in replaced) == (1, [], False)
+
+
+@pytest.mark.parametrize(
+    "text", ["%20john@example.com", "\\njohn@example.com", "\\u003cjohn@example.com", "%3djohn@example.com"]
+)
+def test_an_encoded_delimiter_ending_in_a_letter_is_no_part_of_the_address(text):
+    assert spellings.replace(text, [JOHN])[1] == 1
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "mary.john@example.com",
+        "mary-john@example.com",
+        "mary_john@example.com",
+        "mary+john@example.com",
+        "maryjohn@example.com",
+        "7john@example.com",
+        "john@example.company",
+        "john@example.common",
+        "john@example.com2",
+        "john@mail.example.com",
+        "john@my-example.com",
+        "johnny@example.com",
+        "john.mary@example.com",
+        "john",
+        "example.com",
+    ],
+)
+def test_somebody_elses_address_is_not_touched(foreign):
+    assert spellings.replace(f"ask {foreign} instead", [JOHN]) == (f"ask {foreign} instead", 0)
+    assert spellings.find(f"ask {foreign} instead", [JOHN]) == []
+
+
+@given(real=plain_address, other=plain_address)
+def test_a_soft_alias_in_the_text_is_left_whole(real, other):
+    alias = masks.soft(real, tracking_domain=TRACKING)
+    assume(alias.form is masks.Form.SOFT)
+    earlier = masks.soft(real, tracking_domain=TRACKING).address
+    known = [Known(addresses.key(real), alias.address), Known(addresses.key(other), HARD)]
+    assume(addresses.key(real) != addresses.key(other))
+    text = f"<{alias.address}> and <{earlier}>"
+    assert spellings.replace(text, known[:1]) == (text, 0)
+    assert spellings.find(text, known[:1]) == []
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        SOFT,
+        SOFT.upper(),
+        SOFT.replace("@", "%40"),
+        quote(quote(SOFT)),
+        SOFT.replace("@", "&#64;"),
+        SOFT.replace("@", "\u200b@"),
+    ],
+)
+def test_a_soft_alias_in_any_spelling_is_no_leak(alias):
+    assert spellings.find(f'<a href="mailto:{alias}">', [SOFT_JOHN]) == []
+
+
+def test_a_soft_alias_of_another_order_is_no_leak():
+    assert spellings.find("john@example.com-9814872b.ct.shop.example", [SOFT_JOHN]) == []
+
+
+def test_what_only_looks_like_a_soft_alias_of_ours_is_replaced():
+    text = "john@example.com-1b.elsewhere.example"
+    assert spellings.find(text, [SOFT_JOHN]) == [SOFT_JOHN]
+    assert spellings.replace(text, [SOFT_JOHN]) == (f"{SOFT}-1b.elsewhere.example", 1)
+
+
+@pytest.mark.parametrize(
+    "alias",
+    ["help@shop-24b.com.br-207700027841b.ct.shop-24b.com.br", "ff2e6348a53a4d449af92be2a1011328@ct.shop-24b.com.br"],
+)
+def test_a_domain_that_looks_like_a_glue_hides_nothing(alias):
+    known = [Known("help@shop-24b.com.br", alias)]
+    assert spellings.find("write to help@shop-24b.com.br", known) == known
+    assert spellings.find(f"write to {alias}", known) == []
+
+
+def test_each_person_gets_their_own_alias():
+    soft_mary = Known("mary@example.com", "mary@example.com-9814872b.ct.shop.example")
+    replaced = spellings.replace("john@example.com wrote to mary@example.com", [JOHN, soft_mary])
+    assert replaced == (f"{HARD} wrote to {soft_mary.alias}", 2)
+
+
+def test_a_text_without_any_address_stays_the_very_same():
+    text = "Onde está meu pedido? 100% certo & rápido <b>obrigado</b>\r\n"
+    assert spellings.replace(text, [JOHN]) == (text, 0)
+    assert spellings.find(text, [JOHN]) == []
+
+
+def test_nothing_known_is_nothing_found():
+    assert spellings.replace("john@example.com", []) == ("john@example.com", 0)
+    assert spellings.find("john@example.com", []) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "john @ example.com",
+        "john\n  @\n  example.com",
+        "john" + " " * 50 + "@" + "\t" * 50 + "example.com",
+        "jo\u200bhn@example.com",
+        "john\u200d@\ufeffexample.com",
+        "john@exam\u00adple.com",
+        "\u202ajohn\u202c@example.com",
+        "john@\u2066example.com\u2069",
+        "john@example\u3002com",
+        "ｊｏｈｎ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+        "𝐣𝐨𝐡𝐧@example.com",
+        "john﹫example.com",
+        quote("john@example.com", safe=""),
+        quote(quote("john@example.com", safe=""), safe=""),
+        "".join(f"%{ord(char):02X}" for char in "john@example.com"),
+        "".join(f"&#{ord(char)};" for char in "john@example.com"),
+        "".join(f"&#x{ord(char):x};" for char in "john@example.com"),
+        "john@example&#46;com",
+        "john&#00000000000064;example.com",
+        "john%40example%2Ecom",
+    ],
+)
+def test_what_a_reader_or_program_would_decode_is_found(text):
+    assert spellings.find(f"see {text} there", [JOHN]) == [JOHN]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "john@bu\u0308cher.example",
+        "john%40b%C3%BCcher.example",
+        "john@b&uuml;cher.example",
+        html.escape("john@BÜCHER.example"),
+    ],
+)
+def test_an_international_domain_is_found_however_it_is_encoded(text):
+    assert len(spellings.find(text, [Known("john@xn--bcher-kva.example", HARD)])) == 1
+
+
+def test_only_those_who_are_shown_are_found():
+    mary = Known("mary@example.com", HARD)
+    assert spellings.find("mary@example.com", [JOHN, mary]) == [mary]
+
+
+@given(text=st.text(max_size=400), real=plain_address)
+def test_no_text_at_all_makes_it_raise(text, real):
+    known = [Known(addresses.key(real), HARD)]
+    replaced, count = spellings.replace(text, known)
+    assert (replaced == text) is (count == 0)
+    spellings.find(text, known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@" * MANY,
+        " " * MANY + "x@",
+        "@" + " " * MANY + "@",
+        "a%40" * (MANY // 4),
+        "john+" * (MANY // 5),
+        "john@" * (MANY // 5),
+        ("john+" + "a" * 63) * (MANY // 68),
+        "john" + " " * MANY,
+        "john&#" + "0" * MANY,
+        "john&#" + "9" * MANY + ";example.com",
+        "&" * MANY,
+        "%" * MANY,
+        "a@" + "-1b." * (MANY // 4) + TRACKING,
+        ("a" * 64 + "@" + "1-" * 110) * (MANY // 285) + TRACKING,
+        "a" + "\u0345\u0300" * (MANY // 2) + "@example.com",
+        "\u1100" * MANY + "@example.com",
+        "." * MANY,
+        "\\u0040" * (MANY // 6),
+        "j." * (MANY // 2) + "@gmail.com",
+    ],
+    ids=range(19),
+)
+def test_hostile_text_takes_no_longer_than_its_length(text):
+    gmail = Known("j" * 30 + "@gmail.com", HARD)
+    assert spellings.find(text + " and example.com, gmail.com", [SOFT_JOHN, gmail]) == []
+    assert spellings.replace(text + " and example.com, gmail.com", [SOFT_JOHN, gmail])[1] == 0
