@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from orders import quoting, timeline
 from orders.models import Alias, Kind, Order, PartyKind, TimelineEntry
@@ -47,7 +46,7 @@ def page(order: Order, *, before: Place | None = None) -> Page:
 def _moment(entry: TimelineEntry) -> Moment:
     if entry.kind != Kind.MAIL:
         return Moment(entry, "")
-    text = cast("str", getattr(entry, "shown_text", entry.text))  # timeline.read annotates it
+    text: str = entry.shown_text  # type: ignore[attr-defined]  # timeline.read annotates it
     folded = quoting.fold(text)
     start, rest = _first_look(folded.said)
     return Moment(entry, _side(entry.sender_alias), start, rest, folded.quoted, is_cut=len(text) >= timeline.SHOWN_TEXT)

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.views import defaults
 
 from orders import access, rendering
 
@@ -26,8 +27,9 @@ def guarded(view: View[P]) -> View[P]:
     def guard(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
-        except access.NotFound as error:
-            raise Http404 from error
+        except (access.NotFound, Http404) as error:
+            # Answered here and not raised on, so that a run with DEBUG shows it as every other run does.
+            return defaults.page_not_found(request, Http404(error))
         except access.NotAllowed as error:
             raise PermissionDenied(
                 _("You may see this store, but your role in it does not allow this. Ask one of its admins.")

@@ -31,7 +31,7 @@ def stores(request: HttpRequest) -> HttpResponseBase:
 def orders(request: HttpRequest, account: str) -> HttpResponseBase:
     """Orders / Settings, General tab: the conversation mask type."""
     store = access.store(request.user, account, Right.SETTINGS)
-    form = MaskTypeForm(request.POST or None, initial={"mask_type": store.mask_type})
+    form = MaskTypeForm(request.POST if request.method == "POST" else None, initial={"mask_type": store.mask_type})
     if request.method == "POST" and form.is_valid() and isinstance(request.user, User):
         if choices.choose_mask_type(store, form.chosen(), user=request.user, now=timezone.now()):
             messages.success(request, _("Saved. It applies to aliases issued from now on."))

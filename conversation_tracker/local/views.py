@@ -81,7 +81,9 @@ def person(request: HttpRequest, person: str) -> HttpResponseBase:
 def mail(request: HttpRequest, pk: int) -> HttpResponseBase:
     """One mail, and the form that answers it."""
     found, letter = _mail(pk)
-    form = ReplyForm(request.POST or None, initial={"name": letter.recipient_name})
+    alias = aliases.find([letter.answer_to]).get(letter.answer_to)
+    name = letter.recipient_name or _own_name(alias, found)
+    form = ReplyForm(request.POST if request.method == "POST" else None, initial={"name": name})
     if request.method == "POST" and form.is_valid():
         owner = found.recipient.text()
         draft = webhook.Draft(
@@ -99,7 +101,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponseBase:
         "letter": letter,
         "folded": quoting.fold(letter.text),
         "form": form,
-        "alias": _alias(letter.answer_to),
+        "alias": alias,
         "person": bytes(found.recipient_digest).hex(),
     }
     return render(request, "local/mail.html", context, status=400 if form.errors else 200)
@@ -110,7 +112,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponseBase:
 def write(request: HttpRequest) -> HttpResponseBase:
     """A new mail from anybody to an alias: play the customer, or a carrier nobody has heard of yet."""
     given = {"sender": request.GET.get("from", ""), "to": request.GET.get("to", "")}
-    form = WriteForm(request.POST or None, initial=given)
+    form = WriteForm(request.POST if request.method == "POST" else None, initial=given)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         draft = webhook.Draft(
@@ -162,8 +164,12 @@ def _of(person: str) -> QuerySet[LocalMail]:
     return LocalMail.objects.filter(recipient_digest=digest)
 
 
-def _alias(address: str) -> Alias | None:
-    return aliases.find([address]).get(address)
+def _own_name(alias: Alias | None, mail: LocalMail) -> str:
+    """What the person who received the mail is called in its order."""
+    if alias is None:
+        return ""
+    own = Alias.objects.filter(order=alias.order_id, real_digest=bytes(mail.recipient_digest)).first()
+    return own.display_name.text() if own else ""
 
 
 def _post(request: HttpRequest, draft: webhook.Draft) -> bool:
@@ -181,6 +187,6 @@ def _reply_subject(subject: str) -> str:
 
 
 def _quoted(letter: Letter) -> str:
-    quoted = "\n".join(f"> {line}" for line in letter.text.rstrip().splitlines())
+    quoted = "\n".join(f"> {line}".rstrip() for line in letter.text.rstrip().splitlines())
     who = letter.sender_name or letter.sender
     return f"\n\nOn an earlier day, {who} wrote:\n{quoted}\n" if quoted else ""
