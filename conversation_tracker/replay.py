@@ -47,7 +47,9 @@ def request(receipt: Receipt) -> WSGIRequest:
         key = name.upper().replace("-", "_")
         environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
     environ["CONTENT_LENGTH"] = str(len(body))
-    return WSGIRequest(environ)
+    rebuilt = WSGIRequest(environ)
+    _ = rebuilt.body  # kept in memory from here on, so that a form in it can be read more than once
+    return rebuilt
 
 
 def content_type(receipt: Receipt) -> str:

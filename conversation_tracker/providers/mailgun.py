@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from anymail.signals import AnymailInboundEvent
+from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import MultiPartParser
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
@@ -56,12 +60,12 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     request = event.esp_event
     if not isinstance(request, HttpRequest) or "body-mime" not in request.POST:
         return None
-    before = request.encoding
-    request.encoding = "latin-1"
-    try:
-        return request.POST["body-mime"].encode("latin-1", "replace")
-    finally:
-        request.encoding = before or "utf-8"
+    if request.content_type == "multipart/form-data":
+        handlers = [MemoryFileUploadHandler(request)]
+        form, _ = MultiPartParser(request.META, BytesIO(request.body), handlers, encoding="latin-1").parse()
+    else:
+        form = QueryDict(request.body, encoding="latin-1")
+    return str(form["body-mime"]).encode("latin-1", "replace")
 
 
 PROVIDER = base.Provider(

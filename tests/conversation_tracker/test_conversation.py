@@ -337,6 +337,25 @@ def test_the_original_is_kept_sealed_and_whole(client: Client, work: Work, place
         assert b"vertraulich" not in file.read()
 
 
+def test_mailguns_raw_mail_is_recorded_with_every_byte(client: Client, work: Work, placed: Placed) -> None:
+    raw = letters.mime(sender="Jorg <kim@carrier.example>").replace(b"Jorg", b"J\xf6rg").replace(b"door.", b"door\xe9")
+    fields = {**letters.mailgun(placed.customer_alias.address.text()), "body-mime": "RAW"}
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    ]
+    body = "".join(parts).encode().replace(b"RAW", raw) + b"--x--\r\n"
+    auth = {"Authorization": letters.BASIC_AUTH}
+    response = client.post(
+        "/anymail/mailgun/inbound/", body, content_type="multipart/form-data; boundary=x", headers=auth
+    )
+    assert response.status_code == 200
+    (sent,) = work()
+    entry = mails(placed.order)[0]
+    assert vault.load(entry.original) == raw
+    assert sent.from_email.startswith("=?utf-8?b?SsO2cmc=?=")
+    assert entry.text == "It is at your dooré"
+
+
 def test_an_alias_is_found_in_any_spelling(client: Client, work: Work, placed: Placed) -> None:
     local, _, domain = placed.customer_alias.address.text().partition("@")
     letters.post_postmark(client, letters.postmark(f"{local.upper()}+tag@{domain.title()}.", ToFull=[]))

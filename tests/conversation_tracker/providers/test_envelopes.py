@@ -1,0 +1,123 @@
+"""How each provider's envelope and verdicts are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from anymail.signals import AnymailInboundEvent
+from django.test import RequestFactory
+from django.utils.module_loading import import_string
+
+from conversation_tracker import providers
+from conversation_tracker.mailflow.shapes import Verdict
+from conversation_tracker.providers import base, mime
+from tests import letters
+
+
+def postmark(**fields: Any) -> AnymailInboundEvent:
+    payload = letters.postmark("a@ct.example", **fields)
+    view = import_string("anymail.webhooks.postmark.PostmarkInboundWebhookView")()
+    event: AnymailInboundEvent = view.esp_to_anymail_event(payload)
+    return event
+
+
+def mailgun(**fields: Any) -> AnymailInboundEvent:
+    form = letters.mailgun(fields.pop("recipients", "a@ct.example"), **fields)
+    view = import_string("anymail.webhooks.mailgun.MailgunInboundWebhookView")()
+    event: AnymailInboundEvent = view.esp_to_anymail_event(RequestFactory().post("/", form))
+    return event
+
+
+def headers(**values: str) -> list[dict[str, str]]:
+    return [{"Name": name.replace("_", "-"), "Value": value} for name, value in values.items()]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, Verdict.NONE),
+        ({"X_Spam_Tests": "DKIM_SIGNED,DKIM_VALID,DKIM_VALID_AU"}, Verdict.PASS),
+        ({"X_Spam_Tests": "DKIM_SIGNED,DKIM_VALID"}, Verdict.FAIL),
+        ({"Received_SPF": "Pass (ok) client-ip=1.2.3.4; envelope-from=bounce@mail.carrier.example"}, Verdict.PASS),
+        ({"Received_SPF": "Pass (ok) client-ip=1.2.3.4; envelope-from=x@elsewhere.example"}, Verdict.FAIL),
+        ({"Received_SPF": "Fail envelope-from=kim@carrier.example"}, Verdict.FAIL),
+        ({"Received_SPF": "Pass"}, Verdict.FAIL),
+    ],
+)
+def test_postmark_passes_only_what_is_aligned(found: dict[str, str], expected: Verdict) -> None:
+    assert providers.envelope(postmark(Headers=headers(**found)), "Postmark").verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([], Verdict.NONE),
+        ([["X-Mailgun-Dkim-Check-Result", "Pass"], ["DKIM-Signature", "v=1; d=carrier.example; s=x"]], Verdict.PASS),
+        ([["X-Mailgun-Dkim-Check-Result", "Pass"], ["DKIM-Signature", "v=1; d=evil.example; s=x"]], Verdict.FAIL),
+        ([["X-Mailgun-Spf", "Pass"], ["X-Envelope-From", "<kim@carrier.example>"]], Verdict.PASS),
+        ([["X-Mailgun-Spf", "Pass"], ["X-Envelope-From", "<kim@evil.example>"]], Verdict.FAIL),
+        ([["X-Mailgun-Spf", "SoftFail"], ["X-Envelope-From", "<kim@carrier.example>"]], Verdict.FAIL),
+    ],
+)
+def test_mailgun_passes_only_what_is_aligned(found: list[list[str]], expected: Verdict) -> None:
+    fields = [["From", "Kim <kim@carrier.example>"], *found]
+    event = mailgun(**{"message-headers": json.dumps(fields)})
+    assert providers.envelope(event, "Mailgun").verdict == expected
+
+
+def test_postmark_hears_every_alias_once() -> None:
+    event = postmark(
+        OriginalRecipient="A@ct.example",
+        CcFull=[{"Email": "b@ct.example"}],
+        BccFull=[{"Email": "a@ct.example"}, {"Email": "c@ct.example"}],
+    )
+    assert providers.envelope(event, "Postmark").recipients == ("A@ct.example", "b@ct.example", "c@ct.example")
+
+
+def test_mailgun_hears_every_alias_of_a_route() -> None:
+    envelope = providers.envelope(mailgun(recipients="a@ct.example, b@ct.example"), "Mailgun")
+    assert envelope.recipients == ("a@ct.example", "b@ct.example")
+
+
+def test_the_return_path_is_postmarks_envelope_sender() -> None:
+    envelope = providers.envelope(postmark(Headers=headers(Return_Path="<>")), "Postmark")
+    assert (envelope.has_sender, envelope.sender) == (True, "")
+    assert not providers.envelope(postmark(Headers=[]), "Postmark").has_sender
+
+
+def test_spam_is_what_the_provider_calls_spam() -> None:
+    assert providers.envelope(postmark(Headers=headers(X_Spam_Status="Yes")), "Postmark").is_spam
+    assert not providers.envelope(postmark(Headers=headers(X_Spam_Status="No")), "Postmark").is_spam
+
+
+def test_mailguns_raw_mail_keeps_every_byte() -> None:
+    raw = b"From: J\xf6rg <j@b.example>\r\nContent-Type: text/plain; charset=latin-1\r\n\r\n\xe9\xff"
+    body = b'--x\r\nContent-Disposition: form-data; name="body-mime"\r\n\r\n' + raw + b"\r\n--x--\r\n"
+    request = RequestFactory().generic("POST", "/", body, content_type="multipart/form-data; boundary=x")
+    assert request.body  # as a replayed request has it
+    event = AnymailInboundEvent(event_type="inbound", esp_event=request)
+    assert providers.original(event, "Mailgun") == raw
+
+
+def test_a_provider_unknown_to_us_is_read_through_anymails_own_fields() -> None:
+    event = mime.event(letters.mime(), sender="kim@carrier.example", recipients=["a@ct.example"])
+    event.esp_event = {}
+    assert providers.envelope(event, "Somebody").recipients == ("a@ct.example",)
+
+
+@pytest.mark.parametrize(
+    ("domain", "from_domain", "expected"),
+    [
+        ("a.example", "a.example", True),
+        ("mail.a.example", "a.example", True),
+        ("a.example", "mail.a.example", True),
+        ("a.example", "b.example", False),
+        ("xa.example", "a.example", False),
+        ("", "a.example", False),
+        ("example", "a.example", True),
+    ],
+)
+def test_alignment_is_relaxed(domain: str, from_domain: str, expected: bool) -> None:
+    assert base.aligned(domain, from_domain) == expected
