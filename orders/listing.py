@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 
@@ -68,18 +67,15 @@ def page(orders: QuerySet[Order], *, before: Place | None = None) -> Page:
     found = list(orders.select_related("store", "customer").defer("document").order_by("-placed_at", "-pk")[: PAGE + 1])
     shown, more = found[:PAGE], found[PAGE:]
     activity = _activity(shown)
-    rows = [
-        Row(order, activity.get(order.pk, {}).get("mails", 0), activity.get(order.pk, {}).get("last", order.placed_at))
-        for order in shown
-    ]
+    rows = [Row(order, *activity.get(order.pk, (0, order.placed_at))) for order in shown]
     return Page(rows, Place(shown[-1].placed_at, shown[-1].pk) if more else None)
 
 
-def _activity(orders: list[Order]) -> dict[int, dict[str, Any]]:
+def _activity(orders: list[Order]) -> dict[int, tuple[int, datetime]]:
     found = (
         TimelineEntry.objects.filter(order__in=orders)
         .values("order_id")
         .annotate(mails=Count("pk", filter=Q(kind=Kind.MAIL)), last=Max("occurred_at"))
         .order_by()
     )
-    return {row["order_id"]: row for row in found}
+    return {row["order_id"]: (row["mails"], row["last"]) for row in found}

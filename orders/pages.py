@@ -24,7 +24,7 @@ def guarded(view: View[P]) -> View[P]:
     """Ask to sign in; then what the user must not know of is 404, and what he may know of but not do is 403."""
 
     @wraps(view)
-    def guard(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guard(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except (access.NotFound, Http404) as error:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import email
 import email.policy
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import MIMEPart
 from email.utils import getaddresses, parseaddr
-from typing import cast
 
 from orders import rendering
 
@@ -45,7 +44,7 @@ class Letter:
 
 def read(raw: bytes) -> Letter:
     """Take a mail apart."""
-    message = cast("EmailMessage", email.message_from_bytes(raw, policy=email.policy.default))
+    message = email.message_from_bytes(raw, policy=email.policy.default)
     sender_name, sender = parseaddr(str(message.get("From", "")))
     _, answer_to = parseaddr(str(message.get("Reply-To", "")))
     recipients = getaddresses([str(message.get("To", ""))])
@@ -68,7 +67,7 @@ def read(raw: bytes) -> Letter:
     )
 
 
-def _text(part: EmailMessage | None) -> str:
+def _text(part: MIMEPart | None) -> str:
     if part is None:
         return ""
     charset = part.get_content_charset("utf-8")
@@ -78,12 +77,12 @@ def _text(part: EmailMessage | None) -> str:
         return _bytes(part).decode("utf-8", "replace")
 
 
-def _bytes(part: EmailMessage) -> bytes:
+def _bytes(part: MIMEPart) -> bytes:
     if part.is_multipart():  # an attached mail
         return b"".join(inner.as_bytes() for inner in part.iter_parts())
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 
 
-def _file(part: EmailMessage) -> File:
+def _file(part: MIMEPart) -> File:
     return File(part.get_filename() or "", part.get_content_type(), _bytes(part))

@@ -36,7 +36,7 @@ def local_only(view: View[P]) -> View[P]:
     """These pages show real addresses to anybody, so they exist only on one machine with invented people."""
 
     @wraps(view)
-    def guard(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guard(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not (settings.LOCAL and settings.DEBUG):
             raise Http404
         return view(request, *args, **kwargs)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders import listing
-from orders.models import MaskType, Status, Store
+from orders.models import MaskType, Membership, Status, Store
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_the_list_counts_mails_and_knows_the_last_activity(as_admin, placed):
 def test_filters_narrow_the_list(client, store):
     other = factories.make_store()
     user = factories.make_user(store=store)
-    factories.Membership.objects.create(user=user, store=other, role="viewer")
+    Membership.objects.create(user=user, store=other, role="viewer")
     client.force_login(user)
     here, there = factories.make_order(store), factories.make_order(other)
     assert numbers(client.get(LIST, {"store": other.account})) == [there.number]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.core.files.storage import storages
 from django.test import Client
 from django.utils import timezone
 
-from orders import aliases, flow, history, rendering, vault
-from orders.models import Kind, MaskType, Status, TimelineEntry, Verification
+from orders import aliases, flow, history
+from orders.models import Kind, MaskType, Status, Store, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import factories
 
@@ -45,7 +48,7 @@ def test_a_foreign_order_and_no_order_look_the_same(outsider, placed):
     client = Client()
     client.force_login(outsider)
     foreign, nothing = client.get(url(placed.order)), client.get("/orders/acme/1000000000000-01/")
-    token = rendering.re.compile(rb'(?:value|next)="[^"]*"')
+    token = re.compile(rb'(?:value|next)="[^"]*"')
     assert foreign.status_code == nothing.status_code == 404
     assert token.sub(b"", foreign.content) == token.sub(b"", nothing.content)
 
@@ -231,7 +234,7 @@ def test_an_attachment_that_could_not_be_searched_is_marked(as_admin, placed):
 
 
 def test_nothing_of_one_order_is_reached_through_another(as_admin, placed, outsider):
-    foreign = factories.place_order(factories.Store.objects.get(account="elsewhere"))
+    foreign = factories.place_order(Store.objects.get(account="elsewhere"))
     mail = factories.make_mail(foreign.customer_alias, foreign.store_alias, html="<p>x</p>")
     found = factories.make_attachment(mail)
     rests = [f"entries/{mail.pk}/body/", f"entries/{mail.pk}/text/", f"attachments/{found.pk}/"]
@@ -241,6 +244,5 @@ def test_nothing_of_one_order_is_reached_through_another(as_admin, placed, outsi
 
 def test_a_file_that_is_gone_is_not_found(as_admin, placed):
     found = factories.make_attachment(factories.make_mail(placed.customer_alias, placed.store_alias))
-    path = vault.storages["mail"].path(found.stored_as)
-    vault.Path(path).unlink()
+    Path(storages["mail"].path(found.stored_as)).unlink()
     assert as_admin.get(url(placed.order, f"attachments/{found.pk}/")).status_code == 404

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from orders.paging import Place
 
-
 BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001  hypothesis takes bounds without a zone
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders import masks
-from orders.models import Action, AuditEntry, MaskType, Role, Store
+from orders.models import Action, AuditEntry, MaskType, Membership, Role, Store
 from settings_ui import choices
 from tests import factories
 
@@ -131,7 +131,7 @@ def test_the_settings_list_asks_the_database_as_often_for_one_store_as_for_three
 ):
     user = factories.make_user()
     for _ in range(count):
-        factories.Membership.objects.create(user=user, store=factories.make_store(), role=Role.ADMIN)
+        Membership.objects.create(user=user, store=factories.make_store(), role=Role.ADMIN)
     client.force_login(user)
     client.get("/settings/")
     with django_assert_num_queries(4):  # session, user, stores, settings in the bar
