@@ -115,7 +115,7 @@ def expire_due(*, now: datetime, batch: int = 2_000) -> int:
 def retire(alias: Alias, *, user: User, reason: str, now: datetime) -> bool:
     """End an alias before its time; False when it had ended already. Audited and on the timeline."""
     with transaction.atomic():
-        changed = Alias.objects.filter(pk=alias.pk, retired_at=None).update(retired_at=now)
+        changed = Alias.objects.active_at(now).filter(pk=alias.pk).update(retired_at=now)
         if changed:
             timeline.alias_events([alias], AliasEvent.RETIRED, now=now, actor=str(user))
             audit.record(Action.ALIAS_RETIRED, subject=str(alias), store=alias.store, user=user, reason=reason, now=now)
