@@ -88,9 +88,9 @@ def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known]) -> M
         message["X-Written-By"] = headers.one_line(f"{inner.sender_name} {writer}")[:400]
     if mail.date:
         message["X-Written-At"] = headers.one_line(mail.date)
-    message.set_content(inner.text, cte="base64")
+    message.set_content(inner.text)
     if inner.html:
-        message.add_alternative(inner.html, subtype="html", cte="base64")
+        message.add_alternative(inner.html, subtype="html")
     for one in inner.files:
         maintype, _, subtype = one.content_type.partition("/")
         if maintype == "message":  # an attached mail inside an attached mail
