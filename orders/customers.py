@@ -12,13 +12,13 @@ from orders.secrecy import Secret
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What an order says of its customer. ``address`` is already validated."""
+    """What an order says of its customer. ``address`` is already validated; what is empty was not said."""
 
     address: str
     name: str = ""
     phone: str = ""
     document: str = ""
-    locale: str = "en"
+    locale: str = ""
 
 
 def real_digest(address: str) -> bytes:
@@ -36,7 +36,7 @@ def remember(store: Store, person: Person, *, now: datetime) -> Customer:
             "name": Secret.of(person.name),
             "phone": Secret.of(person.phone),
             "document": Secret.of(person.document),
-            "locale": person.locale,
+            "locale": person.locale or store.locale,
             "created_at": now,
         },
     )
@@ -53,7 +53,7 @@ def _keep_news(customer: Customer, person: Person) -> None:
     ]
     for field in changed:
         setattr(customer, field, Secret.of(getattr(person, field)))
-    if customer.locale != person.locale:
+    if person.locale and customer.locale != person.locale:
         customer.locale = person.locale
         changed.append("locale")
     if changed:

@@ -55,7 +55,7 @@ def _draft(order: NewOrder) -> placing.Draft:
             name=name,
             phone=profile.phone or "",
             document=profile.document or "",
-            locale=(preferences.locale if preferences and preferences.locale else "en")[:10],
+            locale=(preferences.locale if preferences and preferences.locale else "")[:10],
         ),
         value=order.marketplacePaymentValue,
         item_count=sum(item.quantity for item in order.items),
