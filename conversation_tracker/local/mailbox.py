@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.header import decode_header, make_header
 from email.utils import parseaddr
 
 from django.core.mail import EmailMessage
@@ -24,7 +25,7 @@ class MailboxBackend(BaseEmailBackend):
             LocalMail(
                 recipient=Secret.of(recipient),
                 recipient_digest=customers.real_digest(recipient),
-                sender=Secret.of(message.from_email),
+                sender=Secret.of(str(make_header(decode_header(message.from_email)))),
                 subject=Secret.of(str(message.subject)),
                 raw=Secret.of(message.message().as_bytes()),
                 received_at=now,

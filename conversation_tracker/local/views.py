@@ -91,7 +91,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponseBase:
             from_address=owner,
             to=letter.answer_to,
             subject=_reply_subject(letter.subject),
-            text=form.cleaned_data["text"] + _quoted(letter),
+            text=_lines(form.cleaned_data["text"]) + _quoted(letter),
             references=letter.references,
         )
         if _post(request, draft):
@@ -120,7 +120,7 @@ def write(request: HttpRequest) -> HttpResponseBase:
             from_address=addresses.validated(values["sender"]),
             to=values["to"].strip(),
             subject=values["subject"],
-            text=values["text"],
+            text=_lines(values["text"]),
         )
         if _post(request, draft):
             return redirect("mailbox:write")
@@ -180,6 +180,11 @@ def _post(request: HttpRequest, draft: webhook.Draft) -> bool:
         return False
     messages.success(request, str(_HERE_ONLY))
     return True
+
+
+def _lines(text: str) -> str:
+    """What a browser sends of a text area, with the line ends of our own texts."""
+    return text.replace("\r\n", "\n")
 
 
 def _reply_subject(subject: str) -> str:

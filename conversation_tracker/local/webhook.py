@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime, formataddr, make_msgid
+from email.utils import format_datetime, make_msgid
 from typing import Any
 
 import requests
@@ -54,11 +54,8 @@ def post(draft: Draft, *, now: datetime) -> None:
 def payload(draft: Draft, *, now: datetime) -> dict[str, Any]:
     """The mail as Postmark reports it, from a sender whose DKIM and SPF were found good."""
     domain = addresses.split(draft.from_address).domain or "localhost"
+    # Postmark lists here what it does not give beside: not From, To, Subject and Date, which no mail has twice.
     headers = {
-        "From": formataddr((draft.from_name, draft.from_address)),
-        "To": draft.to,
-        "Subject": draft.subject,
-        "Date": format_datetime(now),
         "Message-ID": make_msgid(domain=domain),
         "MIME-Version": "1.0",
         "Return-Path": f"<{draft.from_address}>",
@@ -87,7 +84,7 @@ def payload(draft: Draft, *, now: datetime) -> dict[str, Any]:
         "MessageID": str(uuid.uuid4()),
         "ReplyTo": "",
         "MailboxHash": "",
-        "Date": headers["Date"],
+        "Date": format_datetime(now),
         "TextBody": draft.text,
         "HtmlBody": "",
         "StrippedTextReply": "",

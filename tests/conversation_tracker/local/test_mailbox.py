@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker import inbox
 from conversation_tracker.local.models import LocalMail
 from conversation_tracker.models import Receipt
 from orders import customers
+from orders.models import Kind, Verification
+from orders.outcomes import Outcome
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +164,22 @@ def test_a_reply_comes_in_through_the_door_as_from_that_person(client, door):
     assert headers()["In-Reply-To"] == "<2@ct.example>"
     assert headers()["References"] == "<1@ct.example> <2@ct.example>"
     assert "DKIM_VALID_AU" in headers()["X-Spam-Tests"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reply_stands_on_the_timeline_as_from_a_verified_sender(client, door):
+    placed = factories.place_order(email="eva@people.example", name="Eva Lund")
+    mail = send("eva@people.example", from_email=placed.store_alias.address.text())
+    client.post(f"/mailbox/mails/{mail.pk}/", {"name": "Eva Lund", "text": "Thanks!"})
+    inbox.work(now=timezone.now())
+    entry = placed.order.timeline.get(kind=Kind.MAIL)
+    assert (entry.outcome, entry.verification) == (Outcome.RELAYED, Verification.VERIFIED)
+    assert (entry.sender_alias, entry.recipient_alias) == (placed.customer_alias, placed.store_alias)
+
+
+def test_a_sender_s_name_is_shown_as_people_write_it():
+    mail = send("eva@people.example", from_email="=?utf-8?q?Carla_M=C3=A9ndez?= <alias@ct.example>")
+    assert mail.sender.text() == "Carla Méndez <alias@ct.example>"
 
 
 @pytest.mark.django_db(transaction=True)
