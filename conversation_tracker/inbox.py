@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Min
 
 from conversation_tracker import faults, replay
-from conversation_tracker.mailflow import pipeline
+from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
 from orders import audit
@@ -132,9 +132,12 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
             found = _replay(row)
         except (*PASSING, SoftTimeLimitExceeded):
             raise
+        except guards.OverLimit as error:
+            _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
+            continue
         except Exception as error:  # noqa: BLE001  anymail's views raise whatever the payload makes them raise
             if alone or len(rows) == 1:
-                _quarantine(row, Trouble.UNREADABLE, error, now=now)
+                _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
             continue  # in a batch: tried again alone, since it may have been a neighbour's doing
         readable.append(row)
         arrivals.extend(found)
@@ -173,12 +176,12 @@ def _replay(row: Receipt) -> list[Arrival]:
     ]
 
 
-def _quarantine(row: Receipt, trouble: Trouble, error: BaseException, *, now: datetime) -> None:
+def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:
     row.state, row.settled_at, row.trouble, row.trouble_detail = (
         ReceiptState.QUARANTINED,
         now,
         trouble,
-        faults.describe(error),
+        detail,
     )
     row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail"])
     log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)

@@ -8,16 +8,19 @@ from anymail.signals import inbound
 from django.core.handlers.wsgi import WSGIRequest
 
 from conversation_tracker import providers
+from conversation_tracker.mailflow import guards
 from conversation_tracker.models import Channel, Receipt
 from conversation_tracker.providers import mime
 
 
 def run(receipt: Receipt) -> None:
-    """Send the signals for what the receipt holds. Raises whatever anymail raises on a payload it cannot read.
+    """Send the signals for what the receipt holds. Raises guards.OverLimit before an absurd mail is parsed, and
+    whatever anymail raises on a payload it cannot read.
 
     The credentials were checked at the door; they are not checked again, since a signature may have aged since.
     """
     if receipt.channel == Channel.MIME:
+        guards.check_raw(receipt.body.bytes())
         envelope = receipt.headers.json()
         event = mime.event(
             receipt.body.bytes(),
@@ -26,9 +29,15 @@ def run(receipt: Receipt) -> None:
         )
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return
-    view = providers.ALL[receipt.provider].view(receipt.channel)
+    provider, rebuilt = providers.ALL[receipt.provider], request(receipt)
+    if receipt.channel == Channel.INBOUND:
+        inside = provider.inside(rebuilt)
+        for raw in inside.raw:
+            guards.check_raw(raw)
+        guards.check_fields(inside.fields)
+    view = provider.view(receipt.channel)
     view.validators = []
-    view.post(request(receipt))
+    view.post(rebuilt)
 
 
 def request(receipt: Receipt) -> WSGIRequest:

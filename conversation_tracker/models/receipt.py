@@ -29,6 +29,7 @@ class Trouble(models.TextChoices):
 
     NONE = "", ""
     UNREADABLE = "unreadable", _("It could not be read")
+    OVER_LIMIT = "over_limit", _("Its shape is absurd, so it was not read")
     KILLED_WORKER = "killed_worker", _("It stopped the worker that read it")
     TOO_SLOW = "too_slow", _("Reading it took too long")
     FAILED = "failed", _("Recording it failed")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
@@ -47,6 +49,23 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return content.encode("utf-8", "surrogateescape")
 
 
+def inside(request: HttpRequest) -> base.Inside:
+    """The mail inside the notification; one in S3 is looked at by nobody before it is parsed."""
+    notification = json.loads(request.body)
+    message = notification.get("Message") if isinstance(notification, dict) else None
+    try:
+        payload = json.loads(message) if isinstance(message, str) else {}
+    except ValueError:  # a plain announcement, such as the one after a confirmed subscription
+        return base.Inside()
+    content = payload.get("content") if isinstance(payload, dict) else None
+    if not isinstance(content, str):
+        return base.Inside()
+    action = (payload.get("receipt") or {}).get("action") or {}
+    return base.Inside(
+        raw=(base64.b64decode(content),) if action.get("encoding") == "BASE64" else base.as_bytes(content)
+    )
+
+
 PROVIDER = base.Provider(
     name="amazon_ses",
     esp_name="Amazon SES",
@@ -55,4 +74,5 @@ PROVIDER = base.Provider(
     secrets=("WEBHOOK_SECRET",),
     envelope=envelope,
     original=original,
+    inside=inside,
 )

@@ -9,10 +9,19 @@ from typing import Any
 
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.base import AnymailCoreWebhookView
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from orders import addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The mails in a request before they are parsed: whole ones as bytes, header fields of those given in parts."""
+
+    raw: tuple[bytes, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Provider:
     secrets: tuple[str, ...]  # names in settings.ANYMAIL without which anybody could post
     envelope: Callable[[AnymailInboundEvent], Envelope]
     original: Callable[[AnymailInboundEvent], bytes | None]  # the mail byte for byte, where the provider gives it
+    inside: Callable[[HttpRequest], Inside]  # what anymail is going to parse, for the guards that come before it
 
     def view(self, channel: str) -> AnymailCoreWebhookView:
         """A fresh instance of anymail's view for this channel."""
@@ -70,6 +80,23 @@ def verdict(passed: bool | None) -> Verdict:
     if passed is None:
         return Verdict.NONE
     return Verdict.PASS if passed else Verdict.FAIL
+
+
+def pairs(found: object) -> tuple[tuple[str, str], ...]:
+    """The header fields in a JSON list of [name, value] or of {"Name", "Value"} in any case; odd items are left out."""
+    fields = []
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, dict):
+            lowered = {str(key).lower(): value for key, value in item.items()}
+            fields.append((str(lowered.get("name", "")), str(lowered.get("value", ""))))
+        elif isinstance(item, list) and len(item) == 2:  # noqa: PLR2004  a pair
+            fields.append((str(item[0]), str(item[1])))
+    return tuple(fields)
+
+
+def as_bytes(text: object) -> tuple[bytes, ...]:
+    """A raw mail that a JSON document holds as text, as the one item of a tuple; empty when there is none."""
+    return (text.encode("utf-8", "surrogatepass"),) if isinstance(text, str) and text else ()
 
 
 def status(block: Any, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 
 from anymail.signals import AnymailInboundEvent
@@ -68,6 +69,15 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return str(form["body-mime"]).encode("latin-1", "replace")
 
 
+def inside(request: HttpRequest) -> base.Inside:
+    """The raw mail of a route to …/mime, or the header fields of the form."""
+    if request.content_type == "application/json":
+        return base.Inside()
+    form = request.POST
+    fields = json.loads(form["message-headers"]) if "message-headers" in form else []
+    return base.Inside(raw=base.as_bytes(form.get("body-mime")), fields=base.pairs(fields))
+
+
 PROVIDER = base.Provider(
     name="mailgun",
     esp_name="Mailgun",
@@ -76,4 +86,5 @@ PROVIDER = base.Provider(
     secrets=("MAILGUN_WEBHOOK_SIGNING_KEY",),
     envelope=envelope,
     original=original,
+    inside=inside,
 )

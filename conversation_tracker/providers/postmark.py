@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
@@ -56,6 +58,18 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) and raw else None
 
 
+def inside(request: HttpRequest) -> base.Inside:
+    """The raw mail where it is included, and the header fields of the document."""
+    payload = json.loads(request.body)
+    if not isinstance(payload, dict):
+        return base.Inside()
+    listed = [(field, str(payload.get(field, ""))) for field in ("FromFull", "Subject", "Date", "ReplyTo")]
+    addressed = [(field, str(payload.get(field, ""))) for field in ("ToFull", "CcFull", "BccFull")]
+    return base.Inside(
+        raw=base.as_bytes(payload.get("RawEmail")), fields=(*listed, *addressed, *base.pairs(payload.get("Headers")))
+    )
+
+
 PROVIDER = base.Provider(
     name="postmark",
     esp_name="Postmark",
@@ -64,4 +78,5 @@ PROVIDER = base.Provider(
     secrets=("WEBHOOK_SECRET",),
     envelope=envelope,
     original=original,
+    inside=inside,
 )
