@@ -42,6 +42,7 @@ def validated(text: str) -> str:
             allow_quoted_local=True,
             allow_domain_literal=True,
             globally_deliverable=False,
+            test_environment=True,  # .test (RFC 2606) is where the demonstration and people's own trials live
         )
     except EmailSyntaxError as error:
         raise NotAnAddress(str(error)) from error

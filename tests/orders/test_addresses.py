@@ -24,6 +24,7 @@ from tests.orders.strategies import plain_address, recased
         ("o'neil@example.com", "o'neil@example.com"),
         ("john@[192.0.2.1]", "john@[192.0.2.1]"),
         ("john@relay.firefox.example", "john@relay.firefox.example"),
+        ("john@people.test", "john@people.test"),
         ("l" * 64 + "@example.com", "l" * 64 + "@example.com"),
     ],
 )

@@ -191,7 +191,7 @@ def test_a_reply_goes_to_reply_to_where_there_is_one(client, door):
 
 @pytest.mark.django_db(transaction=True)
 def test_anybody_can_write_to_an_alias(client, door):
-    data = {"sender": "new@carrier.example", "name": "Carrier", "to": "a@ct.example", "subject": "Parcel", "text": "Hi"}
+    data = {"sender": "new@carrier.test", "name": "Carrier", "to": "a@ct.example", "subject": "Parcel", "text": "Hi"}
     response = client.post("/mailbox/write/", data, follow=True)
     assert "It is on its way." in response.content.decode()
     assert (payload()["From"], payload()["To"], payload()["Subject"]) == (
