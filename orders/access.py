@@ -80,6 +80,15 @@ def order(user: User | AnonymousUser, account: str, number: str) -> Order:
     return found
 
 
+def order_of_key(key: ApiKey, number: str) -> Order:
+    """The order with this number in the key's store. Raises NotFound."""
+    orders = Order.objects.select_related("store", "customer").filter(store=key.store_id)
+    found = orders.filter(number=number).first() if number.isprintable() else None
+    if found is None:
+        raise NotFound(number)
+    return found
+
+
 def token_digest(token: str) -> bytes:
     """What is kept of an API token."""
     return secrecy.digest(token, purpose="api-token")
@@ -87,7 +96,9 @@ def token_digest(token: str) -> bytes:
 
 def key(app_key: str, app_token: str) -> ApiKey | None:
     """The live API key with this name and token, with its store; None when either is wrong."""
-    found = ApiKey.objects.select_related("store").filter(app_key=app_key, revoked_at=None).first()
+    # What cannot be printed (a NUL, a lone surrogate) is in no key, and PostgreSQL takes it in no question.
+    name = app_key if app_key.isprintable() else ""
+    found = ApiKey.objects.select_related("store").filter(app_key=name, revoked_at=None).first()
     # Digest and compare even when there is no such key, so that both answers take the same time.
     given = token_digest(app_token)
     known = bytes(found.token_digest) if found else bytes(len(given))
