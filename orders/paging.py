@@ -1,4 +1,4 @@
-"""Page through rows by the place of the last one seen, so that a page costs the same however far down it is. Pure."""
+"""Page through rows by the place of the last one seen, so that a page costs the same however far down it is."""
 
 from __future__ import annotations
 

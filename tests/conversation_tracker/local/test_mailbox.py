@@ -195,7 +195,7 @@ def test_anybody_can_write_to_an_alias(client, door):
     response = client.post("/mailbox/write/", data, follow=True)
     assert "It is on its way." in response.content.decode()
     assert (payload()["From"], payload()["To"], payload()["Subject"]) == (
-        "new@carrier.example",
+        "new@carrier.test",
         "a@ct.example",
         "Parcel",
     )
