@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
 
@@ -22,3 +22,13 @@ def refuse_unsafe_start(**_: Any) -> None:
     from conversation_tracker import checks
 
     checks.refuse_unsafe_start()
+
+
+@worker_process_init.connect
+def limit_memory(**_: Any) -> None:
+    """A mail that would fill the memory ends its own reading and nothing else."""
+    from django.conf import settings
+
+    from conversation_tracker import limits
+
+    limits.memory(settings.WORKER_MEMORY_BYTES)

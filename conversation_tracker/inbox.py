@@ -15,7 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import faults, replay
+from conversation_tracker import faults, limits, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
@@ -77,7 +77,7 @@ def work(*, now: datetime) -> int | None:
     ids, attempts = claimed
     alone = attempts > 1
     try:
-        with transaction.atomic():
+        with limits.processor_time(), transaction.atomic():
             rows = list(
                 Receipt.objects.select_for_update(skip_locked=True)
                 .filter(pk__in=ids, state=ReceiptState.PENDING, attempts=attempts)
@@ -86,8 +86,10 @@ def work(*, now: datetime) -> int | None:
             _settle(rows, alone=alone, now=now)
     except PASSING as error:
         _defer(ids, error, now=now)
-    except SoftTimeLimitExceeded as error:
+    except limits.TooSlow as error:
         _give_up(ids, Trouble.TOO_SLOW, error, alone=alone, now=now)
+    except SoftTimeLimitExceeded as error:
+        _defer(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail

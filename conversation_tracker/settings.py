@@ -115,7 +115,9 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # kB; a child over it is replaced after its task
+# What one worker process may hold: a mail that needs more is quarantined. A child that stays large is replaced.
+WORKER_MEMORY_BYTES: int = env.int("WORKER_MEMORY_BYTES", default=512_000_000)
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_BYTES * 3 // 4 // 1_000  # kB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 # Beat wakes workers for work nobody was woken for, and tidies up; correctness never depends on it.

@@ -1,0 +1,86 @@
+"""What one mail may cost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from unittest.mock import patch
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from conversation_tracker import inbox, limits
+from conversation_tracker.mailflow import pipeline
+from conversation_tracker.models import Receipt, ReceiptState, Trouble
+from orders.models import Kind, TimelineEntry
+from orders.placing import Placed
+from tests import letters
+
+
+def spin(*args: object, **kwargs: object) -> None:
+    while True:
+        with suppress(Exception):  # as code that guards against broken mail does
+            sum(range(1_000))
+
+
+def test_reading_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(limits.TooSlow), limits.processor_time(0.05):
+        spin()
+
+
+def test_waiting_costs_nothing() -> None:
+    with limits.processor_time(0.05):
+        time.sleep(0.2)
+
+
+def test_the_limit_ends_with_the_block() -> None:
+    before = signal.getsignal(signal.SIGPROF)
+    with limits.processor_time(0.05):
+        pass
+    sum(range(3_000_000))
+    assert signal.getsignal(signal.SIGPROF) == before
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_code_that_cannot_be_interrupted_is_killed() -> None:
+    code = (
+        "from conversation_tracker import limits; limits.GRACE = 0.1\n"
+        "with limits.processor_time(0.1):\n"
+        "    while True:\n"
+        "        try: sum(range(1000))\n"
+        "        except BaseException: pass\n"
+    )
+    assert run(code).returncode == -signal.SIGPROF
+
+
+def test_a_process_at_its_memory_limit_gets_a_memory_error() -> None:
+    code = (
+        "from conversation_tracker import limits; limits.memory(300_000_000)\n"
+        "try: bytearray(400_000_000)\n"
+        "except MemoryError: print('caught')\n"
+    )
+    assert run(code).stdout == "caught\n"
+
+
+@pytest.mark.django_db
+def test_a_mail_that_is_too_slow_is_quarantined_and_its_neighbours_are_not(client: Client, placed: Placed) -> None:
+    read = pipeline.read
+
+    def slow(event: object, *, esp_name: str) -> object:
+        return spin() if "slow" in str(event.message["Subject"]) else read(event, esp_name=esp_name)  # type: ignore[attr-defined,arg-type]
+
+    for subject in ("one", "slow", "two"):
+        headers = [{"Name": "Message-ID", "Value": f"<{subject}@x.example>"}]
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Subject=subject, Headers=headers))
+    with patch.object(pipeline, "read", slow), patch.object(limits, "SECONDS", 0.3):
+        while inbox.work(now=timezone.now()) is not None:
+            pass
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 2
+    assert Receipt.objects.get(state=ReceiptState.QUARANTINED).trouble == Trouble.TOO_SLOW
