@@ -24,7 +24,8 @@ class TooSlow(BaseException):
 def processor_time(seconds: float | None = None) -> Iterator[None]:
     """Raise TooSlow in the block after so much processor time, SECONDS unless told.
 
-    The process is killed when that does not end the block. Only in a main thread, where signals arrive; elsewhere the block runs without a limit.
+    The process is killed when that does not end the block. Only in a main thread, where signals arrive; elsewhere
+    the block runs without a limit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
