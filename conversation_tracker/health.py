@@ -1,13 +1,22 @@
-"""Say whether this process can do its work: database, Redis, migrations."""
+"""Say whether the site is up, whether it is able to work, and what an operator measures."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from redis import RedisError
+
+from conversation_tracker import measures
+
+BEHIND = timedelta(minutes=5)  # a receipt that waits longer with workers running is a fault
 
 
 @require_safe
@@ -17,6 +26,30 @@ def healthz(request: HttpRequest) -> JsonResponse:
     found["migrations"] = found["database"] and _migrated()
     fine = all(found.values())
     return JsonResponse({"status": "ok" if fine else "unavailable", **found}, status=200 if fine else 503)
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when mail taken in now would be worked on: all that /healthz asks, and the inbox is not falling behind."""
+    found = {"database": _database(), "redis": _redis()}
+    found["migrations"] = found["database"] and _migrated()
+    found["keeping_up"] = found["database"] and not measures.is_behind(now=timezone.now(), limit=BEHIND)
+    fine = all(found.values())
+    return JsonResponse({"status": "ok" if fine else "unavailable", **found}, status=200 if fine else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The measures in Prometheus' format for who shows the token as bearer; 404 for all others, as if it were not
+    there. Without a token it is open on a local run and closed elsewhere.
+    """
+    token = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not (constant_time_compare(given, token) if token else settings.LOCAL):
+        raise Http404
+    return HttpResponse(
+        measures.exposition(now=timezone.now()), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 def _database() -> bool:

@@ -14,6 +14,8 @@ from orders.api import api
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path(
         "sign-in/",
         auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True),

@@ -1,4 +1,4 @@
-"""Show how many receipts wait, are done or are in quarantine."""
+"""Show how many receipts wait, are done or are in quarantine, how long and how fast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from conversation_tracker import inbox
+from conversation_tracker import inbox, measures
 
 
 class Command(BaseCommand):
@@ -26,3 +26,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{state:>12} {count:>9,}")
         if (oldest := inbox.oldest_pending()) is not None:
             self.stdout.write(f"Oldest pending: {(timezone.now() - oldest).total_seconds():.0f} s")
+        self.stdout.write(f"Settled in the last 5 minutes: {measures.rate(now=timezone.now()):.1f} a second")

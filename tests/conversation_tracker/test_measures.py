@@ -1,0 +1,95 @@
+"""What operators and their monitoring see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from conversation_tracker import measures
+from conversation_tracker.models import Receipt
+from orders.placing import Placed
+from tests import letters
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name.removeprefix("conversation_tracker_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_queues_outcomes_and_durations_are_measured(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    letters.post_postmark(client, letters.postmark("nobody@ct.acme.example"))
+    letters.post_postmark(client, b"garbage")
+    work()
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    Receipt.objects.filter(state="pending").update(received_at=timezone.now() - timedelta(seconds=90))
+    found = samples(client.get("/metrics").content.decode())
+    assert found["receipts", "postmark", "done"] == 2
+    assert found["receipts", "postmark", "pending"] == 1
+    assert found["receipts", "postmark", "quarantined"] == 1
+    assert found["outbound_mails", "sent"] == 1
+    assert found["outcomes", "relayed", "conversation"] == 1
+    assert found["outcomes", "refused", "unknown_alias"] == 1
+    assert found["settling_mails",] == 2
+    assert found["sending_mails",] == 1
+    assert 0 < found["settling_seconds", "0.95"] < 60
+    assert 90 <= found["oldest_pending_receipt_seconds",] < 150
+    assert found["oldest_waiting_outbound_seconds",] == 0
+
+
+def test_an_empty_system_is_measured(client: Client, db: None) -> None:
+    found = samples(client.get("/metrics").content.decode())
+    assert found["settling_mails",] == 0
+    assert found["oldest_pending_receipt_seconds",] == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "auth", "local", "status"),
+    [
+        ("", "", True, 200),
+        ("", "", False, 404),
+        ("secret", "", True, 404),
+        ("secret", "Bearer wrong", True, 404),
+        ("secret", "Bearer secret", False, 200),
+    ],
+)
+def test_measures_are_for_who_has_the_token(
+    client: Client, settings: Settings, token: str, auth: str, local: bool, status: int
+) -> None:
+    settings.METRICS_TOKEN, settings.LOCAL = token, local
+    assert client.get("/metrics", headers={"Authorization": auth}).status_code == status
+
+
+def test_ready_until_the_inbox_falls_behind(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert client.get("/readyz").status_code == 200
+    past = timezone.now() - timedelta(minutes=6)
+    Receipt.objects.update(received_at=past, next_attempt_at=past)
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["keeping_up"]) == (503, False)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_receipt_that_waits_for_its_next_try_is_not_behind(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    Receipt.objects.update(received_at=timezone.now() - timedelta(hours=1), next_attempt_at=timezone.now())
+    assert client.get("/readyz").status_code == 200
+
+
+def test_the_rate_counts_what_was_settled(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert measures.rate(now=timezone.now()) == pytest.approx(1 / 300)
