@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,21 @@ def place(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
         raise
 
 
+def place_all(store: Store, drafts: Sequence[Draft], *, now: datetime, actor: str) -> list[Placed]:
+    """Place every order or, when one cannot be placed, none; the answers in the order of the drafts."""
+    if len(drafts) == 1:  # the usual call: no transaction around the one that placing opens
+        return [place(store, drafts[0], now=now, actor=actor)]
+    # Two calls that place the same orders or customers lock them in the same order, so that neither waits in a circle.
+    turns = sorted(range(len(drafts)), key=lambda turn: (*_locks(drafts[turn]), turn))
+    with transaction.atomic():
+        placed = {turn: place(store, drafts[turn], now=now, actor=actor) for turn in turns}
+    return [placed[turn] for turn in range(len(drafts))]
+
+
+def _locks(draft: Draft) -> tuple[bytes, str]:
+    return customers.real_digest(draft.person.address), draft.marketplace_number
+
+
 def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
     customer = customers.remember(store, draft.person, now=now)
     order = Order.objects.create(
@@ -87,12 +103,12 @@ def _placed_before(store: Store, marketplace_number: str) -> Placed | None:
     )
     if order is None:
         return None
-    customer_alias, store_alias = parties(order)
+    customer_alias, store_alias = parties(order.aliases.all())
     return Placed(order, customer_alias, store_alias, is_new=False)
 
 
-def parties(order: Order) -> tuple[Alias, Alias]:
-    """The aliases of the order's customer and of its store."""
-    found = {alias.party: alias for alias in order.aliases.filter(party__in=(PartyKind.CUSTOMER, PartyKind.STORE))}
+def parties(of_order: Iterable[Alias]) -> tuple[Alias, Alias]:
+    """Among all aliases of an order, its customer's and its store's."""
+    found = {alias.party: alias for alias in of_order}
     customer = found[PartyKind.CUSTOMER]
     return customer, found.get(PartyKind.STORE, customer)

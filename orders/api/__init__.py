@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from orders.api import errors, keys
+from orders.api import bodies, errors, keys
 from orders.api.views import router
 
 api = NinjaAPI(
@@ -12,6 +12,7 @@ api = NinjaAPI(
     version="1",
     description="Orders and their conversations. Every e-mail address in an answer is an alias.",
     auth=keys.AppKeyAuth(),
+    parser=bodies.JsonParser(),
     docs_url=None,
     openapi_url=None,
     urls_namespace="api",

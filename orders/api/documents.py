@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from orders import addresses, spellings
-from orders.api.schemas import NewOrder
+from orders import addresses, placing, spellings
 from orders.models import Alias, Order, Status
 from orders.placing import Placed
+from orders.secrecy import Secret
 from orders.spellings import Known
 
 
-def posted(order: NewOrder, placed: Placed) -> dict[str, Any]:
-    """What was posted, with ``orderId`` and with aliases in the place of addresses."""
+def posted(placed: Placed) -> dict[str, Any]:
+    """What was posted, the first time, with ``orderId`` and with aliases in the place of addresses."""
+    aliases = (placed.customer_alias, placed.store_alias) if placed.is_new else placed.order.aliases.all()
     return {
-        **_masked(order.model_dump(mode="json"), placed.customer_alias, placed.store_alias),
+        **_masked(placed.order.document.json(), aliases, placed.customer_alias),
         "orderId": placed.order.number,
         "followUpEmail": placed.store_alias.address.text(),
     }
 
 
-def order(order: Order, customer_alias: Alias, store_alias: Alias) -> dict[str, Any]:
+def order(order: Order) -> dict[str, Any]:
     """One order, in the shape of the order document."""
-    document = _masked(order.document.json(), customer_alias, store_alias)
+    aliases = list(order.aliases.all())
+    customer_alias, store_alias = placing.parties(aliases)
+    document = _masked(order.document.json(), aliases, customer_alias)
     profile = document["clientProfileData"]
     status = Status(order.status)
     return {
@@ -61,11 +65,9 @@ def order(order: Order, customer_alias: Alias, store_alias: Alias) -> dict[str, 
     }
 
 
-def _masked(document: dict[str, Any], customer_alias: Alias, store_alias: Alias) -> dict[str, Any]:
-    """The document with the two parties' addresses replaced wherever they stand, in any spelling."""
-    known = tuple(
-        Known(addresses.key(alias.real.text()), alias.address.text()) for alias in (store_alias, customer_alias)
-    )
+def _masked(document: dict[str, Any], aliases: Iterable[Alias], customer_alias: Alias) -> dict[str, Any]:
+    """The document with the parties' addresses replaced wherever they stand, in any spelling."""
+    known = tuple(Known(addresses.key(alias.real.text()), alias.address.text()) for alias in aliases)
     masked: dict[str, Any] = _replace(document, known)
     masked["clientProfileData"]["email"] = customer_alias.address.text()
     return masked
@@ -73,7 +75,13 @@ def _masked(document: dict[str, Any], customer_alias: Alias, store_alias: Alias)
 
 def _replace(value: Any, known: tuple[Known, ...]) -> Any:
     if isinstance(value, dict):
-        return {spellings.replace(key, known)[0]: _replace(inner, known) for key, inner in value.items()}
+        return {_masked_text(key, known): _replace(inner, known) for key, inner in value.items()}
     if isinstance(value, list):
         return [_replace(inner, known) for inner in value]
-    return spellings.replace(value, known)[0] if isinstance(value, str) else value
+    return _masked_text(value, known) if isinstance(value, str) else value
+
+
+def _masked_text(text: str, known: tuple[Known, ...]) -> str:
+    """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
+    masked, _ = spellings.replace(text, known)
+    return Secret.DOTS if spellings.find(masked, known) else masked

@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from orders import access
+from orders.api import bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        code = "invalid" if error.status_code == 400 else "error"  # noqa: PLR2004
-        return answer(request, error.status_code, code, "The body is not JSON." if code == "invalid" else str(error))
+        if isinstance(error.__cause__, bodies.Unreadable):
+            problems = [Problem("", str(error.__cause__))]
+            return answer(request, 400, "invalid", f"{error.__cause__} Nothing was created.", problems)
+        return answer(request, error.status_code, "error", str(error))
 
 
 def _summary(problems: list[Problem]) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from ninja import Schema
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from orders import addresses
 
@@ -24,7 +23,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), 
 Money = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 
 
-class _Posted(Schema):
+class _Posted(BaseModel):
+    # Not ninja's Schema: that one reads attributes from anything, and loses the fields it does not know.
     model_config = ConfigDict(extra="allow")
 
 
@@ -50,7 +50,7 @@ class ClientProfile(_Posted):
 
     @field_validator("email")
     @classmethod
-    def _is_address(cls, value: str, _: ValidationInfo) -> str:
+    def _is_address(cls, value: str) -> str:
         try:
             return addresses.validated(value)
         except addresses.NotAnAddress as error:

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Body, Router
-from pydantic import Field
 
 from orders import access, customers, placing
 from orders.api import documents
 from orders.api.schemas import MOST_ORDERS, NewOrder
-from orders.models import ApiKey, Order
+from orders.models import ApiKey
 
 router = Router()
 
 
 @router.post("/fulfillment/pvt/orders", summary="Place orders")
 def place_orders(
-    request: HttpRequest, orders: Annotated[list[NewOrder], Body(), Field(min_length=1, max_length=MOST_ORDERS)]
+    request: HttpRequest, orders: Annotated[list[NewOrder], Body(min_length=1, max_length=MOST_ORDERS)]
 ) -> list[dict[str, Any]]:
     """Place every order of the array or, when one has a problem, none. One placed before is answered as it stands."""
     key = _key(request)
-    now = timezone.now()
-    with transaction.atomic():
-        placed = [placing.place(key.store, _draft(order), now=now, actor=key.label) for order in orders]
-    return [documents.posted(order, one) for order, one in zip(orders, placed, strict=True)]
+    drafts = [_draft(order) for order in orders]
+    return [documents.posted(one) for one in placing.place_all(key.store, drafts, now=timezone.now(), actor=key.label)]
 
 
 @router.get("/oms/pvt/orders/{order_id}", summary="Read an order")
 def read_order(request: HttpRequest, order_id: str) -> dict[str, Any]:
     """The order with aliases in the place of addresses."""
-    key = _key(request)
-    order = Order.objects.select_related("store", "customer").filter(store=key.store, number=order_id).first()
-    if order is None:
-        raise access.NotFound(order_id)
-    return documents.order(order, *placing.parties(order))
+    return documents.order(access.order_of_key(_key(request), order_id))
 
 
 def _key(request: HttpRequest) -> ApiKey:
