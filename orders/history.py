@@ -8,7 +8,7 @@ from orders import quoting, timeline
 from orders.models import Alias, Kind, Order, PartyKind, TimelineEntry
 from orders.paging import Place
 
-PAGE = 200
+PAGE = 50
 FIRST_LOOK = 1_200  # characters of a mail in sight before the rest is folded
 SLACK = 400  # a rest shorter than this is not worth folding
 

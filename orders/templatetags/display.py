@@ -5,14 +5,16 @@ from __future__ import annotations
 import zoneinfo
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from django import template
+from django.db.models import Model
 from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orders.models import Status
+from orders.models import PartyKind, Status
 
 register = template.Library()
 
@@ -32,6 +34,7 @@ _WAITING = {
     Status.WINDOW_TO_CANCEL,
 }
 _STATUS_ICONS = {"good": "check", "bad": "stop", "waiting": "clock", "busy": "box"}
+_PARTY_ICONS: dict[str, str] = {PartyKind.CUSTOMER: "person", PartyKind.STORE: "store"}
 _COPY_TONES = {
     **dict.fromkeys(("sent", "delivered"), "good"),
     **dict.fromkeys(("queued", "sending", "retry"), "waiting"),
@@ -39,6 +42,7 @@ _COPY_TONES = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A picture from our own sprite, for the eye only: the words beside it say the same."""
     return format_html(
@@ -61,6 +65,24 @@ def money(minor: int, currency: str) -> str:
     digits = _DIGITS.get(currency, 2)
     amount = formats.number_format(Decimal(minor).scaleb(-digits), decimal_pos=digits, force_grouping=True)
     return f"{_SIGNS.get(currency, currency)}\u00a0{amount}"
+
+
+@register.filter
+def words(row: Model, field: str) -> str:
+    """What a choice is called, as ``get_…_display`` says it, without translating every other choice each time."""
+    value = getattr(row, field)
+    return str(_choices(type(row), field).get(value, value))
+
+
+@cache
+def _choices(model: type[Model], field: str) -> dict[str, str]:
+    return dict(model._meta.get_field(field).flatchoices)  # type: ignore[union-attr]  # a field with choices
+
+
+@register.filter
+def party_icon(party: str) -> str:
+    """The icon of a party."""
+    return _PARTY_ICONS.get(party, "truck")
 
 
 @register.filter

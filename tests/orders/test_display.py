@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import translation
 
-from orders.models import Status
+from orders.models import Order, Status
 from orders.templatetags import display
 
 
@@ -34,3 +34,10 @@ def test_a_moment_is_shown_in_the_store_s_time_and_exact_for_machines():
 @pytest.mark.parametrize("status", Status.values)
 def test_every_status_has_a_tone_and_an_icon(status):
     assert display.tone_icon(display.tone(status)) in {"check", "stop", "clock", "box"}
+
+
+@pytest.mark.parametrize("language", ["en", "pt-br", "es"])
+def test_a_choice_is_called_what_django_calls_it(language):
+    order = Order(status=Status.PAYMENT_DENIED)
+    with translation.override(language):
+        assert display.words(order, "status") == order.get_status_display()
