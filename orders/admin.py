@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     _StoreForm = forms.ModelForm[Store]
     _UserAdmin = DjangoUserAdmin[User]
     _UserCreation = AdminUserCreationForm[User]
+    _UserChange = UserChangeForm[User]
     _Inline = admin.TabularInline[Membership, User]
 else:
     _Admin = admin.ModelAdmin
     _StoreForm = forms.ModelForm
     _UserAdmin = DjangoUserAdmin
     _UserCreation = AdminUserCreationForm
+    _UserChange = UserChangeForm
     _Inline = admin.TabularInline
 
 
@@ -55,6 +57,16 @@ class Audited(_Admin):
         super().save_model(request, obj, form, change)
         self._record(request, obj, after=", ".join(form.changed_data) if change else "added")
 
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for gone in formset.deleted_forms:
+            if gone.instance.pk:
+                self._record(request, gone.instance, after="deleted")
+        super().save_formset(request, form, formset, change)
+        for obj in formset.new_objects:
+            self._record(request, obj, after="added")
+        for obj, fields in formset.changed_objects:
+            self._record(request, obj, after=", ".join(fields))
+
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         self._record(request, obj, after="deleted")
         super().delete_model(request, obj)
@@ -69,6 +81,16 @@ class Audited(_Admin):
         store = obj if isinstance(obj, Store) and after != "deleted" else None
         subject = f"{obj._meta.verbose_name} {obj.pk}"
         audit.record(Action.ADMIN_CHANGED, subject=subject, after=after, user=user, store=store, now=timezone.now())
+
+
+class LowerCaseEmail:
+    """Of a form for a user: addresses are kept in lower case."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        """In lower case, before it is compared with those of others."""
+        return str(self.cleaned_data["email"]).lower()
 
 
 class StoreForm(_StoreForm):
@@ -117,16 +139,15 @@ class StoreAdmin(Audited):
 class UserAdmin(Audited, _UserAdmin):
     """People who sign in."""
 
-    class Creation(_UserCreation):
+    class Creation(LowerCaseEmail, _UserCreation):
         """A new user signs in with the address."""
 
         class Meta:
             model = User
             fields = ("email", "name")
 
-        def clean_email(self) -> str:
-            """Addresses are kept in lower case."""
-            return str(self.cleaned_data["email"]).lower()
+    class Change(LowerCaseEmail, _UserChange):
+        """What a user is called, and what he may do."""
 
     class MembershipInline(_Inline):
         """The user's roles in stores."""
@@ -135,6 +156,7 @@ class UserAdmin(Audited, _UserAdmin):
         extra = 0
 
     add_form = Creation
+    form = Change  # type: ignore[assignment]  # the stubs want a form for any model
     inlines = (MembershipInline,)
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff")
@@ -145,6 +167,12 @@ class UserAdmin(Audited, _UserAdmin):
         (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The page for a new password saves the user by itself; only its log entry comes by here."""
+        if request.resolver_match and request.resolver_match.url_name == "auth_user_password_change":
+            self._record(request, obj, after="password")
+        return super().log_change(request, obj, message)
 
 
 @admin.register(Membership)
