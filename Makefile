@@ -11,7 +11,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-
 LOCALES := --locale pt_BR --locale es
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types check lock messages clean venv-local venv-dev chromium
+.PHONY: help run test chaos lint types check lock messages clean venv-local venv-dev chromium
 .NOTPARALLEL:
 
 help: ## List these commands
@@ -23,6 +23,9 @@ run: venv-local ## Run everything on this machine, with demo data (PORT=8000 HOS
 
 test: venv-dev chromium ## Run all tests, browser tests included (ARGS="-k mask -x")
 	@exec .venv/bin/python -m pytest $(ARGS)
+
+chaos: venv-dev ## Kill everything while mail comes in, and prove that none is lost (ARGS="--mails 500 --kills 5")
+	@exec .venv/bin/python -m tests.chaos $(ARGS)
 
 lint: venv-dev ## Check style and import contracts
 	.venv/bin/ruff check .
@@ -51,7 +54,7 @@ lock: venv-dev ## Compile requirements/*.txt from pyproject.toml (ARGS=--upgrade
 
 messages: venv-dev ## Collect the texts to translate, and compile the translations
 	@command -v xgettext >/dev/null || { echo 'make: this needs GNU gettext (apt-get install gettext).' >&2; exit 1; }
-	.venv/bin/python manage.py makemessages $(LOCALES) --ignore .venv --ignore var --ignore tests --add-location file
+	.venv/bin/python manage.py makemessages $(LOCALES) --ignore .venv --ignore var --ignore tests --add-location file --no-wrap
 	.venv/bin/python manage.py compilemessages $(LOCALES) --ignore .venv
 
 clean: ## Remove the virtualenv, the data folder (VAR=var) and all caches

@@ -19,9 +19,14 @@ app.autodiscover_tasks()
 @beat_init.connect
 def refuse_unsafe_start(**_: Any) -> None:
     """A worker or beat without the secrets of a production start does not run."""
+    from django.core.exceptions import ImproperlyConfigured
+
     from conversation_tracker import checks
 
-    checks.refuse_unsafe_start()
+    try:
+        checks.refuse_unsafe_start()
+    except ImproperlyConfigured as error:
+        raise SystemExit(str(error)) from error  # any other exception Celery would only log
 
 
 @worker_process_init.connect

@@ -42,7 +42,7 @@ def _error(number: int, message: str, hint: str) -> checks.CheckMessage:
 def secrets_are_set(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """The secret key and the keys for real addresses exist, wherever we run."""
     found = []
-    if not settings.SECRET_KEY or (not settings.DEBUG and len(settings.SECRET_KEY) < SHORTEST_SECRET):
+    if len(_secret_key()) < (1 if settings.DEBUG else SHORTEST_SECRET):
         found.append(_error(1, "SECRET_KEY is missing or shorter than 32 characters.", "Set a long random text."))
     hint = "Set SEAL_KEYS=k1:<base64 of 32 random bytes>."
     try:
@@ -50,11 +50,22 @@ def secrets_are_set(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[c
             found.append(_error(2, "SEAL_KEYS is not set.", hint))
     except secrecy.KeyMissing as error:
         found.append(_error(2, f"{error}.", hint))
+    hint = "Set DIGEST_KEY=<base64 of 32 random bytes>, and never change it."
+    if not settings.DIGEST_KEY:
+        return [*found, _error(3, "DIGEST_KEY is not set.", hint)]
     try:
-        secrecy.parse_key(settings.DIGEST_KEY or "-", name="DIGEST_KEY")
+        secrecy.parse_key(settings.DIGEST_KEY, name="DIGEST_KEY")
     except secrecy.KeyMissing as error:
-        found.append(_error(3, f"{error}.", "Set DIGEST_KEY=<base64 of 32 random bytes>, and never change it."))
+        found.append(_error(3, f"{error}.", hint))
     return found
+
+
+def _secret_key() -> str:
+    """Django raises when an empty SECRET_KEY is looked at; here that is one finding among others."""
+    try:
+        return settings.SECRET_KEY
+    except ImproperlyConfigured:
+        return ""
 
 
 @checks.register(TAG)

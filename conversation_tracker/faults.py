@@ -1,8 +1,17 @@
-"""Say what went wrong without quoting the mail that made it go wrong."""
+"""Tell faults that pass from those that do not, and say what went wrong without quoting the mail."""
 
 from __future__ import annotations
 
 import traceback
+
+from django.db import InterfaceError, OperationalError
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether it heals by itself: a database, file storage or provider that is away for a while."""
+    if isinstance(error, OperationalError | InterfaceError | OSError):
+        return True  # network errors of every library that we use are OSErrors, but for botocore's
+    return any(kind.__module__.startswith("botocore.") for kind in type(error).__mro__)
 
 
 def describe(error: BaseException) -> str:

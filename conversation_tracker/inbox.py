@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Min
 
 from conversation_tracker import faults, limits, replay
@@ -29,8 +29,6 @@ BATCH = 20
 MOST_ATTEMPTS = 3
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
-# What heals by itself: a database or file storage that is away for a while.
-PASSING = (OperationalError, InterfaceError, OSError)
 
 
 def accept(
@@ -84,14 +82,20 @@ def work(*, now: datetime) -> int | None:
                 .order_by("id")
             )
             _settle(rows, alone=alone, now=now)
-    except PASSING as error:
-        _defer(ids, error, now=now)
+    except IntegrityError as error:
+        # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat.
+        log.info("receipts met a copy receipts=%s", ids)
+        if attempts >= MOST_ATTEMPTS:
+            _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
     except limits.TooSlow as error:
         _give_up(ids, Trouble.TOO_SLOW, error, alone=alone, now=now)
     except SoftTimeLimitExceeded as error:
         _defer(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
+        if faults.is_passing(error):
+            _defer(ids, error, now=now)
+            return len(ids)
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
     return len(ids)
@@ -132,12 +136,15 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     for row in rows:
         try:
             found = _replay(row)
-        except (*PASSING, SoftTimeLimitExceeded):
+        except SoftTimeLimitExceeded:
             raise
         except guards.OverLimit as error:
             _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
             continue
-        except Exception as error:  # noqa: BLE001  anymail's views raise whatever the payload makes them raise
+        except Exception as error:
+            # anymail's views raise whatever the payload makes them raise.
+            if faults.is_passing(error):
+                raise
             if alone or len(rows) == 1:
                 _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
             continue  # in a batch: tried again alone, since it may have been a neighbour's doing

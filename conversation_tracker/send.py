@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 
 from conversation_tracker.mailflow import leakgate, mask, match
@@ -18,6 +19,9 @@ from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
 from orders import secrecy, vault
 from orders.models import Alias
+
+# Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
+KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def build(row: OutboundMail) -> EmailMultiAlternatives:
             **({"In-Reply-To": content.in_reply_to} if content.in_reply_to else {}),
             **({"References": " ".join(content.references)} if content.references else {}),
             **content.headers,
+            **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
         },
     )
     if content.html:

@@ -6,12 +6,23 @@ A production start without its secrets is refused by ``conversation_tracker.chec
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+
+
+def json_or_text(value: str) -> Any:
+    """A JSON array, object or truth value as such; any other text, numbers too, as it is."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, bool | list | dict) else value
+
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -142,10 +153,11 @@ INBOUND_PROVIDERS: list[str] = env.list("INBOUND_PROVIDERS", default=[])
 ANYMAIL: dict[str, Any] = {
     "WEBHOOK_SECRET": env.list("WEBHOOK_SECRET", default=[]),
     "REQUESTS_TIMEOUT": (10, 30),
+    # ANYMAIL_<NAME> sets anymail's <NAME>; a JSON list, object or truth value is read as such.
     **{
-        name.removeprefix("ANYMAIL_"): value
+        name.removeprefix("ANYMAIL_"): json_or_text(value)
         for name, value in os.environ.items()
-        if name.startswith("ANYMAIL_") and value
+        if name.startswith("ANYMAIL_") and name != "ANYMAIL_WEBHOOK_SECRET" and value
     },
 }
 if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default=""):
@@ -180,7 +192,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
 }
 STATIC_URL = "/static/"
-STATIC_ROOT: str = env.str("STATIC_ROOT", default=str(VAR / "static"))
+STATIC_ROOT: str | None = env.str("STATIC_ROOT", default=None if DEBUG else str(VAR / "static"))
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = False
 

@@ -210,7 +210,10 @@ def _about_the_lamp(url: str, order: Order) -> None:
     carrier = order.aliases.filter(party=PartyKind.THIRD_PARTY).order_by("id")[0]
     post_and_wait(
         url, order,
-        Letter(ana, carrier, "Re: Your parcel FP-2041 is on its way", "Please leave it with my neighbour at number 12.\n\nAna"),
+        Letter(
+            ana, carrier, "Re: Your parcel FP-2041 is on its way",
+            "Please leave it with my neighbour at number 12.\n\nAna",
+        ),
     )  # fmt: skip
 
 

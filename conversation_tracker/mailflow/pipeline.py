@@ -124,7 +124,7 @@ def _settle(
     decision = decide.decide(arrival.mail, arrival.envelope, matched, now=now)
     order = book.order(matched.recipient.order_id)
     if isinstance(decision, Relay) and matched.sender is None:
-        matched = _introduce(arrival, matched, book, now=now)
+        matched = _introduce(arrival, matched, book, now=received_at)  # before its first mail on the timeline
     known = mask.known(matched.parties)
     return record.Settled(
         arrival=arrival,

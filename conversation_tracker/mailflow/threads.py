@@ -9,6 +9,9 @@ from django.db.models import Q
 from conversation_tracker.models import OutboundMail
 from orders import secrecy
 
+# Amazon SES puts an id of its own in the place of ours; before its @ stands what its API called the mail.
+RENAMING = ("@email.amazonses.com>", ".amazonses.com>")
+
 
 def digest(message_id: str) -> bytes:
     """The digest under which an original's Message-ID is found."""
@@ -23,11 +26,16 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
     """
     if not references:
         return ()
+    renamed = {_before_at(one): one for one in references if one.endswith(RENAMING)}
+    about = Q(message_id__in=references) | Q(original_id_digest__in=[digest(one) for one in references])
+    if renamed:
+        about |= Q(provider_message_id__in=renamed)
     named = list(
-        OutboundMail.objects.filter(order_id=order_id)
-        .filter(Q(message_id__in=references) | Q(original_id_digest__in=[digest(one) for one in references]))
-        .only("message_id", "original_id", "original_id_digest", "sender_alias_id", "recipient_alias_id")
-    )
+        OutboundMail.objects.filter(about, order_id=order_id).only(
+            "message_id", "provider_message_id", "original_id", "original_id_digest", "sender_alias_id",
+            "recipient_alias_id",
+        )
+    )  # fmt: skip
     if not named:
         return ()
     originals = {bytes(row.original_id_digest) for row in named if row.original_id_digest is not None}
@@ -42,7 +50,12 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
         known = _known_as(row, copies, recipient_alias_id=recipient_alias_id)
         if known:
             by_id[row.message_id] = by_id[row.original_id.text()] = known
+            by_id[renamed.get(row.provider_message_id, "")] = known
     return tuple(dict.fromkeys(by_id[one] for one in references if one in by_id))
+
+
+def _before_at(message_id: str) -> str:
+    return message_id.strip("<>").partition("@")[0]
 
 
 def _known_as(row: OutboundMail, copies: dict[bytes, str], *, recipient_alias_id: int) -> str:
