@@ -11,6 +11,10 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parent.parent
 LINT = Path(sys.executable).with_name("lint-imports")
 PURE = (
+    "conversation_tracker.authenticity.dkim",
+    "conversation_tracker.authenticity.dmarc",
+    "conversation_tracker.authenticity.lookup",
+    "conversation_tracker.authenticity.spf",
     "conversation_tracker.mailflow.bodies",
     "conversation_tracker.mailflow.compose",
     "conversation_tracker.mailflow.decide",
@@ -31,7 +35,7 @@ PURE = (
 LOADER = """
 import importlib, sys, types
 from pathlib import Path
-for name in ("conversation_tracker", "conversation_tracker.mailflow", "orders"):
+for name in ("conversation_tracker", "conversation_tracker.authenticity", "conversation_tracker.mailflow", "orders"):
     package = types.ModuleType(name)
     package.__path__ = [str(Path(*name.split(".")))]
     sys.modules[name] = package
