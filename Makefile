@@ -41,7 +41,8 @@ PRODUCTION = env -u VAR LOCAL=false DEBUG=false CHECK_MIGRATIONS=true DATABASE_U
 	SEAL_KEYS="k1:$$(head -c 32 /dev/urandom | base64)" DIGEST_KEY="$$(head -c 32 /dev/urandom | base64)" \
 	ALLOWED_HOSTS=ct.example.com PUBLIC_URL=https://ct.example.com \
 	INBOUND_PROVIDERS=postmark,mailgun,amazon_ses WEBHOOK_SECRET=hook:0123456789abcdef0123456789abcdef \
-	MAILGUN_WEBHOOK_SIGNING_KEY=0123456789abcdef0123456789abcdef
+	MAILGUN_WEBHOOK_SIGNING_KEY=0123456789abcdef0123456789abcdef \
+	AMAZON_SES_TOPIC_ARNS=arn:aws:sns:eu-west-1:123456789012:inbound
 
 check: venv-dev ## Check migrations, and that a production start lacks nothing
 	$(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING

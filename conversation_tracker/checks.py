@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from conversation_tracker import providers
+from conversation_tracker.providers import base
 from orders import secrecy
 from orders.models import ApiKey, User
 
@@ -83,6 +84,10 @@ def production_is_not_the_demo(app_configs: Sequence[AppConfig] | None, **_: Any
     return found
 
 
+def _is_weak(credential: str) -> bool:
+    return credential in DEMO_CREDENTIALS or len(credential) < SHORTEST_CREDENTIAL
+
+
 @checks.register(TAG)
 def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """Every mounted provider is known and has the credentials its door needs."""
@@ -92,13 +97,20 @@ def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
             known = ", ".join(sorted(providers.ALL))
             found.append(_error(7, f"INBOUND_PROVIDERS names {name!r}, which is not known.", f"Known: {known}."))
             continue
-        for setting in providers.ALL[name].secrets:
-            value = settings.ANYMAIL.get(setting)
-            values = [value] if isinstance(value, str) else list(value or [])
-            if not values or not all(values):
-                found.append(_error(8, f"{setting} is not set, so {name} could be impersonated.", "Set it."))
-            elif not settings.LOCAL and any(v in DEMO_CREDENTIALS or len(v) < SHORTEST_CREDENTIAL for v in values):
-                found.append(_error(9, f"{setting} is a demo or short credential.", "Set a long random one."))
+        provider = providers.ALL[name]
+        if not provider.is_guarded("inbound"):
+            missing = " and ".join(provider.secrets)
+            found.append(_error(8, f"{missing} is not set, so {name} could be impersonated.", "Set it."))
+        found.extend(
+            _error(9, f"{setting} is a demo or short credential.", "Set a long random one.")
+            for setting in dict.fromkeys((*provider.secrets, *(provider.tracking_secrets or ())))
+            if not settings.LOCAL and any(map(_is_weak, base.setting_values(setting)))
+        )
+        found.extend(
+            _error(11, f"{setting} is not set, so {name}'s mails cannot be taken in.", "Set it.")
+            for setting in provider.needs
+            if not base.setting_values(setting)
+        )
     return found
 
 

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
-from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from conversation_tracker import inbox, providers, tasks
+from conversation_tracker import faults, inbox, providers, tasks
 from conversation_tracker.models import Channel
+from conversation_tracker.providers import base
+
+log = logging.getLogger(__name__)
 
 CHUNK = 64 * 1024
+UNREADABLE = (
+    MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
+    ValueError, TypeError, AttributeError, KeyError, RecursionError,
+)  # fmt: skip
 
 
 @csrf_exempt
 def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse:  # noqa: PLR0911  an answer a line
     """Take in one provider call: 200 once it is committed, 401 or 403 for a bad credential, 413 when it is too large,
-    503 when it cannot be stored. Nothing else is ever answered.
+    503 (or what else makes the provider come again) when it cannot be told or stored now. Nothing else is answered.
     """
-    if (
-        provider not in settings.INBOUND_PROVIDERS
-        or provider not in providers.ALL
-        or channel not in ("inbound", "tracking")
-    ):
+    found = providers.mounted(provider)
+    if found is None or channel not in ("inbound", "tracking"):
         raise Http404
     if request.method == "HEAD":  # some providers try the address with it
         return HttpResponse()
@@ -43,21 +47,27 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
         return HttpResponse(status=413)
     except UnreadablePostError:  # cut off half-way: nobody waits for an answer
         return HttpResponse(status=400)
-    if (refusal := _refusal(request, provider, channel)) is not None:
-        return refusal
     try:
-        inbox.accept(
-            provider=provider,
-            channel=Channel(channel),
-            method=request.method,
-            path=request.path,
-            query=request.META.get("QUERY_STRING", ""),
-            headers=list(request.headers.items()),
-            body=body,
-            now=timezone.now(),
-        )
-    except DatabaseError:
-        return HttpResponse(status=503, headers={"Retry-After": "60"})
+        return _refusal(request, found, channel) or _keep(request, found, channel, body)
+    except inbox.UsedBefore:
+        return HttpResponse(status=403)
+    except Exception as error:  # noqa: BLE001  nothing is lost by asking the provider to come again
+        log.error("webhook failed provider=%s\n%s", provider, faults.trace(error))  # noqa: TRY400  it may quote a mail
+        return HttpResponse(status=found.busy_status, headers={"Retry-After": "60"})
+
+
+def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: bytes) -> HttpResponse:
+    inbox.accept(
+        provider=provider.name,
+        channel=Channel(channel),
+        method=request.method or "",
+        path=request.path,
+        query=request.META.get("QUERY_STRING", ""),
+        headers=list(request.headers.items()),
+        body=body,
+        now=timezone.now(),
+        once=provider.once(request) if provider.once else "",
+    )
     tasks.wake_inbox()
     return HttpResponse()
 
@@ -80,18 +90,21 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
     return request.body
 
 
-def _refusal(request: HttpRequest, provider: str, channel: str) -> HttpResponse | None:
-    """The answer to a bad credential, by anymail's own check for this provider; None when it is good."""
-    view = providers.ALL[provider].view(channel)
+def _refusal(request: HttpRequest, provider: base.Provider, channel: str) -> HttpResponse | None:
+    """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
+    if not provider.is_guarded(channel):
+        raise base.Undecided(f"{' and '.join(provider.secrets_of(channel))} is not set")
+    view = provider.view(channel)
     uses_basic_auth = bool(getattr(view, "basic_auth", None))
     if uses_basic_auth and not _readable_basic_auth(request):
         return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
     try:
         view.run_validators(request)
-    except (AnymailWebhookValidationFailure, AnymailAPIError, SuspiciousOperation):
+        if provider.verify is not None:
+            provider.verify(request)
+    except (AnymailWebhookValidationFailure, AnymailAPIError, SuspiciousOperation, base.Refused):
         return HttpResponse(status=403)
-    except (MultiPartParserError, TooManyFieldsSent, TooManyFilesSent, ValueError, TypeError, AttributeError, KeyError):
-        # The signature is inside a body that cannot be read, so it is no signature.
+    except UNREADABLE:  # the signature is inside a body that cannot be read, so it is no signature
         return HttpResponse(status=403)
     return None
 

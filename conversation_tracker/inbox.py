@@ -15,11 +15,12 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import faults, limits, replay
+from conversation_tracker import delivery, faults, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
-from orders import audit
+from conversation_tracker.providers import fetching
+from orders import audit, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
 
@@ -29,6 +30,12 @@ BATCH = 20
 MOST_ATTEMPTS = 3
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
+# What heals by itself and is one receipt's own affair: its provider's API is away, its mail is not yet sent.
+ITS_OWN = (fetching.Unavailable, delivery.TooEarly)
+
+
+class UsedBefore(Exception):
+    """The call carries a token that came with another body before: whoever sent it had seen that call."""
 
 
 def accept(
@@ -41,9 +48,14 @@ def accept(
     headers: Sequence[tuple[str, str]],
     body: bytes,
     now: datetime,
+    once: str = "",
 ) -> Receipt:
-    """Keep one call byte for byte; it is safe once this returns (or once the caller's transaction commits)."""
-    return Receipt.objects.create(
+    """Keep one call byte for byte; it is safe once this returns (or once the caller's transaction commits).
+
+    ``once`` is a token that is good for one call, and is used up by the same commit that keeps the call: a call that
+    was not kept may come again with it, one that was kept is not kept twice. Raises UsedBefore for another body.
+    """
+    receipt = Receipt(
         provider=provider,
         channel=channel,
         method=method,
@@ -55,6 +67,19 @@ def accept(
         next_attempt_at=now,
         received_at=now,
     )
+    if not once:
+        receipt.save(force_insert=True)
+        return receipt
+    receipt.once = secrecy.digest(f"{provider}:{once}", purpose="once")
+    try:
+        with transaction.atomic():
+            receipt.save(force_insert=True)
+    except IntegrityError:
+        earlier = Receipt.objects.filter(once=receipt.once).first()
+        if earlier is None or earlier.body != receipt.body:
+            raise UsedBefore from None
+        return earlier
+    return receipt
 
 
 def accept_mime(raw: bytes, *, sender: str, recipients: Sequence[str], now: datetime) -> Receipt:
@@ -108,15 +133,15 @@ def _claim(now: datetime) -> tuple[list[int], int] | None:
             Receipt.objects.select_for_update(skip_locked=True)
             .filter(state=ReceiptState.PENDING, next_attempt_at__lte=now)
             .order_by("id")
-            .values_list("id", "attempts")[:BATCH]
+            .values_list("id", "attempts", "provider")[:BATCH]
         )
         if not waiting:
             return None
-        tried = next(((pk, attempts) for pk, attempts in waiting if attempts), None)
-        if tried and waiting[0] == tried:
-            ids, attempts = [tried[0]], tried[1]
+        first, attempts, provider = waiting[0]
+        if attempts or providers.fetches(provider):  # alone: it may harm its neighbours, or keep them waiting
+            ids = [first]
         else:
-            ids, attempts = [pk for pk, attempts in waiting if not attempts], 0
+            ids = [pk for pk, tried, name in waiting if not tried and not providers.fetches(name)]
         rows = Receipt.objects.filter(pk__in=ids)
         if attempts >= MOST_ATTEMPTS:
             rows.update(
@@ -134,23 +159,11 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     owners: list[Receipt] = []
     readable = []
     for row in rows:
-        try:
-            found = _replay(row)
-        except SoftTimeLimitExceeded:
-            raise
-        except guards.OverLimit as error:
-            _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
-            continue
-        except Exception as error:
-            # anymail's views raise whatever the payload makes them raise.
-            if faults.is_passing(error):
-                raise
-            if alone or len(rows) == 1:
-                _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
-            continue  # in a batch: tried again alone, since it may have been a neighbour's doing
-        readable.append(row)
-        arrivals.extend(found)
-        owners.extend([row] * len(found))
+        found = _read(row, alone=alone or len(rows) == 1, was_tried=alone, now=now)
+        if found is not None:
+            readable.append(row)
+            arrivals.extend(found)
+            owners.extend([row] * len(found))
     received_at = [owner.received_at for owner in owners]
     results = pipeline.process(arrivals, received_at=received_at, now=now) if arrivals else []
     for row in readable:
@@ -173,16 +186,79 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     Receipt.objects.bulk_update(readable, ["state", "settled_at", "trouble", "trouble_detail", "results"])
 
 
-def _replay(row: Receipt) -> list[Arrival]:
-    """The mails that a receipt brings, with what came as their original where the provider gives no raw mail."""
-    with pipeline.gathering() as basket:
+def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[Arrival] | None:
+    """The mails that a receipt brings; None where something else became of it. What concerns others too is raised."""
+    if was_tried and _split(row, now=now):
+        return None
+    try:
+        return _replay(row, now=now)
+    except ITS_OWN as error:
+        _defer([row.pk], error, now=now)
+    except SoftTimeLimitExceeded:
+        raise
+    except guards.OverLimit as error:
+        if not _split(row, now=now):
+            _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
+    except Exception as error:
+        # anymail's views raise whatever the payload makes them raise.
+        if faults.is_passing(error):
+            raise
+        # In a batch it is tried again alone, since it may have been a neighbour's doing.
+        if alone and not _split(row, now=now):
+            _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
+    return None
+
+
+def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
+    """The mails that a receipt brings, with what came as their original where the provider gives no raw mail.
+
+    Raises TooEarly for a report about a mail that may just be on its way.
+    """
+    with pipeline.gathering() as basket, delivery.noting() as unknown:
         replay.run(row)
+    if unknown and now < row.received_at + delivery.PATIENCE:
+        raise delivery.TooEarly
     return [
         arrival
         if arrival.original_type
         else replace(arrival, original=row.body.bytes(), original_type=replay.content_type(row)[:100])
         for arrival in basket
     ]
+
+
+def _split(row: Receipt, *, now: datetime) -> bool:
+    """Put a receipt for each item of a batch in its place, so that a bad one does not keep the good ones back.
+
+    False where there is nothing to split.
+    """
+    try:
+        bodies = replay.split(row)
+    except Exception:  # noqa: BLE001  what cannot be read cannot be taken apart either
+        return False
+    if len(bodies) < 2:  # noqa: PLR2004  one is the whole
+        return False
+    parts = [
+        Receipt(
+            provider=row.provider,
+            channel=row.channel,
+            method=row.method,
+            path=row.path,
+            query=row.query,
+            headers=row.headers,
+            body=Secret.of(body),
+            size=len(body),
+            next_attempt_at=now,
+            received_at=row.received_at,
+            split_from=row.pk,
+        )
+        for body in bodies
+    ]
+    Receipt.objects.bulk_create(parts, batch_size=500)
+    row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, now, Trouble.NONE, ""
+    row.results = []
+    row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail", "results"])
+    log.info("receipt split receipt=%s parts=%s", row.pk, len(parts))
+    return True
 
 
 def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from io import BytesIO
 
 from anymail.signals import inbound
@@ -11,6 +12,10 @@ from conversation_tracker import providers
 from conversation_tracker.mailflow import guards
 from conversation_tracker.models import Channel, Receipt
 from conversation_tracker.providers import mime
+
+
+class NotRead(Exception):
+    """anymail's view turned the receipt away without an exception."""
 
 
 def run(receipt: Receipt) -> None:
@@ -37,7 +42,17 @@ def run(receipt: Receipt) -> None:
         guards.check_fields(inside.fields)
     view = provider.view(receipt.channel)
     view.validators = []
-    view.post(rebuilt)
+    answer = view.post(rebuilt)
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        raise NotRead(f"anymail answered {answer.status_code}")
+
+
+def split(receipt: Receipt) -> list[bytes]:
+    """The body of a request for each item, when the receipt holds a batch; empty when its provider sends none."""
+    provider = providers.ALL.get(receipt.provider)
+    if provider is None or provider.split is None or receipt.channel == Channel.MIME:
+        return []
+    return provider.split(request(receipt))
 
 
 def request(receipt: Receipt) -> WSGIRequest:

@@ -160,6 +160,8 @@ ANYMAIL: dict[str, Any] = {
         if name.startswith("ANYMAIL_") and name != "ANYMAIL_WEBHOOK_SECRET" and value
     },
 }
+# The SNS topics that may post Amazon SES's mails and reports.
+ANYMAIL["AMAZON_SES_TOPIC_ARNS"] = env.list("AMAZON_SES_TOPIC_ARNS", default=[])
 if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default=""):
     ANYMAIL["MAILGUN_WEBHOOK_SIGNING_KEY"] = MAILGUN_WEBHOOK_SIGNING_KEY
 

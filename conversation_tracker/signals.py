@@ -13,12 +13,13 @@ from conversation_tracker.mailflow import pipeline
 
 
 @receiver(inbound, dispatch_uid="conversation_tracker.inbound")
-def mail_came_in(sender: object, event: AnymailInboundEvent, esp_name: str, **_: Any) -> None:
+def mail_came_in(sender: object, event: AnymailInboundEvent | None, esp_name: str, **_: Any) -> None:
     """A mail to one of our aliases, or so somebody hoped."""
-    pipeline.receive(event, esp_name=esp_name, now=timezone.now())
+    if event is not None:  # Mailtrap's test call brings none
+        pipeline.receive(event, esp_name=esp_name, now=timezone.now())
 
 
 @receiver(tracking, dispatch_uid="conversation_tracker.tracking")
-def delivery_was_reported(sender: object, event: AnymailTrackingEvent, esp_name: str, **_: Any) -> None:
+def delivery_was_reported(sender: object, event: AnymailTrackingEvent | None, esp_name: str, **_: Any) -> None:
     """A provider tells what became of a mail we sent."""
     delivery.report(event, now=timezone.now())

@@ -26,6 +26,10 @@ urlpatterns = [
     path("orders/", include("orders.urls")),
     path("settings/", include("settings_ui.urls")),
     path("admin/", admin.site.urls),
+    # anymail's addresses: Mandrill has one for mails and reports, and by Mailgun's second it sends raw mail.
+    path("anymail/mandrill/", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
+    path("anymail/mandrill/tracking/", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
+    path("anymail/mailgun/inbound_mime/", door.webhook, {"provider": "mailgun", "channel": "inbound"}),
     path("anymail/<slug:provider>/<slug:channel>/", door.webhook, name="webhook"),
     path("api/", api.urls),
 ]

@@ -7,18 +7,28 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
+from conversation_tracker import providers
 from orders.models import Alias
 
 BASIC_AUTH = "Basic " + base64.b64encode(b"demo:demo").decode()
 SIGNING_KEY = b"demo"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:inbound"
+SIGNING_CERT_URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
 
 
 def postmark(alias: Alias | str, **fields: Any) -> dict[str, Any]:
@@ -94,19 +104,61 @@ def ses(recipients: list[str], raw: bytes, **receipt: Any) -> dict[str, Any]:
         },
         "content": base64.b64encode(raw).decode(),
     }
-    return {
-        "Type": "Notification",
+    return sns("Notification", Message=json.dumps(message))
+
+
+def sns(kind: str, *, version: str = "2", **fields: Any) -> dict[str, Any]:
+    """A message of Amazon SNS, signed with the tests' own key, whose certificate is kept as Amazon's would be."""
+    message = {
+        "Type": kind,
         "MessageId": "sns-1",
-        "TopicArn": "arn:aws:sns:us-east-1:123456789012:inbound",
-        "Message": json.dumps(message),
+        "TopicArn": TOPIC,
         "Timestamp": "2026-11-23T10:00:01.000Z",
+        "SignatureVersion": version,
+        "SigningCertURL": SIGNING_CERT_URL,
+        **fields,
     }
+    algorithm = {"1": hashes.SHA1(), "2": hashes.SHA256()}[version]
+    signature = rsa_key().sign(providers.sns.signed_text(message), padding.PKCS1v15(), algorithm)
+    providers.sns.keep(SIGNING_CERT_URL, certificate())
+    return {**message, "Signature": base64.b64encode(signature).decode()}
 
 
-def post_ses(client: Client, payload: dict[str, Any]) -> HttpResponse:
+@lru_cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """The key with which these letters are signed, where a provider has one."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@lru_cache
+def certificate() -> bytes:
+    """A certificate of that key, in PEM."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(rsa_key().public_key())
+    builder = builder.serial_number(1).not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    finished = builder.not_valid_after(datetime(2100, 1, 1, tzinfo=UTC)).sign(rsa_key(), hashes.SHA256())
+    return finished.public_bytes(serialization.Encoding.PEM)
+
+
+def mount(settings: Settings, name: str, **anymail: Any) -> None:
+    """Answer the webhooks of a provider, with these of its settings."""
+    settings.INBOUND_PROVIDERS = [*settings.INBOUND_PROVIDERS, name]
+    settings.ANYMAIL = {**settings.ANYMAIL, **anymail}
+
+
+def post(client: Client, path: str, payload: object, *, auth: str | None = BASIC_AUTH, **headers: str) -> HttpResponse:
+    """Post a JSON document to the door; ``X_Signature="…"`` and the like set headers."""
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    found = {name.replace("_", "-"): value for name, value in headers.items()}
+    if auth:
+        found["Authorization"] = auth
+    return client.post(path, body, content_type="application/json", headers=found)  # type: ignore[return-value]
+
+
+def post_ses(client: Client, payload: dict[str, Any], *, channel: str = "inbound") -> HttpResponse:
     """Post it to the door as SNS does."""
     return client.post(  # type: ignore[return-value]
-        "/anymail/amazon_ses/inbound/",
+        f"/anymail/amazon_ses/{channel}/",
         json.dumps(payload),
         content_type="text/plain; charset=UTF-8",
         headers={

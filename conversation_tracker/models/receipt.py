@@ -52,6 +52,8 @@ class Receipt(models.Model):
     deferrals = models.PositiveSmallIntegerField(default=0)  # passing faults so far
     next_attempt_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    once = models.BinaryField(max_length=32, null=True, blank=True)  # digest of a token that is good for one call
+    split_from = models.BigIntegerField(null=True, blank=True)  # the receipt of the batch it came in; may be gone
     settled_at = models.DateTimeField(null=True, blank=True)
     trouble = models.CharField(max_length=16, choices=Trouble.choices, blank=True)
     trouble_detail = models.CharField(max_length=200, blank=True)  # the error's class and place; never its text
@@ -65,6 +67,9 @@ class Receipt(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state=ReceiptState.PENDING) | models.Q(settled_at__isnull=False),
                 name="receipt_settled_has_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["once"], name="receipt_token_is_used_once", condition=models.Q(once__isnull=False)
             ),
         ]
         indexes = [

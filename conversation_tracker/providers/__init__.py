@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from anymail.signals import AnymailInboundEvent
+from django.conf import settings
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
-from conversation_tracker.providers import amazon_ses, base, mailgun, mime, postmark
+from conversation_tracker.providers import (
+    amazon_ses,
+    base,
+    brevo,
+    mailersend,
+    mailgun,
+    mailjet,
+    mailtrap,
+    mandrill,
+    mime,
+    postal,
+    postmark,
+    resend,
+    sparkpost,
+)
 
-ALL: dict[str, base.Provider] = {module.PROVIDER.name: module.PROVIDER for module in (amazon_ses, mailgun, postmark)}
+_MODULES = (
+    amazon_ses, brevo, mailersend, mailgun, mailjet, mailtrap, mandrill, postal, postmark, resend, sparkpost,
+)  # fmt: skip
+ALL: dict[str, base.Provider] = {module.PROVIDER.name: module.PROVIDER for module in _MODULES}
 _BY_ESP_NAME = {provider.esp_name: provider for provider in ALL.values()}
+
+
+def mounted(name: str) -> base.Provider | None:
+    """The provider whose webhooks are answered under this name, when the settings name it."""
+    return ALL.get(name) if name in settings.INBOUND_PROVIDERS else None
+
+
+def fetches(name: str) -> bool:
+    """Whether replaying this provider's notices asks its API."""
+    return name in ALL and ALL[name].fetches
 
 
 def envelope(event: AnymailInboundEvent, esp_name: str) -> Envelope:

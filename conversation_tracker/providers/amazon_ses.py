@@ -11,7 +11,7 @@ from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
-from conversation_tracker.providers import base
+from conversation_tracker.providers import base, sns
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
@@ -35,11 +35,11 @@ def _verdict(receipt: dict[str, Any]) -> Verdict:
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:
-    """The mail inside the notification; one that was fetched from S3 is given by its parsed form."""
+    """The mail inside the notification, or as it was fetched from S3."""
     payload: dict[str, Any] = event.esp_event if isinstance(event.esp_event, dict) else {}
     content = payload.get("content")
     if not isinstance(content, str):
-        return event.message.as_bytes() if event.message is not None else None
+        return base.kept_raw(event)
     action = (payload.get("receipt") or {}).get("action") or {}
     if action.get("encoding") == "BASE64":
         try:
@@ -50,7 +50,7 @@ def original(event: AnymailInboundEvent) -> bytes | None:
 
 
 def inside(request: HttpRequest) -> base.Inside:
-    """The mail inside the notification; one in S3 is looked at by nobody before it is parsed."""
+    """The mail inside the notification; the view looks at one in S3 once it is fetched."""
     notification = json.loads(request.body)
     message = notification.get("Message") if isinstance(notification, dict) else None
     try:
@@ -69,10 +69,12 @@ def inside(request: HttpRequest) -> base.Inside:
 PROVIDER = base.Provider(
     name="amazon_ses",
     esp_name="Amazon SES",
-    inbound="anymail.webhooks.amazon_ses.AmazonSESInboundWebhookView",
-    tracking="anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView",
+    inbound="conversation_tracker.providers.views.amazon_ses.Inbound",
+    tracking="conversation_tracker.providers.views.amazon_ses.Tracking",
     secrets=("WEBHOOK_SECRET",),
+    needs=("AMAZON_SES_TOPIC_ARNS",),
     envelope=envelope,
     original=original,
     inside=inside,
+    verify=sns.verify,
 )

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
+from http import HTTPStatus
 from typing import Any
 
+from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.base import AnymailCoreWebhookView
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+from conversation_tracker.mailflow import guards, headers
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from orders import addresses
+
+SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
+
+
+class Refused(Exception):
+    """The call is not the provider's, or not meant for us."""
+
+
+class Undecided(Exception):
+    """Whether the call is the provider's cannot be told just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +46,27 @@ class Provider:
 
     name: str  # as in its webhook URLs
     esp_name: str  # as anymail's signals call it
-    inbound: str  # dotted path of anymail's inbound view
+    inbound: str  # dotted path of anymail's inbound view, or of ours that stands on it
     tracking: str
     secrets: tuple[str, ...]  # names in settings.ANYMAIL without which anybody could post
     envelope: Callable[[AnymailInboundEvent], Envelope]
     original: Callable[[AnymailInboundEvent], bytes | None]  # the mail byte for byte, where the provider gives it
     inside: Callable[[HttpRequest], Inside]  # what anymail is going to parse, for the guards that come before it
+    tracking_secrets: tuple[str, ...] | None = None  # of the tracking URL, where it has others
+    needs: tuple[str, ...] = ()  # further settings without which its mail cannot be read
+    verify: Callable[[HttpRequest], None] | None = None  # what anymail does not check; raises Refused or Undecided
+    once: Callable[[HttpRequest], str] | None = None  # what is good for one call only
+    split: Callable[[HttpRequest], list[bytes]] | None = None  # the bodies of one request for each item of a batch
+    fetches: bool = False  # its notices hold no mail; that is fetched from its API while they are replayed
+    busy_status: int = HTTPStatus.SERVICE_UNAVAILABLE  # the answer after which it comes again
+
+    def secrets_of(self, channel: str) -> tuple[str, ...]:
+        """The settings that guard this channel's URL."""
+        return self.secrets if channel == "inbound" or self.tracking_secrets is None else self.tracking_secrets
+
+    def is_guarded(self, channel: str) -> bool:
+        """Whether nobody else can post there."""
+        return all(setting_values(name) for name in self.secrets_of(channel))
 
     def view(self, channel: str) -> AnymailCoreWebhookView:
         """A fresh instance of anymail's view for this channel."""
@@ -45,6 +76,12 @@ class Provider:
         return view_class()
 
 
+def setting_values(name: str) -> list[str]:
+    """The values of a setting of anymail's that may be one text or a list; without empty ones."""
+    value = settings.ANYMAIL.get(name)
+    return [one for one in ([value] if isinstance(value, str) else list(value or [])) if one]
+
+
 def unique(candidates: Sequence[object]) -> tuple[str, ...]:
     """The texts among the candidates that look like addresses, first spelling of each, in order."""
     seen: dict[str, str] = {}
@@ -52,14 +89,6 @@ def unique(candidates: Sequence[object]) -> tuple[str, ...]:
         if isinstance(candidate, str) and "@" in candidate and len(candidate) <= addresses.MAX_ADDRESS * 2:
             seen.setdefault(addresses.key(candidate), candidate.strip())
     return tuple(seen.values())
-
-
-def headers_of(event: AnymailInboundEvent) -> dict[str, str]:
-    """The first value of each header of the event's mail, names in lower case."""
-    found: dict[str, str] = {}
-    for name, value in event.message.raw_items() if event.message is not None else ():
-        found.setdefault(str(name).lower(), str(value))
-    return found
 
 
 def aligned(domain: str, from_domain: str) -> bool:
@@ -92,6 +121,109 @@ def pairs(found: object) -> tuple[tuple[str, str], ...]:
         elif isinstance(item, list) and len(item) == 2:  # noqa: PLR2004  a pair
             fields.append((str(item[0]), str(item[1])))
     return tuple(fields)
+
+
+def flat(found: object) -> tuple[tuple[str, str], ...]:
+    """The header fields in a JSON object of name to value, or to a list of values."""
+    fields = []
+    for name, values in found.items() if isinstance(found, dict) else ():
+        fields += [(str(name), str(value)) for value in (values if isinstance(values, list) else [values])]
+    return tuple(fields)
+
+
+def document(request: HttpRequest) -> Any:
+    """The JSON document that the request carries."""
+    return json.loads(request.body)
+
+
+def dig(found: Any, *path: str | int) -> Any:
+    """What stands at the end of a path of keys and places; None where there is no such path."""
+    for step in path:
+        if isinstance(step, str):
+            found = found.get(step) if isinstance(found, dict) else None
+        else:
+            found = found[step] if isinstance(found, list) and -len(found) <= step < len(found) else None
+    return found
+
+
+def items(found: Any) -> list[Any]:
+    """The list itself; an empty one for anything else."""
+    return found if isinstance(found, list) else []
+
+
+def addresses_in(found: Sequence[object]) -> tuple[str, ...]:
+    """The addresses in texts such as ``Name <a@b.example>``, each once."""
+    return unique([box.address for one in found if isinstance(one, str) for box in headers.mailboxes(one)])
+
+
+def authserv_id(name: str) -> str:
+    """The authserv-id that an operator trusts at this provider, ``<NAME>_AUTHSERV_ID`` in settings.ANYMAIL."""
+    return next(iter(setting_values(f"{name}_AUTHSERV_ID")), "")
+
+
+def number(found: object) -> float:
+    """A number, also one written as text; 0 for anything else."""
+    try:
+        return float(found) if isinstance(found, int | float | str) else 0.0
+    except ValueError:
+        return 0.0
+
+
+def author(fields: Sequence[tuple[str, str]]) -> str:
+    """The domain that a verdict is about: that of From; empty unless there is one such field with one address."""
+    found = [value for name, value in fields if name.lower() == "from"]
+    mailboxes = headers.mailboxes(found[0]) if len(found) == 1 else ()
+    return addresses.split(mailboxes[0].address).domain if len(mailboxes) == 1 else ""
+
+
+def fields_of(event: AnymailInboundEvent) -> list[tuple[str, str]]:
+    """Every header field of the event's mail, in order."""
+    found = event.message.raw_items() if event.message is not None else ()
+    return [(str(name), str(value)) for name, value in found]
+
+
+def is_signed_by(domain: str, fields: Sequence[tuple[str, str]]) -> bool:
+    """Whether every DKIM-Signature (RFC 6376 §3.5, ``d=``) is of a domain aligned with this one, and there is one.
+
+    A provider that says "DKIM passed" does not say whose signature it was; so all of them must be the author's.
+    """
+    signers = [
+        part.partition("=")[2].strip()
+        for name, value in fields
+        if name.lower() == "dkim-signature"
+        for part in value[:8000].split(";")
+        if part.partition("=")[0].strip() == "d"
+    ]
+    return bool(signers) and all(aligned(signer, domain) for signer in signers)
+
+
+def return_path(fields: Sequence[tuple[str, str]]) -> str | None:
+    """The envelope's sender where the mail begins with it, as final delivery writes it (RFC 5321 §4.4); else None."""
+    if fields and fields[0][0].lower() == "return-path":
+        return fields[0][1].strip().strip("<>").strip()
+    return None
+
+
+def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> AnymailInboundMessage:
+    """A mail from bytes, after the guards; the bytes are kept with it. ``like`` lends what is not in it."""
+    guards.check_raw(raw)
+    parsed = AnymailInboundMessage.parse_raw_mime_bytes(raw)
+    if like is not None:
+        for name in ("envelope_sender", "envelope_recipient", "spam_detected", "spam_score"):
+            setattr(parsed, name, getattr(like, name))
+    parsed.kept_raw = raw
+    return parsed
+
+
+def kept_raw(event: AnymailInboundEvent) -> bytes | None:
+    """The bytes that ``message`` kept."""
+    raw: bytes | None = getattr(event.message, "kept_raw", None)
+    return raw
+
+
+def from_base64(text: object) -> bytes:
+    """The bytes of base64 text; binascii.Error and TypeError for what is none."""
+    return base64.b64decode(text if isinstance(text, str) else b"", validate=False)
 
 
 def as_bytes(text: object) -> tuple[bytes, ...]:

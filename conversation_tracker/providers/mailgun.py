@@ -1,8 +1,13 @@
-"""Mailgun: a signed form a recipient; the mail as fields, or whole in ``body-mime``."""
+"""Mailgun: a signed form a recipient; the mail as fields, or whole in ``body-mime``.
+
+Its signature is over timestamp and token only: whoever has seen one could put it on a mail of his own. So it is good
+for five minutes, and for one body. Source: "Securing webhooks" in Mailgun's documentation.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from io import BytesIO
 
 from anymail.signals import AnymailInboundEvent
@@ -12,6 +17,8 @@ from django.http.multipartparser import MultiPartParser
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
+
+LONGEST_AGE = 300  # seconds
 
 
 def _form(event: AnymailInboundEvent) -> QueryDict:
@@ -27,30 +34,47 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         sender=str(sender or ""),
         has_sender=sender is not None,
         recipients=base.unique([one for value in form.getlist("recipient") for one in value.split(",")]),
-        verdict=_verdict(base.headers_of(event)),
+        verdict=_verdict(event, str(sender or "")),
         is_spam=bool(event.message.spam_detected),
         from_fallback=str(form.get("from") or ""),
     )
 
 
-def _verdict(headers: dict[str, str]) -> Verdict:
-    """X-Mailgun-Dkim-Check-Result is about the From domain's signature; SPF counts when the envelope aligns."""
-    dkim = headers.get("x-mailgun-dkim-check-result", "").strip().lower()
-    spf = headers.get("x-mailgun-spf", "").strip().lower()
+def _verdict(event: AnymailInboundEvent, sender: str) -> Verdict:
+    """X-Mailgun-Dkim-Check-Result is about the signature; SPF about the envelope's sender. Either counts when aligned.
+
+    A sender may write these fields too: all of a name must pass, his and Mailgun's.
+    """
+    fields = base.fields_of(event)
+    dkim = {value.strip().lower() for name, value in fields if name.lower() == "x-mailgun-dkim-check-result"}
+    spf = {value.strip().lower() for name, value in fields if name.lower() == "x-mailgun-spf"}
     if not dkim and not spf:
         return Verdict.NONE
-    from_domain = base.domain_of(headers.get("from", ""))
-    signer = next(
-        (
-            field.partition("=")[2].strip()
-            for field in headers.get("dkim-signature", "")[:4000].split(";")
-            if field.strip().startswith("d=")
-        ),
-        "",
-    )
-    signed = dkim == "pass" and base.aligned(signer, from_domain)
-    sent = spf == "pass" and base.aligned(base.domain_of(headers.get("x-envelope-from", "")), from_domain)
-    return base.verdict(signed or sent)
+    author = base.author(fields)
+    signed = dkim == {"pass"} and base.is_signed_by(author, fields)
+    return base.verdict(signed or (spf == {"pass"} and base.aligned(base.domain_of(sender), author)))
+
+
+def signature(request: HttpRequest) -> tuple[str, str]:
+    """Timestamp and token, from where anymail verifies them."""
+    is_json = request.content_type == "application/json"
+    found = base.document(request)["signature"] if is_json else request.POST
+    return str(found["timestamp"]), str(found["token"])
+
+
+def verify(request: HttpRequest) -> None:
+    """Raise Refused for a signature older than five minutes, or as much from the future."""
+    try:
+        age = time.time() - float(signature(request)[0])
+    except ValueError as error:
+        raise base.Refused("the timestamp is no number") from error
+    if not abs(age) <= LONGEST_AGE:
+        raise base.Refused("the signature is too old")
+
+
+def once(request: HttpRequest) -> str:
+    """The token: new in each call, also when Mailgun tries a mail again."""
+    return signature(request)[1]
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:
@@ -87,4 +111,6 @@ PROVIDER = base.Provider(
     envelope=envelope,
     original=original,
     inside=inside,
+    verify=verify,
+    once=once,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent
@@ -24,31 +25,37 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         for item in payload.get(field) or []
         if isinstance(item, dict)
     ]
-    headers = base.headers_of(event)
+    # Postmark's own findings are first in this list; a raw mail may hold its sender's only.
+    headers = _first(base.pairs(payload.get("Headers")))
     return Envelope(
         sender=event.message.envelope_sender if event.message.envelope_sender is not None else "",
         has_sender=event.message.envelope_sender is not None,
         recipients=base.unique([payload.get("OriginalRecipient"), *listed]),
-        verdict=_verdict(headers),
+        verdict=_verdict(headers, author=base.author(base.fields_of(event))),
         is_spam=bool(event.message.spam_detected),
         from_fallback=payload["From"] if isinstance(payload.get("From"), str) else "",
     )
 
 
-def _verdict(headers: dict[str, str]) -> Verdict:
+def _first(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The first value of each header, names in lower case."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        found.setdefault(name.lower(), value)
+    return found
+
+
+def _verdict(headers: dict[str, str], *, author: str) -> Verdict:
     """Postmark tells through SpamAssassin's test names and its Received-SPF header."""
     tests = {test.strip().upper() for test in headers.get("x-spam-tests", "").split(",")}
     spf = headers.get("received-spf", "")
-    if "DKIM_VALID_AU" in tests:
+    if "DKIM_VALID_AU" in tests and author:
         return Verdict.PASS
     if not spf and not (tests & {"DKIM_SIGNED", "DKIM_INVALID"}):
         return Verdict.NONE
     claimed = _ENVELOPE_FROM.search(spf[:2000])
     envelope_domain = claimed[1].rpartition("@")[2] if claimed else ""
-    passed = spf.strip().lower().startswith("pass") and base.aligned(
-        envelope_domain, base.domain_of(headers.get("from", ""))
-    )
-    return base.verdict(passed)
+    return base.verdict(spf.strip().lower().startswith("pass") and base.aligned(envelope_domain, author))
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:

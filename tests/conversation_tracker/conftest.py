@@ -9,14 +9,22 @@ import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
+from pytest_django import Settings
 
 from conversation_tracker import inbox, outbox, tasks
+from tests import letters
 
 
 @pytest.fixture(autouse=True)
 def _no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests work the inbox and outbox themselves; that wake-ups arrive is the flow tests' to show."""
     monkeypatch.setattr(tasks, "_wake", lambda task: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_topic(settings: Settings) -> None:
+    """Amazon SES's notices come through one topic, where a test mounts it."""
+    settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_TOPIC_ARNS": [letters.TOPIC]}
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_a_mail_larger_than_djangos_usual_limit_is_taken(client: Client, placed:
 
 
 def test_when_it_cannot_be_stored_the_provider_is_told_to_come_again(client: Client) -> None:
-    with patch.object(Receipt.objects, "create", side_effect=OperationalError):  # a database that is away
+    with patch.object(Receipt, "save", side_effect=OperationalError):  # a database that is away
         assert letters.post_postmark(client, b"{}").status_code == 503
 
 

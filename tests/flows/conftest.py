@@ -16,6 +16,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests import letters
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -86,6 +88,7 @@ def system(transactional_db: None, tmp_path: Path) -> Iterator[System]:
         "MAIL_DIR": settings.STORAGES["mail"]["OPTIONS"]["location"],
         "EMAIL_BACKEND": "conversation_tracker.local.mailbox.MailboxBackend",
         "INBOUND_PROVIDERS": "postmark,mailgun,amazon_ses",
+        "AMAZON_SES_TOPIC_ARNS": letters.TOPIC,
     }
     running = System(environment, tmp_path, port)
     try:

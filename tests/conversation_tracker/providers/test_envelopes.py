@@ -56,15 +56,31 @@ def test_postmark_passes_only_what_is_aligned(found: dict[str, str], expected: V
         ([], Verdict.NONE),
         ([["X-Mailgun-Dkim-Check-Result", "Pass"], ["DKIM-Signature", "v=1; d=carrier.example; s=x"]], Verdict.PASS),
         ([["X-Mailgun-Dkim-Check-Result", "Pass"], ["DKIM-Signature", "v=1; d=evil.example; s=x"]], Verdict.FAIL),
-        ([["X-Mailgun-Spf", "Pass"], ["X-Envelope-From", "<kim@carrier.example>"]], Verdict.PASS),
-        ([["X-Mailgun-Spf", "Pass"], ["X-Envelope-From", "<kim@evil.example>"]], Verdict.FAIL),
-        ([["X-Mailgun-Spf", "SoftFail"], ["X-Envelope-From", "<kim@carrier.example>"]], Verdict.FAIL),
+        ([["X-Mailgun-Spf", "Pass"]], Verdict.PASS),
+        ([["X-Mailgun-Spf", "SoftFail"]], Verdict.FAIL),
+        ([["X-Mailgun-Spf", "Pass"], ["X-Mailgun-Spf", "Fail"]], Verdict.FAIL),
+        (
+            [["X-Mailgun-Dkim-Check-Result", "Pass"], ["DKIM-Signature", "v=1; d=carrier.example"],
+             ["DKIM-Signature", "v=1; d=evil.example"]],
+            Verdict.FAIL,
+        ),
     ],
-)
+)  # fmt: skip
 def test_mailgun_passes_only_what_is_aligned(found: list[list[str]], expected: Verdict) -> None:
     fields = [["From", "Kim <kim@carrier.example>"], *found]
     event = mailgun(**{"message-headers": json.dumps(fields)})
     assert providers.envelope(event, "Mailgun").verdict == expected
+
+
+def test_mailguns_envelope_sender_is_the_one_it_reports() -> None:
+    fields = [["From", "kim@carrier.example"], ["X-Mailgun-Spf", "Pass"], ["X-Envelope-From", "<kim@carrier.example>"]]
+    event = mailgun(**{"message-headers": json.dumps(fields), "sender": "eve@evil.example"})
+    assert providers.envelope(event, "Mailgun").verdict == Verdict.FAIL
+
+
+def test_what_a_raw_mail_says_of_itself_is_not_postmarks_finding() -> None:
+    raw = b"From: kim@carrier.example\r\nX-Spam-Tests: DKIM_VALID_AU\r\n\r\nBelieve me."
+    assert providers.envelope(postmark(RawEmail=raw.decode()), "Postmark").verdict == Verdict.NONE
 
 
 def test_postmark_hears_every_alias_once() -> None:
@@ -102,7 +118,7 @@ def test_mailguns_raw_mail_keeps_every_byte() -> None:
 
 
 def test_a_provider_unknown_to_us_is_read_through_anymails_own_fields() -> None:
-    event = mime.event(letters.mime(), sender="kim@carrier.example", recipients=["a@ct.example"])
+    event = mime.event(mime.Handed(letters.mime(), "kim@carrier.example", ("a@ct.example",)))
     event.esp_event = {}
     assert providers.envelope(event, "Somebody").recipients == ("a@ct.example",)
 

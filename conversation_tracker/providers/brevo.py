@@ -1,0 +1,67 @@
+"""Brevo: parsed mails in batches, their attachments to be fetched; basic auth in the webhook URL.
+
+Source: "Inbound parse webhooks" in Brevo's developer documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
+
+from conversation_tracker.mailflow.shapes import Envelope
+from conversation_tracker.providers import authentication, base
+
+REJECT_SCORE = 15.0  # rspamd's own threshold for "reject"; Brevo gives its score and no verdict
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """``Recipients`` are those of RCPT TO; where it is missing, Delivered-To and the addresses of To and Cc."""
+    item = event.esp_event
+    fields = base.fields_of(event)
+    names = ("Recipients",) if base.dig(item, "Recipients") else ("To", "Cc")
+    listed = [base.dig(one, "Address") for name in names for one in base.items(base.dig(item, name))]
+    sender = event.message.envelope_sender
+    return Envelope(
+        sender=sender or "",
+        has_sender=sender is not None,
+        recipients=base.unique([event.message.envelope_recipient, *listed]),
+        verdict=authentication.verdict(fields, authserv_id=base.authserv_id("BREVO")),
+        is_spam=base.number(base.dig(item, "SpamScore")) >= REJECT_SCORE,
+        from_fallback=str(base.dig(item, "From", "Address") or ""),
+    )
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """Brevo keeps the raw mail to itself."""
+    return None
+
+
+def inside(request: HttpRequest) -> base.Inside:
+    """The header fields of every mail."""
+    found = base.items(base.dig(base.document(request), "items"))
+    return base.Inside(fields=tuple(pair for item in found for pair in base.flat(base.dig(item, "Headers"))))
+
+
+def split(request: HttpRequest) -> list[bytes]:
+    """A document for each of the mails."""
+    found = base.items(base.dig(base.document(request), "items"))
+    return [json.dumps({"items": [item]}).encode() for item in found]
+
+
+PROVIDER = base.Provider(
+    name="brevo",
+    esp_name="Brevo",
+    inbound="conversation_tracker.providers.views.brevo.Inbound",
+    tracking="anymail.webhooks.brevo.BrevoTrackingWebhookView",
+    secrets=("WEBHOOK_SECRET",),
+    needs=("BREVO_API_KEY",),
+    envelope=envelope,
+    original=original,
+    inside=inside,
+    split=split,
+    fetches=True,
+    busy_status=HTTPStatus.TOO_MANY_REQUESTS,  # the only 4xx or 5xx after which it comes again
+)

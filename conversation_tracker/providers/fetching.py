@@ -1,0 +1,77 @@
+"""Fetch from a provider's API while its notice is replayed, with an end in time and size. Only in a worker.
+
+anymail's own calls have neither, and do not tell what heals from what does not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from requests import exceptions
+
+from conversation_tracker.mailflow import guards
+
+CONNECT, READ = 10.0, 30.0  # seconds: until there is a connection, between two of its packets
+LONGEST = 60.0  # seconds for the whole
+LARGEST = guards.LARGEST_MAIL + 1_000_000  # bytes; a mail beyond the guard is seen to be that
+CHUNK = 64 * 1024
+
+# What an operator can put right (a key that is wrong), or time does.
+_PASSING = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_EARLY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+class Unavailable(Exception):
+    """The provider does not answer, or not now: come again later."""
+
+
+class NotThere(Exception):
+    """The provider answers, and what was asked for is not to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came."""
+
+    content: bytes
+    content_type: str
+
+    def json(self) -> Any:
+        """The document that it is."""
+        return json.loads(self.content)
+
+
+def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
+    """Fetch it. Raises Unavailable or NotThere."""
+    try:
+        with requests.get(url, headers=headers, timeout=(CONNECT, READ), stream=True) as response:
+            if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise Unavailable(f"HTTP {response.status_code}")
+            if response.status_code != HTTPStatus.OK:
+                raise NotThere(f"HTTP {response.status_code}")
+            return Fetched(_read(response), response.headers.get("Content-Type", ""))
+    except (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema) as error:
+        raise NotThere(type(error).__name__) from error
+    except requests.RequestException as error:
+        raise Unavailable(type(error).__name__) from error
+
+
+def _read(response: requests.Response) -> bytes:
+    end, content = time.monotonic() + LONGEST, bytearray()
+    for chunk in response.iter_content(CHUNK):
+        content += chunk
+        if len(content) > LARGEST:
+            raise guards.OverLimit(guards.Limit.SIZE)
+        if time.monotonic() > end:
+            raise Unavailable("too slow")
+    return bytes(content)

@@ -1,0 +1,56 @@
+"""Mailjet: one JSON document a mail, in parts; basic auth in the webhook URL. Events may come in groups.
+
+Source: "Parse API: inbound emails" and "Event API" in Mailjet's developer guides.
+"""
+
+from __future__ import annotations
+
+import json
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
+
+from conversation_tracker.mailflow.shapes import Envelope
+from conversation_tracker.providers import authentication, base
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """Mailjet posts once for each recipient."""
+    payload = event.esp_event
+    sender = base.dig(payload, "Sender")
+    return Envelope(
+        sender=sender if isinstance(sender, str) else "",
+        has_sender=isinstance(sender, str),
+        recipients=base.unique([base.dig(payload, "Recipient")]),
+        verdict=authentication.verdict(base.fields_of(event), authserv_id=base.authserv_id("MAILJET")),
+        is_spam=base.number(base.dig(payload, "SpamAssassinScore")) >= base.SPAMASSASSIN_REQUIRED,
+        from_fallback=str(base.dig(payload, "From") or ""),
+    )
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """Mailjet keeps the raw mail to itself."""
+    return None
+
+
+def inside(request: HttpRequest) -> base.Inside:
+    """The header fields."""
+    return base.Inside(fields=base.flat(base.dig(base.document(request), "Headers")))
+
+
+def split(request: HttpRequest) -> list[bytes]:
+    """A document for each of grouped events."""
+    return [json.dumps([item]).encode() for item in base.items(base.document(request))]
+
+
+PROVIDER = base.Provider(
+    name="mailjet",
+    esp_name="Mailjet",
+    inbound="anymail.webhooks.mailjet.MailjetInboundWebhookView",
+    tracking="anymail.webhooks.mailjet.MailjetTrackingWebhookView",
+    secrets=("WEBHOOK_SECRET",),
+    envelope=envelope,
+    original=original,
+    inside=inside,
+    split=split,
+)

@@ -1,0 +1,77 @@
+"""Mandrill (Mailchimp Transactional): mails and delivery events in one signed form, at one URL.
+
+Source: "Inbound email processing overview" and "Authenticating webhook requests" in Mailchimp's developer guides.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
+
+from conversation_tracker.mailflow.shapes import Envelope, Verdict
+from conversation_tracker.providers import base
+
+VIEW = "anymail.webhooks.mandrill.MandrillCombinedWebhookView"
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """``email`` is the recipient; each has an event of its own. The envelope's sender is not told."""
+    msg = base.dig(event.esp_event, "msg")
+    return Envelope(
+        sender="",
+        has_sender=False,
+        recipients=base.unique([base.dig(msg, "email")]),
+        verdict=_verdict(event),
+        is_spam=base.number(base.dig(msg, "spam_report", "score")) >= base.SPAMASSASSIN_REQUIRED,
+        from_fallback=str(base.dig(msg, "from_email") or ""),
+    )
+
+
+def _verdict(event: AnymailInboundEvent) -> Verdict:
+    """``dkim.valid`` counts for the author's own signature. ``spf`` is about a sender that Mandrill does not name."""
+    dkim = base.dig(event.esp_event, "msg", "dkim")
+    if not isinstance(base.dig(dkim, "signed"), bool):
+        return Verdict.NONE
+    fields = base.fields_of(event)
+    if base.dig(dkim, "valid") is True:
+        return Verdict.PASS if base.is_signed_by(base.author(fields), fields) else Verdict.NONE
+    return Verdict.FAIL if base.dig(dkim, "signed") is True else Verdict.NONE
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """The raw mail."""
+    return next(iter(base.as_bytes(base.dig(event.esp_event, "msg", "raw_msg"))), None)
+
+
+def _events(request: HttpRequest) -> list[Any]:
+    return base.items(json.loads(request.POST["mandrill_events"]))
+
+
+def inside(request: HttpRequest) -> base.Inside:
+    """The raw mail of every inbound event."""
+    found = [base.as_bytes(base.dig(event, "msg", "raw_msg")) for event in _events(request)]
+    return base.Inside(raw=tuple(raw for one in found for raw in one))
+
+
+def split(request: HttpRequest) -> list[bytes]:
+    """A form for each of the events."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return []
+    return [urlencode({"mandrill_events": json.dumps([event])}).encode() for event in _events(request)]
+
+
+PROVIDER = base.Provider(
+    name="mandrill",
+    esp_name="Mandrill",
+    inbound=VIEW,
+    tracking=VIEW,
+    secrets=("MANDRILL_WEBHOOK_KEY",),
+    envelope=envelope,
+    original=original,
+    inside=inside,
+    split=split,
+)

@@ -1,0 +1,55 @@
+"""Postal: one signed JSON document a mail, the raw mail inside as base64.
+
+Source: "Receiving e-mail by HTTP" and "Webhooks" in Postal's documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
+
+from conversation_tracker.mailflow.shapes import Envelope
+from conversation_tracker.providers import authentication, base
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """Postal posts once for each recipient. X-Postal-Spam is written by its own inspection, where that is on."""
+    payload, fields = event.esp_event, base.fields_of(event)
+    sender = base.dig(payload, "mail_from")
+    spam = {value.strip().lower() for name, value in fields if name.lower() == "x-postal-spam"}
+    return Envelope(
+        sender=sender if isinstance(sender, str) else "",
+        has_sender=isinstance(sender, str),
+        recipients=base.unique([base.dig(payload, "rcpt_to")]),
+        verdict=authentication.verdict(fields, authserv_id=base.authserv_id("POSTAL")),
+        is_spam="yes" in spam,
+    )
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """The raw mail."""
+    return next(iter(_raw(event.esp_event)), None)
+
+
+def inside(request: HttpRequest) -> base.Inside:
+    """The raw mail."""
+    return base.Inside(raw=_raw(base.document(request)))
+
+
+def _raw(payload: Any) -> tuple[bytes, ...]:
+    found = base.dig(payload, "message")
+    return (base.from_base64(found),) if base.dig(payload, "base64") is True else base.as_bytes(found)
+
+
+PROVIDER = base.Provider(
+    name="postal",
+    esp_name="Postal",
+    inbound="conversation_tracker.providers.views.postal.Inbound",
+    tracking="anymail.webhooks.postal.PostalTrackingWebhookView",
+    secrets=("POSTAL_WEBHOOK_KEY",),
+    envelope=envelope,
+    original=original,
+    inside=inside,
+)

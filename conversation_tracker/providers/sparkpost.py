@@ -1,0 +1,63 @@
+"""SparkPost: raw mails in batches; basic auth in the webhook URL.
+
+Source: "Relay webhooks" and "Event webhooks" in SparkPost's API reference.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
+
+from conversation_tracker.mailflow.shapes import Envelope
+from conversation_tracker.providers import authentication, base
+
+
+def envelope(event: AnymailInboundEvent) -> Envelope:
+    """Each recipient has a message of its own in the batch."""
+    relayed = base.dig(event.esp_event, "msys", "relay_message")
+    sender = base.dig(relayed, "msg_from")
+    return Envelope(
+        sender=sender if isinstance(sender, str) else "",
+        has_sender=isinstance(sender, str),
+        recipients=base.unique([base.dig(relayed, "rcpt_to")]),
+        verdict=authentication.verdict(base.fields_of(event), authserv_id=base.authserv_id("SPARKPOST")),
+        is_spam=False,  # SparkPost turns spam away at its own door
+        from_fallback=str(base.dig(relayed, "friendly_from") or ""),
+    )
+
+
+def original(event: AnymailInboundEvent) -> bytes | None:
+    """The raw mail."""
+    return next(iter(_raw(event.esp_event)), None)
+
+
+def inside(request: HttpRequest) -> base.Inside:
+    """The raw mails."""
+    return base.Inside(raw=tuple(raw for item in base.items(base.document(request)) for raw in _raw(item)))
+
+
+def _raw(item: Any) -> tuple[bytes, ...]:
+    content = base.dig(item, "msys", "relay_message", "content")
+    found = base.dig(content, "email_rfc822")
+    return (base.from_base64(found),) if base.dig(content, "email_rfc822_is_base64") else base.as_bytes(found)
+
+
+def split(request: HttpRequest) -> list[bytes]:
+    """A document for each of the messages or events."""
+    return [json.dumps([item]).encode() for item in base.items(base.document(request))]
+
+
+PROVIDER = base.Provider(
+    name="sparkpost",
+    esp_name="SparkPost",
+    inbound="conversation_tracker.providers.views.sparkpost.Inbound",
+    tracking="anymail.webhooks.sparkpost.SparkPostTrackingWebhookView",
+    secrets=("WEBHOOK_SECRET",),
+    envelope=envelope,
+    original=original,
+    inside=inside,
+    split=split,
+)

@@ -1,0 +1,75 @@
+"""Amazon SES's views, which confirm SNS subscriptions and fetch mails from S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+from anymail.webhooks.amazon_ses import (
+    AmazonSESBaseWebhookView,
+    AmazonSESInboundWebhookView,
+    AmazonSESTrackingWebhookView,
+)
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from conversation_tracker.providers import base, fetching, sns
+
+# What an operator can put right, or time does; anything else that Amazon refuses stays refused.
+_PASSING = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "ExpiredToken", "InvalidClientTokenId",
+            "RequestTimeout", "SignatureDoesNotMatch", "SlowDown", "Throttling", "ThrottlingException"}  # fmt: skip
+
+
+class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no types
+    """Calls to Amazon with an end in time; subscriptions to the topics of the settings only."""
+
+    def get_boto_client(self, service_name: str, **kwargs: Any) -> Any:
+        limits = Config(connect_timeout=fetching.CONNECT, read_timeout=fetching.READ, retries={"total_max_attempts": 1})
+        config = self.client_params.get("config")
+        return super().get_boto_client(service_name, config=config.merge(limits) if config else limits, **kwargs)
+
+    def auto_confirm_sns_subscription(self, sns_message: dict[str, Any]) -> None:
+        if sns_message.get("TopicArn") not in sns.topics():
+            raise base.Refused("the subscription is to a topic that is not in AMAZON_SES_TOPIC_ARNS")
+        try:
+            super().auto_confirm_sns_subscription(sns_message)
+        except (BotoCoreError, ClientError) as error:
+            raise _sorted(error) from error
+
+
+class Tracking(Patient, AmazonSESTrackingWebhookView):  # type: ignore[misc]
+    """As anymail's."""
+
+
+class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
+    """As anymail's, with the bytes of a mail from S3 kept."""
+
+    _raw: bytes | None = None
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: dict[str, Any]
+    ) -> list[AnymailInboundEvent]:
+        events: list[AnymailInboundEvent] = super().esp_to_anymail_events(ses_event, sns_message)
+        if self._raw is not None:
+            for event in events:
+                event.message = base.message(self._raw, like=event.message)
+        return events
+
+    def fetch_s3_chunks(self, bucket_name: str, object_key: str) -> Iterator[bytes]:
+        try:
+            self._raw = b"".join(super().fetch_s3_chunks(bucket_name, object_key))
+        except (BotoCoreError, ClientError) as error:
+            raise _sorted(error) from error
+        return iter(())  # parsed above, after the guards
+
+
+def _sorted(error: BotoCoreError | ClientError) -> Exception:
+    """Unavailable for what may heal: no connection, no credentials yet, an overload; NotThere for the rest."""
+    if isinstance(error, BotoCoreError):
+        return fetching.Unavailable(type(error).__name__)
+    code = base.dig(error.response, "Error", "Code")
+    status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
+    heals = code in _PASSING or not isinstance(status, int) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return (fetching.Unavailable if heals else fetching.NotThere)(str(code)[:80])

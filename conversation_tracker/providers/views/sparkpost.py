@@ -1,0 +1,25 @@
+"""SparkPost's inbound view, which takes every base64 mail for UTF-8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anymail.signals import AnymailInboundEvent
+from anymail.webhooks.sparkpost import SparkPostInboundWebhookView
+
+from conversation_tracker.providers import base
+
+
+class Inbound(SparkPostInboundWebhookView):  # type: ignore[misc]  # anymail has no types
+    """As anymail's, with the mail parsed from its bytes."""
+
+    def esp_to_anymail_event(
+        self, event_class: str, event: dict[str, Any], raw_event: dict[str, Any]
+    ) -> AnymailInboundEvent:
+        content = event.get("content") or {}
+        if not content.get("email_rfc822_is_base64"):
+            return super().esp_to_anymail_event(event_class, event, raw_event)
+        without = {**event, "content": {**content, "email_rfc822": "", "email_rfc822_is_base64": False}}
+        found = super().esp_to_anymail_event(event_class, without, raw_event)
+        found.message = base.message(base.from_base64(content.get("email_rfc822")), like=found.message)
+        return found
