@@ -123,6 +123,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "receipt_state_is_known": a_receipt(state="lost", settled_at=timezone.now()),
     "receipt_trouble_is_known": a_receipt(trouble="bad mood"),
     "receipt_settled_has_a_time": a_receipt(state=ReceiptState.DONE),
+    "receipt_token_is_used_once": lambda: [a_receipt(once=b"token")() for _ in range(2)],
     "outbound_state_is_known": update(OutboundMail, state="lost"),
     "outbound_is_one_per_entry": lambda: copy_of(OutboundMail.objects.get(), message_id="<other@x>"),
     "outbound_message_id_is_unique": lambda: copy_of(OutboundMail.objects.get(), entry=a_mail_entry()()),
