@@ -6,13 +6,14 @@ so that a killed worker's rows are free again by themselves and a receipt that k
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
 from conversation_tracker import delivery, faults, limits, providers, replay
@@ -88,6 +89,13 @@ def accept_mime(raw: bytes, *, sender: str, recipients: Sequence[str], now: date
     return accept(
         provider="mime", channel=Channel.MIME, method="", path="", query="", headers=envelope, body=raw, now=now
     )
+
+
+_DONE = """
+    UPDATE conversation_tracker_receipt AS receipt
+    SET state = 'done', settled_at = %s, trouble = '', trouble_detail = '', results = found.results
+    FROM unnest(%s::bigint[], %s::text[]::jsonb[]) AS found(id, results) WHERE receipt.id = found.id
+"""
 
 
 def work(*, now: datetime) -> int | None:
@@ -167,7 +175,6 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     received_at = [owner.received_at for owner in owners]
     results = pipeline.process(arrivals, received_at=received_at, now=now) if arrivals else []
     for row in readable:
-        row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, now, Trouble.NONE, ""
         row.results = []
     for owner, found_results in zip(owners, results, strict=True):
         for result in found_results:
@@ -183,7 +190,14 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
                 "mail settled receipt=%s provider=%s outcome=%s reason=%s entry=%s repeat=%s",
                 owner.pk, owner.provider, result.outcome, result.reason, result.entry_id, result.is_repeat,
             )  # fmt: skip
-    Receipt.objects.bulk_update(readable, ["state", "settled_at", "trouble", "trouble_detail", "results"])
+    _mark_done(readable, now=now)
+
+
+def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
+    """Settle the rows in one statement; Django's bulk_update took a third of the time of a whole batch."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_DONE, [now, [row.pk for row in rows], [json.dumps(row.results) for row in rows]])
 
 
 def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[Arrival] | None:
