@@ -20,7 +20,8 @@ from conversation_tracker import delivery, faults, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
-from conversation_tracker.providers import fetching
+from conversation_tracker.providers import fetching, mime
+from conversation_tracker.providers.smtp_verdict import Handover
 from orders import audit, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
@@ -83,9 +84,11 @@ def accept(
     return receipt
 
 
-def accept_mime(raw: bytes, *, sender: str, recipients: Sequence[str], now: datetime) -> Receipt:
-    """Keep a mail handed over as bytes with its envelope."""
-    envelope = [("sender", sender), *(("recipient", recipient) for recipient in recipients)]
+def accept_mime(
+    raw: bytes, *, sender: str, recipients: Sequence[str], handover: Handover | None = None, now: datetime
+) -> Receipt:
+    """Keep a mail handed over as bytes with its envelope, and with the SMTP client that did, if one did."""
+    envelope = mime.Handed(raw, sender, tuple(recipients), handover).pairs()
     return accept(
         provider="mime", channel=Channel.MIME, method="", path="", query="", headers=envelope, body=raw, now=now
     )

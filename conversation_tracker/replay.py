@@ -26,12 +26,7 @@ def run(receipt: Receipt) -> None:
     """
     if receipt.channel == Channel.MIME:
         guards.check_raw(receipt.body.bytes())
-        envelope = receipt.headers.json()
-        event = mime.event(
-            receipt.body.bytes(),
-            sender=next((value for name, value in envelope if name == "sender"), ""),
-            recipients=[value for name, value in envelope if name == "recipient"],
-        )
+        event = mime.event(mime.Handed.read(receipt.body.bytes(), receipt.headers.json()))
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return
     provider, rebuilt = providers.ALL[receipt.provider], request(receipt)

@@ -175,6 +175,21 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
 
+# --- Mail over SMTP: `manage.py smtpd`, and the checks of who sent it ---------------------------------------------
+SMTPD_HOSTNAME: str = env.str("SMTPD_HOSTNAME", default="") or PUBLIC_URL.rpartition("//")[2].partition(":")[0]
+SMTPD_TLS_CERT: str = env.str("SMTPD_TLS_CERT", default="")
+SMTPD_TLS_KEY: str = env.str("SMTPD_TLS_KEY", default="")
+SMTPD_MAX_BYTES: int = env.int("SMTPD_MAX_BYTES", default=40_000_000)  # what is larger would only be quarantined
+SMTPD_MAX_CONNECTIONS: int = env.int("SMTPD_MAX_CONNECTIONS", default=200)
+SMTPD_MAX_CONNECTIONS_PER_CLIENT: int = env.int("SMTPD_MAX_CONNECTIONS_PER_CLIENT", default=50)
+SMTPD_TIMEOUT: float = env.float("SMTPD_TIMEOUT", default=300.0)  # seconds; RFC 5321 §4.5.3.2.7 asks for five minutes
+# Networks of mail servers of ours: what they hand in was received by them, so their address says nothing of the sender.
+SMTPD_TRUSTED_RELAYS: list[str] = env.list("SMTPD_TRUSTED_RELAYS", default=["127.0.0.0/8", "::1/128"])
+# The name under which they write Authentication-Results; empty when they do not check.
+SMTPD_TRUSTED_AUTHSERV_ID: str = env.str("SMTPD_TRUSTED_AUTHSERV_ID", default="")
+DNS_SERVERS: list[str] = env.list("DNS_SERVERS", default=[])  # empty: those of the machine
+DNS_TIMEOUT: float = env.float("DNS_TIMEOUT", default=5.0)  # seconds for all questions about one mail
+
 # --- Files ------------------------------------------------------------------------------------------------------
 MAIL_DIR: str = env.str("MAIL_DIR", default=str(VAR / "mail"))
 MAIL_STORAGE_BACKEND: str = env.str("MAIL_STORAGE_BACKEND", default="orders.vault.Folder")
@@ -260,6 +275,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"botocore": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
+    "loggers": {
+        "botocore": {"level": "WARNING"},
+        "mail.log": {"level": "CRITICAL"},  # aiosmtpd's, which quotes every command with the addresses in it
+        "urllib3": {"level": "WARNING"},
+    },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,1 @@
+"""The SMTP and LMTP door, for those who run a mail server of their own: `manage.py smtpd`."""
