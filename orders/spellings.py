@@ -86,6 +86,24 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return text, count
 
 
+def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with nothing of the known addresses left that ``find`` would see, and how many were replaced.
+
+    A spelling that cannot be replaced where it stands (with invisible characters in it, letters that only look alike,
+    encoded letter by letter) is replaced in the decoded text; a line that shows an address even then becomes dots.
+    """
+    text, count = replace(text, known)
+    if not find(text, known):
+        return text, count
+    for form in _decoded_forms(text):
+        decoded, more = replace(form, known)
+        if more and not find(decoded, known):
+            return decoded, count + more
+    lines = ["•••" if find(line, known) else line for line in text.split("\n")]
+    hidden = "\n".join(lines)
+    return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")
+
+
 def _constant(alias: str) -> Callable[[re.Match[str]], str]:
     return lambda _: alias
 

@@ -21,6 +21,12 @@ def _own_vault(settings: Settings, tmp_path: Path) -> None:
     settings.STORAGES = {**settings.STORAGES, "mail": {"BACKEND": "orders.vault.Folder", "OPTIONS": location}}
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """The hasher of production is slow on purpose; no test is about that."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def store(db: None) -> Store:
     """A store that issues Hard aliases."""

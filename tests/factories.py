@@ -100,7 +100,7 @@ def make_mail(
 ) -> TimelineEntry:
     """A mail on the timeline of the recipient's order, as the mail flow records it."""
     values = {
-        "sender_name": sender.display_name.text() if sender else "",
+        "sender_name": sender.display_name if sender else Secret.of(""),
         "first_words": text[:140],
         "verification": Verification.VERIFIED,
     }

@@ -27,14 +27,15 @@ class Masker:
 
     def text(self, text: str) -> str:
         """The text with each known address replaced by its alias."""
-        text, times = spellings.replace(text, self._known)
+        text, times = spellings.hide(text, self._known)
         self.count += times
         return text
 
     def html(self, source: str) -> str:
-        """Cleaned HTML masked; remade from its text where tags cut an address in two."""
-        masked = self.text(source)
-        if spellings.find(bodies.bare(masked), self._known):
+        """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
+        masked, times = spellings.replace(source, self._known)
+        self.count += times
+        if spellings.find(masked, self._known) or spellings.find(bodies.bare(masked), self._known):
             return bodies.from_text(self.text(bodies.to_text(masked)))
         return masked
 

@@ -108,7 +108,7 @@ def _entry(one: Settled) -> TimelineEntry:
         kind=Kind.MAIL,
         occurred_at=one.received_at,
         sender_alias_id=sender.alias_id if sender else None,
-        sender_name=one.masked.sender_name,
+        sender_name=Secret.of(one.masked.sender_name),
         recipient_alias_id=one.matched.recipient.alias_id,
         subject=one.masked.subject,
         text=one.masked.text,

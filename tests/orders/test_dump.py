@@ -93,19 +93,8 @@ def test_a_dump_of_the_database_shows_no_address(order):
     assert lines_with(ADDRESSES, dumped()) == []
 
 
-def test_a_dump_of_the_database_shows_nobodys_document_phone_or_street(order):
-    assert lines_with([word for word in PERSONAL if word not in NAMES], dumped()) == []
-
-
-def test_a_dump_of_the_database_shows_a_name_only_where_its_owner_wrote_on_a_timeline(order):
-    """The timeline's text stands open, and with it the name under which somebody wrote."""
-    names = "\n".join(line for line in dumped().splitlines() if not line.startswith("orders_timelineentry: "))
-    assert lines_with(NAMES, names) == []
-    assert set(TimelineEntry.objects.filter(kind="mail").values_list("sender_name", flat=True)) == {
-        "Maria Silva",
-        "Driver Jones",
-        "",
-    }
+def test_a_dump_of_the_database_shows_nobodys_name_document_phone_or_street(order):
+    assert lines_with(PERSONAL, dumped()) == []
 
 
 def test_a_copy_of_the_mail_folder_shows_nothing(order):

@@ -47,6 +47,24 @@ def test_a_display_name_with_an_address_is_left_out(name: str) -> None:
     assert masked(name=name).sender_name == ""
 
 
+@pytest.mark.parametrize(
+    ("odd", "expected"),
+    [
+        ("Write to an\u200dna@people.example, please", f"Write to {ANNA.alias}, please"),
+        ("Write to ａnna@people.example", f"Write to {ANNA.alias}"),
+        ("&#97;nna@people.example", ANNA.alias),
+        ("one\n%61nna@people.exam%70le\ntwo", f"one\n{ANNA.alias}\ntwo"),
+    ],
+)
+def test_an_odd_spelling_does_not_stay_on_the_timeline(odd: str, expected: str) -> None:
+    assert masked(text=odd).text == expected
+
+
+def test_a_line_that_shows_an_address_in_two_odd_ways_becomes_dots() -> None:
+    found = masked(text="first\n&#97;nna@people.example and %61nna@people.example\nlast")
+    assert found.text == "first\n•••\nlast"
+
+
 def test_a_display_name_is_kept() -> None:
     assert masked(name="Anna Müller").sender_name == "Anna Müller"
 
