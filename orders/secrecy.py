@@ -168,6 +168,11 @@ class Secret:
         raise TypeError("a secret is not pickled: a cache or queue would hold it open")
 
 
+def nothing() -> Secret:
+    """A secret with nothing in it, for a column that often has none."""
+    return Secret(b"")
+
+
 if TYPE_CHECKING:
     _SecretField = models.Field[Secret, Secret]
 else:

@@ -75,7 +75,7 @@ class TimelineEntry(models.Model):
 
     # A mail, or the text of a note or interaction.
     sender_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)
-    sender_name = secrecy.SealedField(null=True, blank=True)  # as the mail's sender calls himself
+    sender_name = secrecy.SealedField(default=secrecy.nothing)  # as the mail's sender calls himself
     recipient_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)
