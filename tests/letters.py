@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -167,6 +168,230 @@ def post_ses(client: Client, payload: dict[str, Any], *, channel: str = "inbound
             "X-Amz-Sns-Message-Id": payload["MessageId"],
         },
     )
+
+
+def brevo(recipients: list[str], **item: Any) -> dict[str, Any]:
+    """A Brevo inbound payload ("Inbound parse webhooks"); ``item`` replaces fields of its one mail."""
+    return {
+        "items": [
+            {
+                "Uuid": ["8d79f2b1-20ae-4939-8d0b-d2517331a9e5"],
+                "MessageId": "<1@carrier.example>",
+                "InReplyTo": None,
+                "From": {"Name": "Kim Carrier", "Address": "kim@carrier.example"},
+                "To": [{"Name": None, "Address": recipients[0]}],
+                "Cc": [],
+                "Recipients": [{"Name": None, "Address": recipient} for recipient in recipients],
+                "Subject": "Your parcel",
+                "SentAtDate": "Mon, 23 Nov 2026 10:00:00 +0000",
+                "RawTextBody": "It is at your door.",
+                "RawHtmlBody": None,
+                "ExtractedMarkdownMessage": "It is at your door.",
+                "SpamScore": 0.4,
+                "Attachments": [],
+                "Headers": {
+                    "Return-Path": "<kim@carrier.example>",
+                    "Delivered-To": recipients[0],
+                    "Received": ["by mx.brevo.example", "from mail.carrier.example"],
+                    "From": "Kim Carrier <kim@carrier.example>",
+                    "To": recipients[0],
+                    "Subject": "Your parcel",
+                    "Message-ID": "<1@carrier.example>",
+                    "Date": "Mon, 23 Nov 2026 10:00:00 +0000",
+                },
+                **item,
+            }
+        ]
+    }
+
+
+def mailersend(recipients: list[str], raw: str, **data: Any) -> dict[str, Any]:
+    """A MailerSend inbound payload ("Inbound routing")."""
+    return {
+        "type": "inbound.message",
+        "inbound_id": "[inbound-route-id]",
+        "url": "https://ct.example.com/anymail/mailersend/inbound/",
+        "created_at": "2026-11-23T10:00:01.000000Z",
+        "data": {
+            "object": "message",
+            "id": "6402ab57913d39d8e0f25253",
+            "recipients": {
+                "rcptTo": [{"email": recipient} for recipient in recipients],
+                "to": {"raw": recipients[0], "data": [{"email": recipients[0], "name": None}]},
+            },
+            "from": {"email": "kim@carrier.example", "name": "Kim Carrier", "raw": "Kim <kim@carrier.example>"},
+            "sender": {"email": "kim@carrier.example"},
+            "subject": "Your parcel",
+            "raw": raw,
+            "attachments": [],
+            "spf_check": {"code": "+", "value": None},
+            "dkim_check": False,
+            "created_at": "2026-11-23T10:00:00.000000Z",
+            **data,
+        },
+    }
+
+
+def mailjet(recipient: str, **fields: Any) -> dict[str, Any]:
+    """A Mailjet inbound payload ("Parse API")."""
+    return {
+        "Sender": "kim@carrier.example",
+        "Recipient": recipient,
+        "Date": "20261123T100000",
+        "From": "Kim Carrier <kim@carrier.example>",
+        "Subject": "Your parcel",
+        "Headers": {
+            "Return-Path": ["<kim@carrier.example>"],
+            "Received": ["by parse.mailjet.example", "from mail.carrier.example"],
+            "From": "Kim Carrier <kim@carrier.example>",
+            "To": recipient,
+            "Subject": "Your parcel",
+            "Message-ID": "<1@carrier.example>",
+            "Date": "Mon, 23 Nov 2026 10:00:00 +0000",
+        },
+        "Parts": [
+            {"Headers": {"Content-Type": "text/plain; charset=utf-8"}, "ContentRef": "Text-part"},
+            {
+                "Headers": {"Content-Type": 'application/pdf; name="note.pdf"',
+                            "Content-Disposition": 'attachment; filename="note.pdf"'},
+                "ContentRef": "Attachment1",
+            },
+        ],
+        "Text-part": "It is at your door.",
+        "Attachment1": base64.b64encode(b"%PDF-1.7 a note").decode(),
+        "SpamAssassinScore": "0.6",
+        "CustomID": "",
+        "Payload": "",
+        **fields,
+    }  # fmt: skip
+
+
+def mandrill_mail(recipient: str, raw: str, **msg: Any) -> dict[str, Any]:
+    """An inbound event of Mandrill ("Inbound email processing overview")."""
+    return {
+        "event": "inbound",
+        "ts": 1795428000,
+        "msg": {
+            "raw_msg": raw,
+            "headers": {"Received": ["from mail.carrier.example"], "To": recipient},
+            "text": "It is at your door.",
+            "from_email": "kim@carrier.example",
+            "from_name": "Kim Carrier",
+            "to": [[recipient, None]],
+            "email": recipient,
+            "subject": "Your parcel",
+            "tags": [],
+            "sender": None,
+            "spam_report": {"score": 0.5, "matched_rules": []},
+            "dkim": {"signed": False, "valid": False},
+            "spf": {"result": "pass", "detail": "sender SPF authorized"},
+            **msg,
+        },
+    }
+
+
+def post_mandrill(
+    client: Client, events: list[Any], *, key: str = "mandrill-webhook-key", path: str = "/anymail/mandrill/"
+) -> HttpResponse:
+    """Post Mandrill's form, signed over URL and fields."""
+    form = {"mandrill_events": json.dumps(events)}
+    signed = f"http://demo:demo@testserver{path}mandrill_events{form['mandrill_events']}"
+    signature = base64.b64encode(hmac.new(key.encode(), signed.encode(), hashlib.sha1).digest()).decode()
+    return client.post(  # type: ignore[return-value]
+        path,
+        urlencode(form),
+        content_type="application/x-www-form-urlencoded",
+        headers={"Authorization": BASIC_AUTH, "X-Mandrill-Signature": signature},
+    )
+
+
+def postal(recipient: str, raw: bytes, **fields: Any) -> dict[str, Any]:
+    """A Postal payload ("Receiving e-mail by HTTP", raw message)."""
+    return {
+        "id": 12345,
+        "rcpt_to": recipient,
+        "mail_from": "kim@carrier.example",
+        "message": base64.b64encode(raw).decode(),
+        "base64": True,
+        "size": len(raw),
+        **fields,
+    }
+
+
+def postal_key() -> str:
+    """The public key that Postal shows, without PEM's first and last line."""
+    public = rsa_key().public_key()
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return "".join(pem.decode().splitlines()[1:-1])
+
+
+def post_postal(client: Client, payload: object, *, channel: str = "inbound") -> HttpResponse:
+    """Post it, signed."""
+    body = json.dumps(payload).encode()
+    signature = base64.b64encode(rsa_key().sign(body, padding.PKCS1v15(), hashes.SHA1())).decode()
+    return post(client, f"/anymail/postal/{channel}/", body, X_Postal_Signature=signature)
+
+
+def resend(recipients: list[str], **data: Any) -> dict[str, Any]:
+    """A Resend notice ("email.received")."""
+    return {
+        "type": "email.received",
+        "created_at": "2026-11-23T10:00:01.000Z",
+        "data": {
+            "email_id": "56761188-7520-42d8-8898-ff6fc54ce618",
+            "created_at": "2026-11-23T10:00:00.000Z",
+            "from": "Kim Carrier <kim@carrier.example>",
+            "to": recipients[:1],
+            "cc": [],
+            "bcc": [],
+            "received_for": recipients,
+            "message_id": "<1@carrier.example>",
+            "subject": "Your parcel",
+            "attachments": [],
+            **data,
+        },
+    }
+
+
+def post_resend(client: Client, payload: object, *, secret: str, channel: str = "inbound") -> HttpResponse:
+    """Post it as Svix signs it."""
+    body, stamp = json.dumps(payload), str(int(time.time()))
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.new(key, f"msg_1.{stamp}.{body}".encode(), hashlib.sha256).digest()).decode()
+    return post(
+        client, f"/anymail/resend/{channel}/", body.encode(),
+        svix_id="msg_1", svix_timestamp=stamp, svix_signature=f"v1,{signature}",
+    )  # fmt: skip
+
+
+def sparkpost_mail(recipient: str, raw: bytes, **fields: Any) -> dict[str, Any]:
+    """One message of a SparkPost relay batch ("Relay webhooks"), in base64 as it is for 8-bit mail."""
+    return {
+        "msys": {
+            "relay_message": {
+                "content": {
+                    "email_rfc822": base64.b64encode(raw).decode(),
+                    "email_rfc822_is_base64": True,
+                    "headers": [{"To": recipient}],
+                    "subject": "Your parcel",
+                    "to": [recipient],
+                },
+                "customer_id": "1337",
+                "friendly_from": "kim@carrier.example",
+                "msg_from": "kim@carrier.example",
+                "protocol": "smtp",
+                "rcpt_to": recipient,
+                "webhook_id": "4839201967643219",
+                **fields,
+            }
+        }
+    }
+
+
+def hmac_of(payload: object, secret: str) -> tuple[bytes, str]:
+    """A body with its HMAC-SHA256 in hexadecimal, as MailerSend and Mailtrap sign."""
+    body = json.dumps(payload).encode()
+    return body, hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def mime(

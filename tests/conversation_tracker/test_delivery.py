@@ -7,13 +7,16 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders.placing import Placed
 from tests import letters
@@ -97,3 +100,27 @@ def test_reports_about_other_mails_change_nothing(
     sent.refresh_from_db()
     assert sent.state == SendState.SENT
     assert Receipt.objects.filter(state=ReceiptState.DONE).count() == 3
+
+
+def test_a_report_that_overtakes_its_mail_waits_for_it(client: Client, work: Work, sent: OutboundMail) -> None:
+    OutboundMail.objects.filter(pk=sent.pk).update(state=SendState.SENDING, provider_message_id="")
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1"})
+    now = timezone.now()
+    inbox.work(now=now)
+    receipt = Receipt.objects.latest("id")
+    assert (receipt.state, receipt.attempts, receipt.deferrals) == (ReceiptState.PENDING, 0, 1)
+    OutboundMail.objects.filter(pk=sent.pk).update(state=SendState.SENT, provider_message_id="pm-1")
+    work(now=now + timedelta(seconds=10))
+    sent.refresh_from_db()
+    assert sent.state == SendState.DELIVERED
+
+
+def test_a_report_about_another_mail_waits_two_minutes_at_most(client: Client, work: Work, sent: OutboundMail) -> None:
+    OutboundMail.objects.filter(pk=sent.pk).update(state=SendState.SENDING, provider_message_id="", attempts=1)
+    report(client, {"RecordType": "Delivery", "MessageID": "a newsletter's"})
+    received_at = Receipt.objects.latest("id").received_at
+    for seconds in range(0, 120, 5):
+        inbox.work(now=received_at + timedelta(seconds=seconds))
+    assert Receipt.objects.latest("id").state == ReceiptState.PENDING
+    inbox.work(now=received_at + timedelta(seconds=180))
+    assert Receipt.objects.latest("id").state == ReceiptState.DONE

@@ -1,0 +1,51 @@
+"""What is fetched has an end in time and size."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from conversation_tracker.mailflow import guards
+from conversation_tracker.providers import fetching
+from tests.conversation_tracker.providers.conftest import Api
+
+
+def test_who_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "READ", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(fetching.Unavailable):
+        fetching.get(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+
+
+def test_who_never_ends_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "LONGEST", -1.0)
+    api.answer("/", b"some")
+    with pytest.raises(fetching.Unavailable):
+        fetching.get(f"{api.url}/")
+
+
+def test_too_much_is_not_taken(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "LARGEST", 3)
+    api.answer("/", b"more")
+    with pytest.raises(guards.OverLimit):
+        fetching.get(f"{api.url}/")
+
+
+@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/", "http://", "nonsense"])
+def test_what_is_no_address_is_not_asked_for_again(url: str) -> None:
+    with pytest.raises(fetching.NotThere):
+        fetching.get(url)
+
+
+@pytest.mark.parametrize("status", [204, 304, 400, 404, 410])
+def test_what_is_not_there_is_not_asked_for_again(api: Api, status: int) -> None:
+    api.answer("/", b"", status=status)
+    with pytest.raises(fetching.NotThere):
+        fetching.get(f"{api.url}/")
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 502, 503])
+def test_what_may_heal_is_asked_for_again(api: Api, status: int) -> None:
+    api.answer("/", b"", status=status)
+    with pytest.raises(fetching.Unavailable):
+        fetching.get(f"{api.url}/")

@@ -1,0 +1,84 @@
+"""Mailgun: a signature that is good for five minutes and one body."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from conversation_tracker.models import OutboundMail, Receipt, SendState
+from orders.models import TimelineEntry
+from orders.outcomes import Outcome
+from tests import letters
+from tests.conversation_tracker.providers.conftest import state_of
+
+pytestmark = pytest.mark.django_db
+Settle = Callable[[], list[TimelineEntry]]
+
+
+def signature(*, stamp: object = None, token: str = "t" * 50) -> dict[str, str]:
+    found = str(int(time.time()) if stamp is None else stamp)
+    signed = hmac.new(letters.SIGNING_KEY, f"{found}{token}".encode(), hashlib.sha256).hexdigest()
+    return {"timestamp": found, "token": token, "signature": signed}
+
+
+def test_a_mail_to_two_aliases_is_recorded_and_relayed_at_each(client: Client, settle: Settle, two: list[str]) -> None:
+    assert letters.post_mailgun(client, letters.mailgun(",".join(two))).status_code == 200
+    assert [entry.outcome for entry in settle()] == [Outcome.RELAYED] * 2
+
+
+def test_the_other_address_of_raw_mails_is_answered(client: Client, settle: Settle, two: list[str]) -> None:
+    form = {**letters.mailgun(two[0]), "body-mime": letters.mime().decode()}
+    headers = {"Authorization": letters.BASIC_AUTH}
+    assert client.post("/anymail/mailgun/inbound_mime/", form, headers=headers).status_code == 200
+    assert len(settle()) == 1
+
+
+@pytest.mark.parametrize("age", [301, -310, 86_400, "no number", "nan", "inf", ""])
+@pytest.mark.usefixtures("nothing_kept")
+def test_an_old_signature_is_refused(client: Client, two: list[str], age: object) -> None:
+    stamp = int(time.time()) - age if isinstance(age, int) else age
+    assert letters.post_mailgun(client, letters.mailgun(two[0], **signature(stamp=stamp))).status_code == 403
+
+
+@pytest.mark.parametrize("age", [0, 290, -290])
+def test_a_signature_of_the_last_minutes_is_good(client: Client, two: list[str], age: int) -> None:
+    form = letters.mailgun(two[0], **signature(stamp=int(time.time()) - age))
+    assert letters.post_mailgun(client, form).status_code == 200
+
+
+def test_a_signature_that_was_seen_does_not_let_another_mail_in(client: Client, settle: Settle, two: list[str]) -> None:
+    seen = letters.mailgun(two[0])
+    assert letters.post_mailgun(client, seen).status_code == 200
+    assert letters.post_mailgun(client, {**seen, "body-plain": "Send the money elsewhere."}).status_code == 403
+    assert [entry.text for entry in settle()] == ["It is at your door."]
+
+
+def test_the_same_call_again_is_answered_and_kept_once(client: Client, settle: Settle, two: list[str]) -> None:
+    body = json.dumps({"signature": signature(), "event-data": {"event": "delivered", "timestamp": 1}})
+    for _ in range(2):
+        assert letters.post(client, "/anymail/mailgun/tracking/", body.encode()).status_code == 200
+    assert Receipt.objects.count() == 1
+
+
+def test_a_token_is_not_used_up_by_a_call_that_was_not_kept(client: Client, settle: Settle, two: list[str]) -> None:
+    form = letters.mailgun(two[0])
+    with patch.object(Receipt, "save", side_effect=OperationalError):
+        assert letters.post_mailgun(client, form).status_code == 503
+    assert letters.post_mailgun(client, form).status_code == 200
+    assert len(settle()) == 1
+
+
+def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: OutboundMail) -> None:
+    event = {"event": "delivered", "timestamp": 1, "message": {"headers": {"message-id": "esp-1"}}}
+    payload = {"signature": signature(), "event-data": event}
+    assert letters.post(client, "/anymail/mailgun/tracking/", payload).status_code == 200
+    settle()
+    assert state_of(sent) == SendState.DELIVERED

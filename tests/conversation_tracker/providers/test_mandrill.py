@@ -1,0 +1,103 @@
+"""Mandrill: mails and reports in one signed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from conversation_tracker.models import OutboundMail, Receipt, SendState
+from orders.models import TimelineEntry, Verification
+from orders.outcomes import Outcome, Reason
+from tests import letters
+from tests.conversation_tracker.providers.conftest import state_of
+
+pytestmark = pytest.mark.django_db
+Settle = Callable[[], list[TimelineEntry]]
+
+
+@pytest.fixture(autouse=True)
+def _mounted(settings: Settings) -> None:
+    letters.mount(settings, "mandrill", MANDRILL_WEBHOOK_KEY="mandrill-webhook-key")
+
+
+def mail(recipient: str, *, number: int = 1, header: str = "", **msg: Any) -> dict[str, Any]:
+    raw = header + letters.mime(Message_ID=f"<{number}@carrier.example>").decode()
+    return letters.mandrill_mail(recipient, raw, **msg)
+
+
+def test_a_batch_for_two_aliases_is_recorded_and_relayed(client: Client, settle: Settle, two: list[str]) -> None:
+    assert letters.post_mandrill(client, [mail(one) for one in two]).status_code == 200
+    assert [entry.outcome for entry in settle()] == [Outcome.RELAYED] * 2
+    assert OutboundMail.objects.filter(state=SendState.SENT).count() == 2
+
+
+def test_mails_and_reports_may_come_together(
+    client: Client, settle: Settle, two: list[str], sent: OutboundMail
+) -> None:
+    before = TimelineEntry.objects.filter(kind="mail").count()
+    report = {"event": "hard_bounce", "_id": "esp-1", "ts": 1795428000, "msg": {"email": "x@y.example", "diag": "550"}}
+    letters.post_mandrill(client, [mail(two[0]), report, mail(two[1], number=2)])
+    assert len(settle()) == before + 2
+    assert state_of(sent) == SendState.BOUNCED
+    parent, *parts = Receipt.objects.order_by("id")
+    assert [part.split_from for part in parts] == [parent.pk] * 3
+
+
+def test_a_bad_event_among_good_ones_is_quarantined_alone(
+    client: Client, work: Callable[..., object], two: list[str]
+) -> None:
+    absurd = letters.mandrill_mail(two[0], "Subject: " + "x" * 20_000 + "\n\n")
+    letters.post_mandrill(client, [mail(two[0]), {"event": "inbound"}, absurd, mail(two[1])])
+    work()
+    states = list(Receipt.objects.order_by("id").values_list("state", flat=True))
+    assert states == ["done", "done", "quarantined", "quarantined", "done"]
+    assert TimelineEntry.objects.filter(kind="mail").count() == 2
+
+
+@pytest.mark.parametrize("path", ["/anymail/mandrill/", "/anymail/mandrill/tracking/", "/anymail/mandrill/inbound/"])
+def test_all_of_its_addresses_take_mails_in(client: Client, settle: Settle, two: list[str], path: str) -> None:
+    assert client.head(path).status_code == 200
+    assert letters.post_mandrill(client, [mail(two[0])], path=path).status_code == 200
+    assert Receipt.objects.get().channel == "inbound"
+    assert len(settle()) == 1
+
+
+def test_an_empty_batch_is_settled(client: Client, settle: Settle) -> None:
+    assert letters.post_mandrill(client, []).status_code == 200
+    assert settle() == []
+
+
+@pytest.mark.parametrize(
+    ("header", "dkim", "expected"),
+    [
+        ("DKIM-Signature: v=1; d=carrier.example; s=x\n", {"signed": True, "valid": True}, Verification.VERIFIED),
+        ("DKIM-Signature: v=1; d=evil.example; s=x\n", {"signed": True, "valid": True}, Verification.UNVERIFIED),
+        ("DKIM-Signature: v=1; d=carrier.example; s=x\n", {"signed": True, "valid": False}, Verification.UNVERIFIED),
+        ("", {"signed": False, "valid": False}, Verification.UNVERIFIED),
+        ("", None, Verification.UNVERIFIED),
+    ],
+)
+def test_only_the_authors_signature_verifies(
+    client: Client, settle: Settle, two: list[str], header: str, dkim: object, expected: str
+) -> None:
+    letters.post_mandrill(client, [mail(two[0], header=header, dkim=dkim)])
+    (entry,) = settle()
+    assert entry.verification == expected
+
+
+def test_spam_is_what_spamassassin_calls_spam(client: Client, settle: Settle, two: list[str]) -> None:
+    letters.post_mandrill(client, [mail(two[0], spam_report={"score": 5.2, "matched_rules": None})])
+    (entry,) = settle()
+    assert entry.reason == Reason.SPAM
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_wrong_signatures_are_refused(client: Client, two: list[str]) -> None:
+    assert letters.post_mandrill(client, [mail(two[0])], key="another").status_code == 403
+    form = {"mandrill_events": "[]"}
+    headers = {"Authorization": letters.BASIC_AUTH}
+    assert client.post("/anymail/mandrill/", form, headers=headers).status_code == 403

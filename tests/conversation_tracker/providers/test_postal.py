@@ -1,0 +1,86 @@
+"""Postal: one signed document a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from conversation_tracker.models import OutboundMail, SendState
+from orders import vault
+from orders.models import TimelineEntry, Verification
+from orders.outcomes import Outcome, Reason
+from tests import letters
+from tests.conversation_tracker.providers.conftest import state_of
+
+pytestmark = pytest.mark.django_db
+Settle = Callable[[], list[TimelineEntry]]
+
+
+@pytest.fixture(autouse=True)
+def _mounted(settings: Settings) -> None:
+    letters.mount(settings, "postal", POSTAL_WEBHOOK_KEY=letters.postal_key())
+
+
+def test_a_call_for_each_of_two_aliases_is_recorded_and_relayed(client: Client, settle: Settle, two: list[str]) -> None:
+    for recipient in two:
+        assert letters.post_postal(client, letters.postal(recipient, letters.mime())).status_code == 200
+    assert [entry.outcome for entry in settle()] == [Outcome.RELAYED] * 2
+
+
+def test_a_mail_that_is_not_utf8_is_recorded_with_every_byte(client: Client, settle: Settle, two: list[str]) -> None:
+    raw = b"From: kim@carrier.example\r\nContent-Type: text/plain; charset=latin-1\r\n\r\nCaf\xe9"
+    letters.post_postal(client, letters.postal(two[0], raw))
+    (entry,) = settle()
+    assert (vault.load(entry.original), entry.text) == (raw, "Café")
+
+
+def test_a_mail_as_text_is_recorded_too(client: Client, settle: Settle, two: list[str]) -> None:
+    letters.post_postal(client, letters.postal(two[0], b"", message=letters.mime().decode(), base64=False))
+    assert len(settle()) == 1
+
+
+@pytest.mark.parametrize(("found", "reason"), [("yes", Reason.SPAM), ("no", Reason.CONVERSATION)])
+def test_spam_is_what_postals_inspection_calls_spam(
+    client: Client, settle: Settle, two: list[str], found: str, reason: Reason
+) -> None:
+    raw = f"X-Postal-Spam: {found}\r\n".encode() + letters.mime()
+    letters.post_postal(client, letters.postal(two[0], raw))
+    (entry,) = settle()
+    assert entry.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [("", Verification.UNVERIFIED), ("mx.acme.example", Verification.VERIFIED)]
+)
+def test_a_server_that_the_operator_names_verifies(
+    client: Client, settle: Settle, two: list[str], settings: Settings, named: str, expected: str
+) -> None:
+    settings.ANYMAIL = {**settings.ANYMAIL, "POSTAL_AUTHSERV_ID": named}
+    raw = b"Authentication-Results: mx.acme.example; dkim=pass header.d=carrier.example\r\n" + letters.mime()
+    letters.post_postal(client, letters.postal(two[0], raw))
+    (entry,) = settle()
+    assert entry.verification == expected
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize("signature", ["", "AAAA", "%%%", "ü"])
+def test_wrong_signatures_are_refused(client: Client, two: list[str], signature: str) -> None:
+    payload = letters.postal(two[0], letters.mime())
+    assert letters.post(client, "/anymail/postal/inbound/", payload, X_Postal_Signature=signature).status_code == 403
+    assert letters.post(client, "/anymail/postal/inbound/", payload).status_code == 403
+
+
+def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: OutboundMail) -> None:
+    sent.provider_message_id = "12345"
+    sent.save()
+    event = {
+        "event": "MessageSent", "timestamp": 1795428000.2, "uuid": "u-1",
+        "payload": {"status": "Sent", "details": "sent", "output": "250 OK",
+                    "message": {"id": 12345, "direction": "outgoing", "to": "x@y.example", "tag": None}},
+    }  # fmt: skip
+    assert letters.post_postal(client, event, channel="tracking").status_code == 200
+    settle()
+    assert state_of(sent) == SendState.DELIVERED

@@ -1,0 +1,137 @@
+"""Resend: a signed notice of each mail, which is fetched."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from orders import vault
+from orders.models import TimelineEntry, Verification
+from orders.outcomes import Outcome, Reason
+from tests import letters
+from tests.conversation_tracker.providers.conftest import Api, state_of
+
+pytestmark = pytest.mark.django_db
+Settle = Callable[[], list[TimelineEntry]]
+
+INBOUND_SECRET = "whsec_" + base64.b64encode(b"inbound secret of 24 byte").decode()
+SIGNING_SECRET = "whsec_" + base64.b64encode(b"tracking secret of 24 byt").decode()
+EMAIL = "56761188-7520-42d8-8898-ff6fc54ce618"
+STAMPS = (
+    b"Return-Path: <kim@carrier.example>\r\n"
+    b"Received: from mail.carrier.example by inbound-smtp.us-east-1.amazonaws.com with SMTP id x; Mon, 23 Nov 2026\r\n"
+    b"X-SES-Spam-Verdict: %s\r\nX-SES-Virus-Verdict: PASS\r\n"
+    b"Authentication-Results: amazonses.com; spf=pass (spfCheck: ok) client-ip=192.0.2.1;"
+    b" envelope-from=kim@carrier.example; helo=mail.carrier.example; dkim=pass header.i=@carrier.example;"
+    b" dmarc=%s header.from=carrier.example;\r\n"
+)
+FORGED = b"Authentication-Results: amazonses.com; dmarc=pass header.from=carrier.example\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _mounted(settings: Settings, api: Api) -> None:
+    letters.mount(
+        settings, "resend", RESEND_API_KEY="key", RESEND_INBOUND_SECRET=INBOUND_SECRET,
+        RESEND_SIGNING_SECRET=SIGNING_SECRET, RESEND_API_URL=f"{api.url}/",
+    )  # fmt: skip
+
+
+def offer(api: Api, raw: bytes) -> None:
+    api.answer(f"/emails/receiving/{EMAIL}", {"object": "email", "raw": {"download_url": f"{api.url}/raw?sig=1"}})
+    api.answer("/raw?sig=1", raw)
+
+
+def stamped(*, spam: bytes = b"PASS", dmarc: bytes = b"pass") -> bytes:
+    return STAMPS % (spam, dmarc) + letters.mime()
+
+
+def test_a_mail_to_two_aliases_is_fetched_recorded_and_relayed_at_each(
+    client: Client, settle: Settle, two: list[str], api: Api
+) -> None:
+    raw = stamped()
+    offer(api, raw)
+    assert letters.post_resend(client, letters.resend(two), secret=INBOUND_SECRET).status_code == 200
+    assert api.asked == []  # nothing is fetched at the door
+    entries = settle()
+    assert [(entry.outcome, entry.verification) for entry in entries] == [(Outcome.RELAYED, Verification.VERIFIED)] * 2
+    assert [vault.load(entry.original) for entry in entries] == [raw] * 2
+    assert [headers.get("Authorization") for _, headers in api.asked] == ["Bearer key", None]
+
+
+def test_without_the_envelope_those_of_to_and_cc_count(
+    client: Client, settle: Settle, two: list[str], api: Api
+) -> None:
+    offer(api, stamped())
+    payload = letters.resend(two, received_for=[], cc=[f"Somebody <{two[1]}>"])
+    letters.post_resend(client, payload, secret=INBOUND_SECRET)
+    assert len(settle()) == 2
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        stamped(dmarc=b"fail"),
+        letters.mime(),
+        # A mail that went another way and only claims to have been received by Amazon.
+        b"Received: from a by mx.evil.example\r\n" + FORGED + letters.mime(),
+        # Amazon's word stands above, the sender's own below it.
+        STAMPS % (b"PASS", b"fail") + FORGED + letters.mime(),
+        FORGED + STAMPS % (b"PASS", b"fail") + letters.mime(),
+    ],
+)
+def test_only_amazons_own_word_verifies(client: Client, settle: Settle, two: list[str], api: Api, raw: bytes) -> None:
+    offer(api, raw)
+    letters.post_resend(client, letters.resend(two[:1]), secret=INBOUND_SECRET)
+    (entry,) = settle()
+    assert entry.verification == Verification.UNVERIFIED
+
+
+def test_spam_is_what_amazon_calls_spam(client: Client, settle: Settle, two: list[str], api: Api) -> None:
+    offer(api, stamped(spam=b"FAIL"))
+    letters.post_resend(client, letters.resend(two[:1]), secret=INBOUND_SECRET)
+    (entry,) = settle()
+    assert entry.reason == Reason.SPAM
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (200, {"object": "email", "raw": None})])
+def test_a_mail_that_is_not_ready_is_asked_for_again(
+    client: Client, work: Callable[..., object], settle: Settle, two: list[str], api: Api, answer: tuple[int, object]
+) -> None:
+    api.answer(f"/emails/receiving/{EMAIL}", answer[1], status=answer[0])
+    letters.post_resend(client, letters.resend(two[:1]), secret=INBOUND_SECRET)
+    work()
+    assert Receipt.objects.get().state == ReceiptState.PENDING
+    offer(api, stamped())
+    work(now=timezone.now() + timedelta(minutes=1))
+    assert len(settle()) == 1
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_wrong_signatures_are_refused(client: Client, two: list[str]) -> None:
+    assert letters.post_resend(client, letters.resend(two), secret=SIGNING_SECRET).status_code == 403
+    assert letters.post(client, "/anymail/resend/inbound/", letters.resend(two)).status_code == 403
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize(
+    ("name", "channel"), [("RESEND_INBOUND_SECRET", "inbound"), ("RESEND_SIGNING_SECRET", "tracking")]
+)
+def test_without_its_secret_the_door_stays_shut(
+    client: Client, two: list[str], settings: Settings, name: str, channel: str
+) -> None:
+    settings.ANYMAIL = {key: value for key, value in settings.ANYMAIL.items() if key != name}
+    assert letters.post(client, f"/anymail/resend/{channel}/", letters.resend(two)).status_code == 503
+
+
+def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: OutboundMail) -> None:
+    event = {"type": "email.delivered", "created_at": "2026-11-23T10:00:00Z", "data": {"email_id": "esp-1", "to": []}}
+    assert letters.post_resend(client, event, secret=SIGNING_SECRET, channel="tracking").status_code == 200
+    settle()
+    assert state_of(sent) == SendState.DELIVERED
