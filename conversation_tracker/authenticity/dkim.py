@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from conversation_tracker.authenticity.lookup import Lookup, Unanswered
 
+FIELD = "dkim-signature"
 MOST_SIGNATURES = 8  # that are looked at
 SMALLEST_KEY, LARGEST_KEY = 1_024, 8_192  # bits of an RSA key
 PIECE = 1_000_000  # bytes of a body canonicalised at a time
@@ -85,7 +86,7 @@ def check(mail: Mail, *, lookup: Lookup, now: datetime) -> Checked:
     """Verify the signatures of a mail."""
     hashes_of_body: dict[str, bytes] = {}
     domains, is_complete = set(), True
-    signed = [one for one in mail.fields if one.name == "dkim-signature"]
+    signed = [one for one in mail.fields if one.name == FIELD]
     for one in signed[:MOST_SIGNATURES]:
         try:
             signature = _read(one, now=now)

@@ -42,10 +42,14 @@ class _Policy:
 def judge(raw: bytes, handover: Handover, *, lookup: Lookup, now: datetime) -> Verdict:
     """PASS when SPF or a DKIM signature passes for a domain aligned with From; FAIL when neither does although the
     domain has a policy; NONE when there is nothing to judge by, or when it could not be had just now.
+
+    Without the client's address SPF cannot be checked, so nothing is a proof against the sender.
     """
     mail = cut(raw)
     domain = author_domain(mail) if mail is not None else ""
     if mail is None or not domain:
+        return Verdict.NONE
+    if not handover.client and all(one.name != dkim.FIELD for one in mail.fields):
         return Verdict.NONE
     try:
         policy = _policy(domain, lookup)
@@ -59,7 +63,7 @@ def judge(raw: bytes, handover: Handover, *, lookup: Lookup, now: datetime) -> V
         _envelope_domain(handover), domain, strict=policy is not None and policy.is_strict_spf
     ):
         return Verdict.PASS
-    if policy is None or not signed.is_complete or sent is spf.Result.TEMPERROR:
+    if policy is None or not handover.client or not signed.is_complete or sent is spf.Result.TEMPERROR:
         return Verdict.NONE
     return Verdict.FAIL
 

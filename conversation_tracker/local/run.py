@@ -1,7 +1,8 @@
 """Run the whole on this machine: `python -m conversation_tracker.local.run`, which is what `make run` starts.
 
 Holds the data folder, starts PostgreSQL, Redis, web, worker and beat, fills in the demo, and keeps all of it going
-until it is asked to stop. HOST, PORT and VAR in the environment say where.
+until it is asked to stop. HOST, PORT and VAR in the environment say where; with SMTPD_PORT the SMTP
+door listens there too.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Options:
     var: Path
     host: str
     port: int
+    smtp_port: int = 0  # 0: no SMTP door
 
     @property
     def url(self) -> str:
@@ -96,7 +98,9 @@ class Run:
         self.services.hold()
         # Keep this behind the lock: whatever is noted here belongs to a run that is no more.
         self.register.end_all(patience=COMMAND_PATIENCE)
-        _refuse_taken_port(self.options)
+        _refuse_taken_port(self.options.host, self.options.port, variable="PORT")
+        if self.options.smtp_port:
+            _refuse_taken_port(self.options.host, self.options.smtp_port, variable="SMTPD_PORT")
         _shorten_logs(self.var / "log")
         self._start_services()
         with self.terminal.step("Database migrated"):
@@ -203,6 +207,11 @@ class Run:
                 ("", f"operator@demo.test   superuser, at {self.options.url}/admin/"),
                 ("Password", "demo"),
                 ("API keys", "hardstore-key / hardstore-token, softstore-key / softstore-token"),
+                *(
+                    [("SMTP", f"port {self.options.smtp_port} on {self.options.host}")]
+                    if self.options.smtp_port
+                    else []
+                ),
                 ("Logs", str(self.var / "log")),
             ]
         )
@@ -257,10 +266,19 @@ def _to_the_end(run: Run) -> int:
 
 
 def _options() -> Options:
-    port = os.environ.get("PORT") or "8000"
+    return Options(
+        var=locate.var_of(BASE_DIR, os.environ),
+        host=os.environ.get("HOST") or "127.0.0.1",
+        port=_port("PORT", default="8000"),
+        smtp_port=_port("SMTPD_PORT") if os.environ.get("SMTPD_PORT") else 0,
+    )
+
+
+def _port(variable: str, *, default: str = "") -> int:
+    port = os.environ.get(variable) or default
     if not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
-        raise CannotRun(f"PORT must be a number from 1 to {HIGHEST_PORT}, not {port!r}.")
-    return Options(var=locate.var_of(BASE_DIR, os.environ), host=os.environ.get("HOST") or "127.0.0.1", port=int(port))
+        raise CannotRun(f"{variable} must be a number from 1 to {HIGHEST_PORT}, not {port!r}.")
+    return int(port)
 
 
 def _commands(options: Options, var: Path) -> dict[str, list[str]]:
@@ -279,7 +297,7 @@ def _commands(options: Options, var: Path) -> dict[str, list[str]]:
         "--no-control-socket",
     ]
     celery = ["celery", "-A", PACKAGE]
-    return {
+    commands = {
         "web": web,
         "worker": [
             *celery,
@@ -293,13 +311,16 @@ def _commands(options: Options, var: Path) -> dict[str, list[str]]:
         ],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(var / "beat-schedule")],
     }
+    if options.smtp_port:
+        commands["smtpd"] = ["manage", "smtpd", "--listen", f"{host}:{options.smtp_port}"]
+    return commands
 
 
-def _refuse_taken_port(options: Options) -> None:
+def _refuse_taken_port(host: str, port: int, *, variable: str) -> None:
     """Say so now if something else listens there, rather than after everything has been started."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -307,8 +328,8 @@ def _refuse_taken_port(options: Options) -> None:
             trial.listen(1)
     except OSError as error:
         raise CannotRun(
-            f"Port {options.port} on {options.host} cannot be used: {error.strerror}. "
-            f"Choose another, as in `make run PORT={options.port + 10}`."
+            f"Port {port} on {host} cannot be used: {error.strerror}. "
+            f"Choose another, as in `make run {variable}={port + 10}`."
         ) from error
 
 

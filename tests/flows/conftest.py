@@ -25,7 +25,7 @@ class System:
     """The running processes; those that a test stops it can start again."""
 
     def __init__(self, environment: dict[str, str], logs: Path, port: int) -> None:
-        self._environment, self._logs = environment, logs
+        self.environment, self._logs = environment, logs
         self.url = f"http://127.0.0.1:{port}"
         self._commands = {
             "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
@@ -40,7 +40,7 @@ class System:
         with (self._logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *self._commands[name]],
-                cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True,
+                cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         if name == "web":
             wait_for(self._answers, what="the web process")

@@ -56,7 +56,8 @@ def test_a_signature_of_another_domain_is_no_proof():
 
 def test_without_a_client_address_only_the_signature_counts():
     unknown = Handover("", "mx.carrier.example", "bounce@mail.carrier.example")
-    assert judge(handover=unknown) is Verdict.FAIL
+    assert judge(handover=unknown) is Verdict.NONE
+    assert judge(zones.signed(MAIL, domain="evil.example"), unknown) is Verdict.NONE
     assert judge(zones.signed(MAIL, domain="carrier.example"), unknown) is Verdict.PASS
 
 
