@@ -104,12 +104,12 @@ def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
         found.extend(
             _error(9, f"{setting} is a demo or short credential.", "Set a long random one.")
             for setting in dict.fromkeys((*provider.secrets, *(provider.tracking_secrets or ())))
-            if not settings.LOCAL and any(map(_is_weak, base.setting_values(setting)))
+            if not settings.LOCAL and any(_is_weak(value) for value in base.setting_values(setting) if value)
         )
         found.extend(
             _error(11, f"{setting} is not set, so {name}'s mails cannot be taken in.", "Set it.")
             for setting in provider.needs
-            if not base.setting_values(setting)
+            if not any(base.setting_values(setting))
         )
     return found
 

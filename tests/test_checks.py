@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.utils import timezone
 
-from conversation_tracker import checks
+from conversation_tracker import checks, providers
 from orders import access
 from orders.models import ApiKey
 from tests import factories
@@ -83,11 +83,55 @@ UNSAFE: list[tuple[str, object, str]] = [
     ("ANYMAIL", anymail(WEBHOOK_SECRET=""), "E008"),
     ("ANYMAIL", anymail(MAILGUN_WEBHOOK_SIGNING_KEY=""), "E008"),
     ("ANYMAIL", {"WEBHOOK_SECRET": SAFE["ANYMAIL"]["WEBHOOK_SECRET"]}, "E008"),
+    ("ANYMAIL", anymail(WEBHOOK_SECRET=["webhook:a-long-random-one", ""]), "E008"),
     ("ANYMAIL", anymail(WEBHOOK_SECRET=["demo:demo"]), "E009"),
     ("ANYMAIL", anymail(WEBHOOK_SECRET="demo:demo"), "E009"),
     ("ANYMAIL", anymail(WEBHOOK_SECRET=["webhook:a-long-random-one", "a:short"]), "E009"),
     ("ANYMAIL", anymail(MAILGUN_WEBHOOK_SIGNING_KEY="demo"), "E009"),
 ]
+
+
+# What each provider cannot do without, and what its absence is called; a second secret is for reports only.
+NEEDED: list[tuple[str, str, str]] = [
+    ("amazon_ses", "WEBHOOK_SECRET", "E008"),
+    ("amazon_ses", "AMAZON_SES_TOPIC_ARNS", "E011"),
+    ("brevo", "WEBHOOK_SECRET", "E008"),
+    ("brevo", "BREVO_API_KEY", "E011"),
+    ("mailersend", "MAILERSEND_INBOUND_SECRET", "E008"),
+    ("mailgun", "MAILGUN_WEBHOOK_SIGNING_KEY", "E008"),
+    ("mailjet", "WEBHOOK_SECRET", "E008"),
+    ("mailtrap", "MAILTRAP_INBOUND_SECRET", "E008"),
+    ("mailtrap", "MAILTRAP_API_TOKEN", "E011"),
+    ("mandrill", "MANDRILL_WEBHOOK_KEY", "E008"),
+    ("postal", "POSTAL_WEBHOOK_KEY", "E008"),
+    ("postmark", "WEBHOOK_SECRET", "E008"),
+    ("resend", "RESEND_INBOUND_SECRET", "E008"),
+    ("resend", "RESEND_API_KEY", "E011"),
+    ("sparkpost", "WEBHOOK_SECRET", "E008"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("provider", "missing", "problem"), NEEDED)
+def test_no_provider_starts_without_what_it_needs(production, provider, missing, problem):
+    needs = {name: "a-long-random-credential" for one, name, _ in NEEDED if one == provider}
+    production.INBOUND_PROVIDERS = [provider]
+    production.ANYMAIL = needs
+    assert found() == []
+    production.ANYMAIL = {**needs, missing: ""}
+    assert found() == [problem]
+
+
+def test_every_provider_says_what_it_needs():
+    assert {one for one, _, _ in NEEDED} == set(providers.ALL)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["MAILERSEND_SIGNING_SECRET", "MAILERSEND_INBOUND_SECRET"])
+def test_a_short_secret_is_refused_for_reports_too(production, name):
+    production.INBOUND_PROVIDERS = ["mailersend"]
+    production.ANYMAIL = {"MAILERSEND_INBOUND_SECRET": "a-long-random-credential", name: "short"}
+    assert found() == ["E009"]
 
 
 @pytest.mark.django_db

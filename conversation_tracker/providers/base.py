@@ -66,7 +66,7 @@ class Provider:
 
     def is_guarded(self, channel: str) -> bool:
         """Whether nobody else can post there."""
-        return all(setting_values(name) for name in self.secrets_of(channel))
+        return all((values := setting_values(name)) and all(values) for name in self.secrets_of(channel))
 
     def view(self, channel: str) -> AnymailCoreWebhookView:
         """A fresh instance of anymail's view for this channel."""
@@ -77,9 +77,9 @@ class Provider:
 
 
 def setting_values(name: str) -> list[str]:
-    """The values of a setting of anymail's that may be one text or a list; without empty ones."""
+    """The values of a setting of anymail's that may be one text or a list."""
     value = settings.ANYMAIL.get(name)
-    return [one for one in ([value] if isinstance(value, str) else list(value or [])) if one]
+    return [value] if isinstance(value, str) and value else list(value or [])
 
 
 def unique(candidates: Sequence[object]) -> tuple[str, ...]:

@@ -112,6 +112,42 @@ def test_when_it_cannot_be_stored_the_provider_is_told_to_come_again(client: Cli
         assert letters.post_postmark(client, b"{}").status_code == 503
 
 
+@pytest.mark.parametrize("error", [OperationalError, RuntimeError, MemoryError, KeyError])
+def test_whatever_goes_wrong_the_provider_is_told_to_come_again(client: Client, error: type[Exception]) -> None:
+    with patch.object(Receipt, "save", side_effect=error("kim@carrier.example")):
+        assert letters.post_postmark(client, b"{}").status_code == 503
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["amazon_ses", "mailgun", "mandrill", "postal", "resend", "mailersend", "mailtrap"])
+@pytest.mark.parametrize("channel", ["inbound", "tracking"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"3",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"signature": {}}',
+        b'{"Type": 3}',
+        b"mandrill_events=x",
+    ],
+)
+def test_no_signature_is_no_way_in_and_no_error(
+    client: Client, settings: Settings, name: str, channel: str, body: bytes
+) -> None:
+    secret = "whsec_" + "A" * 32
+    names = ("MAILERSEND_INBOUND_SECRET", "MAILERSEND_SIGNING_SECRET", "MAILTRAP_INBOUND_SECRET", "MAILTRAP_API_TOKEN",
+             "MAILTRAP_TRACKING_SECRET", "MANDRILL_WEBHOOK_KEY", "RESEND_INBOUND_SECRET", "RESEND_SIGNING_SECRET",
+             "RESEND_API_KEY")  # fmt: skip
+    letters.mount(settings, name, **dict.fromkeys(names, secret), POSTAL_WEBHOOK_KEY=letters.postal_key())
+    assert letters.post(client, f"/anymail/{name}/{channel}/", body).status_code == 403
+    assert not Receipt.objects.exists()
+
+
 def test_no_mail_is_opened_at_the_door(client: Client) -> None:
     assert letters.post_postmark(client, b"no JSON at all").status_code == 200
     assert Receipt.objects.get().state == ReceiptState.PENDING
