@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TypeVar
 
 import psycopg
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MOST_THREADS = 8
+LARGE = 4_000_000  # bytes; writing such a mail takes ten times its size in memory, so one at a time is written
 REMEMBER = 60.0  # seconds for which a tracking domain that was found counts as ours
 
 
@@ -42,6 +44,7 @@ class Desk:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="smtpd-desk")
         self._known: dict[str, float] = {}
         self._kept = asyncio.Event()
+        self._large = asyncio.Lock()
         self._waker = asyncio.get_running_loop().create_task(self._wake())
 
     async def is_ours(self, address: str) -> bool:
@@ -64,7 +67,8 @@ class Desk:
     async def keep(self, handed: Handed) -> None:
         """Put the mail into the inbox; it is committed when this returns. Raises NotStored."""
         try:
-            await self._run(lambda: _accept(handed))
+            async with self._large if len(handed.raw) > LARGE else nullcontext():
+                await self._run(lambda: _accept(handed))
         except DatabaseError as error:
             raise NotStored(is_full=isinstance(error.__cause__, psycopg.errors.InsufficientResources)) from error
         except Exception as error:

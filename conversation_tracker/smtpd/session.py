@@ -299,6 +299,7 @@ class Session(smtp.SMTP):
         if len(raw) > settings.SMTPD_MAX_BYTES:
             return TOO_LARGE
         reading.content.clear()
+        del plain
         return await self._keep(raw, recipients)
 
     async def _keep(self, raw: bytes, recipients: list[str]) -> str:
