@@ -9,8 +9,10 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from anymail.signals import AnymailTrackingEvent, EventType
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
+from conversation_tracker import alarm, bounces
 from conversation_tracker.models import OutboundMail, SendState
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ _STAGES = {
     SendState.COMPLAINED: 4,
 }
 
+SLACK = timedelta(seconds=5)  # providers' clocks differ, and some cut off fractions
 PATIENCE = timedelta(minutes=2)  # how long a report may wait for the mail it is about
 
 # The ids of reports that came before what they are about; None where nobody asks.
@@ -67,12 +70,28 @@ def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
     is_sending = OutboundMail.objects.filter(state=SendState.SENDING).exists()
-    changed = OutboundMail.objects.filter(about, state__in=earlier).update(
-        state=state, state_changed_at=now, problem=(event.reject_reason or "")[:200]
-    )
+    changed = _note(event, OutboundMail.objects.filter(about, state__in=earlier), state=state, now=now)
     log.info("delivery reported state=%s changed=%s", state, changed)
     collected = _unknown.get()
     if changed or not is_sending or collected is None:
         return
     if not OutboundMail.objects.filter(about).exclude(state__in=earlier).exists():
         collected.append(message_id)
+
+
+def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: SendState, now: datetime) -> int:
+    """Write the event on the mails it is about, and draw its consequences; returns how many there were."""
+    verdict = bounces.verdict(event)
+    if state is SendState.SUPPRESSED and verdict is None:
+        state = SendState.FAILED  # the provider refused the mail, not the address
+    if event.timestamp is not None:  # what is told of the time before a mail was sent again is no news
+        rows = rows.filter(Q(resends=0) | Q(queued_at__lte=event.timestamp + SLACK))
+    with transaction.atomic():
+        changed = list(rows.select_for_update(of=("self",)).select_related("recipient_alias").order_by("pk"))
+        for row in changed:
+            row.state, row.state_changed_at, row.problem = state, now, (event.reject_reason or "")[:200]
+            row.save(update_fields=["state", "state_changed_at", "problem"])
+            if verdict is not None:
+                alarm.suppress(row, verdict, now=now)
+            alarm.follow(row, now=now)
+    return len(changed)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import logging
 import random
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F
+from django.utils.translation import gettext_noop
 
-from conversation_tracker import faults, send
+from conversation_tracker import alarm, faults, send
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
+from orders import access, audit, suppression
+from orders.models import Action, Order, SuppressionReason, User
 
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 12
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
+STOPPED = gettext_noop("The worker was stopped each time.")
 
 
 def work(*, now: datetime) -> bool:
@@ -34,7 +39,7 @@ def work(*, now: datetime) -> bool:
     with transaction.atomic():
         row = (
             OutboundMail.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("store")
+            .select_related("store", "recipient_alias")
             .filter(pk=pk, state=SendState.SENDING, attempts=attempts)
             .first()
         )
@@ -66,9 +71,10 @@ def _claim(now: datetime) -> tuple[int, int] | None:
             return None
         pk, attempts = found
         if attempts >= MOST_ATTEMPTS:  # every attempt ended with its worker
-            OutboundMail.objects.filter(pk=pk).update(
-                state=SendState.FAILED, problem="The worker was stopped each time.", state_changed_at=now
-            )
+            row = OutboundMail.objects.get(pk=pk)
+            row.state, row.problem, row.state_changed_at = SendState.FAILED, STOPPED, now
+            row.save(update_fields=["state", "problem", "state_changed_at"])
+            alarm.follow(row, now=now)
             return pk, 0
         OutboundMail.objects.filter(pk=pk).update(state=SendState.SENDING, attempts=attempts + 1, state_changed_at=now)
     return pk, attempts + 1
@@ -79,24 +85,83 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
         case send.Sent(provider_message_id):
             row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
         case send.Later(problem) if row.attempts < MOST_ATTEMPTS:
-            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + delay(row.attempts)
+            row.failures += 1
+            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + delay(row.failures)
         case send.Later(problem) | send.Never(problem):
+            row.failures += 1
             row.state, row.problem = SendState.FAILED, problem
         case send.Suppressed(problem):
+            row.failures += 1
+            row.state, row.problem = SendState.SUPPRESSED, problem
+            alarm.suppress(row, SuppressionReason.REFUSED, now=now)
+        case send.Listed(problem):
             row.state, row.problem = SendState.SUPPRESSED, problem
         case send.Held(problem):
             row.state, row.problem = SendState.HELD, problem
     row.state_changed_at = now
-    row.save(
-        update_fields=["state", "sent_at", "provider_message_id", "problem", "next_attempt_at", "state_changed_at"]
-    )
+    changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "next_attempt_at", "state_changed_at")
+    row.save(update_fields=changed)
+    alarm.follow(row, now=now)
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
 
 
-def delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: doubling up to two hours, give or take a quarter."""
-    longest: timedelta = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
+def delay(failures: int) -> timedelta:
+    """How long to wait after so many failures: doubling up to two hours, give or take a quarter.
+
+    An attempt that ended with its worker is no failure: it says nothing of the provider.
+    """
+    longest: timedelta = min(FIRST_DELAY * 2 ** min(failures - 1, 20), LONGEST_DELAY)
     return longest * random.uniform(0.75, 1.25)  # noqa: S311  spreads retries, guards nothing
+
+
+class Again(Enum):
+    """What came of the wish to send a copy again."""
+
+    QUEUED = auto()
+    WAITING = auto()  # it is on its way already
+    ARRIVED = auto()  # it left, and nothing is wrong with it
+    SUPPRESSED = auto()  # its address has to be lifted first
+    EXPIRED = auto()  # an alias of the two has ended, and with it the conversation
+
+
+def send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
+    """Put the copy of this mail back into the outbox, under its Message-ID; audited. Asked twice, it is put back once.
+
+    Raises access.NotFound when the order has no such mail, or no copy of it was ever to be sent.
+    """
+    with transaction.atomic():
+        rows = OutboundMail.objects.select_for_update(of=("self",)).select_related("sender_alias", "recipient_alias")
+        row = rows.filter(order=order, entry=entry_id).first()
+        if row is None:
+            raise access.NotFound(entry_id)
+        answer = _may_go_again(row, now=now)
+        if answer is not Again.QUEUED:
+            return answer
+        audit.record(
+            Action.MAIL_SENT_AGAIN,
+            subject=f"{row} of order {order.number}",
+            store=order.store,
+            user=user,
+            before=row.state,
+            after=SendState.QUEUED,
+            now=now,
+        )
+        OutboundMail.objects.filter(pk=row.pk).update(
+            state=SendState.QUEUED, problem="", attempts=0, failures=0, resends=F("resends") + 1, sent_at=None,
+            queued_at=now, next_attempt_at=now, state_changed_at=now,
+        )  # fmt: skip
+    return answer
+
+
+def _may_go_again(row: OutboundMail, *, now: datetime) -> Again:
+    if row.state in WAITING:
+        return Again.WAITING
+    if not row.may_be_sent_again:
+        return Again.ARRIVED
+    if suppression.is_suppressed(row.recipient.text(), store_id=row.store_id):
+        return Again.SUPPRESSED
+    is_valid = row.sender_alias.is_valid_at(now) and row.recipient_alias.is_valid_at(now)
+    return Again.QUEUED if is_valid else Again.EXPIRED
 
 
 def counts() -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import encoders
 from email.mime.base import MIMEBase
@@ -13,15 +14,27 @@ from typing import Any
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.translation import gettext_noop
 
 from conversation_tracker.mailflow import leakgate, mask, match
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
-from orders import secrecy, vault
+from orders import secrecy, suppression, vault
 from orders.models import Alias
+
+LISTED = gettext_noop("The store suppresses this address.")
+MISSING = gettext_noop("An attachment is not in the storage.")
+DAMAGED = gettext_noop("An attachment in the storage is damaged.")
 
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
 KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
+
+# Who takes an idempotency key, by which a repeat of a mail that was taken already is recognised. Of the providers that
+# anymail knows only these two do. Brevo reads it from the headers of the message. Resend wants it as a header of the
+# request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
+KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
+KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +66,39 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """The store sends nothing to this address any more, so the provider was not asked."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """The leak gate found a real address in the finished mail."""
 
     problem: str
 
 
-Result = Sent | Later | Never | Suppressed | Held
+Result = Sent | Later | Never | Suppressed | Listed | Held
 
 
 def send(row: OutboundMail) -> Result:
     """Build the mail, let the leak gate search it, hand it to the backend. What a provider does is a result."""
+    if suppression.is_suppressed(row.recipient.text(), store_id=row.store_id):
+        return Listed(LISTED)
     try:
         message = build(row)
     except vault.Missing:
-        return Later("An attachment is not in the storage.")
+        return Later(MISSING)
     except secrecy.CannotOpen:
-        return Never("An attachment in the storage is damaged.")
+        return Never(DAMAGED)
     except OSError as error:
         return Later(type(error).__name__)
     known = mask.known(match.party(alias) for alias in Alias.objects.filter(order_id=row.order_id))
     places = leakgate.leaks(message.message().as_bytes(), known)
     if places:
         return Held(", ".join(places)[:200])
-    return _hand_over(message)
+    return _hand_over(message, key=idempotency_key(row))
 
 
 def build(row: OutboundMail) -> EmailMultiAlternatives:
@@ -95,6 +117,7 @@ def build(row: OutboundMail) -> EmailMultiAlternatives:
             **({"References": " ".join(content.references)} if content.references else {}),
             **content.headers,
             **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
+            **_keyed(KEY_IN_MESSAGE, idempotency_key(row)),
         },
     )
     if content.html:
@@ -123,9 +146,33 @@ def _part(file: StoredFile) -> MIMEBase:
     return part
 
 
-def _hand_over(message: EmailMultiAlternatives) -> Result:  # noqa: PLR0911  one line for each way it can end
+def idempotency_key(row: OutboundMail) -> str:
+    """The same at each try; another one once somebody has the mail sent again, so that it really is sent."""
+    return f"{row.message_id.strip('<>')}/{row.resends}"
+
+
+def _keyed(names: Mapping[str, str], key: str) -> dict[str, str]:
+    """The header that holds the key, where the configured provider has one of this kind."""
+    name = names.get(settings.EMAIL_BACKEND)
+    return {name: key} if name else {}
+
+
+def _connect(key: str) -> BaseEmailBackend:
+    """A connection for one mail."""
+    connection = get_connection(fail_silently=False)
+    if header := _keyed(KEY_IN_REQUEST, key):
+        connection.open()
+        connection.session.headers.update(header)  # type: ignore[attr-defined]  # anymail's, over HTTP
+    return connection
+
+
+def _hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: PLR0911  one line for each way it can end
     try:
-        get_connection(fail_silently=False).send_messages([message])
+        connection = _connect(key)
+        try:
+            connection.send_messages([message])
+        finally:
+            connection.close()
     except AnymailRecipientsRefused as error:
         return Suppressed(type(error).__name__)
     except AnymailRequestsAPIError as error:
@@ -145,7 +192,9 @@ def _hand_over(message: EmailMultiAlternatives) -> Result:  # noqa: PLR0911  one
 
 
 def _may_heal(status: int | None) -> bool:
-    return status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    """CONFLICT is what an idempotency key brings while the provider still works on the try before."""
+    passing = (None, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+    return status in passing or (status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _status(error: AnymailRequestsAPIError) -> str:

@@ -8,7 +8,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversation_tracker import door, health
+from conversation_tracker import door, health, views
 from orders.api import api
 
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
+    path("orders/<slug:account>/<slug:number>/entries/<int:pk>/send-again/", views.send_again, name="send-again"),
     path("orders/", include("orders.urls")),
     path("settings/", include("settings_ui.urls")),
     path("admin/", admin.site.urls),

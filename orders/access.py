@@ -68,8 +68,8 @@ def store(user: User | AnonymousUser, account: str, right: Right) -> Store:
     return found
 
 
-def order(user: User | AnonymousUser, account: str, number: str) -> Order:
-    """The order with this number in this store, for reading. Raises NotFound."""
+def order(user: User | AnonymousUser, account: str, number: str, right: Right = Right.READ) -> Order:
+    """The order with this number in this store. Raises NotFound as ``store`` does, and NotAllowed without the right."""
     found = (
         Order.objects.select_related("store", "customer")
         .filter(store__in=stores_of(user), store__account=account, number=number)
@@ -77,6 +77,8 @@ def order(user: User | AnonymousUser, account: str, number: str) -> Order:
     )
     if found is None:
         raise NotFound(number)
+    if right is not Right.READ and right not in rights_in(found.store, user):
+        raise NotAllowed(right)
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from orders import quoting, timeline
-from orders.models import Alias, Kind, Order, PartyKind, TimelineEntry
+from orders.models import Alert, Alias, Kind, Order, PartyKind, TimelineEntry
 from orders.paging import Place
 
 PAGE = 50
@@ -23,6 +24,7 @@ class Moment:
     rest: str = ""
     quoted: str = ""
     is_cut: bool = False
+    alert: Alert | None = None  # the open one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,18 @@ class Page:
     earlier: Place | None
 
 
-def page(order: Order, *, before: Place | None = None) -> Page:
-    """The newest entries, or the newest before a place; three queries however many there are."""
+def page(order: Order, *, before: Place | None = None, alerts: Mapping[int, Alert] | None = None) -> Page:
+    """The newest entries, or the newest before a place; three queries however many there are.
+
+    ``alerts``: the order's open alerts by entry.
+    """
     entries = timeline.read(order)
     if before:
         entries = entries.filter(before.before("occurred_at"))
     found = list(entries.reverse()[: PAGE + 1])
     shown, more = found[:PAGE][::-1], found[PAGE:]
-    return Page([_moment(entry) for entry in shown], Place(shown[0].occurred_at, shown[0].pk) if more else None)
+    moments = [replace(_moment(entry), alert=(alerts or {}).get(entry.pk)) for entry in shown]
+    return Page(moments, Place(shown[0].occurred_at, shown[0].pk) if more else None)
 
 
 def _moment(entry: TimelineEntry) -> Moment:

@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from orders import aliases, customers
-from orders.models import Customer, Kind, Order, Status, Store, TimelineEntry
+from orders.models import Alert, Customer, Kind, Order, Status, Store, TimelineEntry
 from orders.paging import Place
 
 PAGE = 50
 LONGEST_QUERY = 320  # characters: an address at its longest is 254, and somebody may write a name around it
+_IN_ALARM = Exists(Alert.objects.open().filter(order=OuterRef("pk")))
 _IN_BRACKETS = re.compile(r"<([^<>]+)>\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An order in the list, how many mails it has, and when something last happened to it."""
+    """An order in the list, how many mails it has, when something last happened to it, and whether one should look."""
 
     order: Order
     mails: int
     active_at: datetime
+    needs_attention: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,13 @@ class Page:
     older: Place | None
 
 
-def of_stores(stores: Sequence[Store], *, status: Status | None = None) -> QuerySet[Order]:
-    """The orders of these stores."""
+def of_stores(
+    stores: Sequence[Store], *, status: Status | None = None, needs_attention: bool = False
+) -> QuerySet[Order]:
+    """The orders of these stores; ``needs_attention``: those with an open alert."""
     found = Order.objects.filter(store__in=stores)
+    if needs_attention:
+        found = found.filter(_IN_ALARM)
     return found.filter(status=status) if status else found
 
 
@@ -64,14 +70,18 @@ def page(orders: QuerySet[Order], *, before: Place | None = None) -> Page:
     """One page of these orders: two queries however many rows."""
     if before:
         orders = orders.filter(before.before("placed_at"))
-    found = list(orders.select_related("store", "customer").defer("document").order_by("-placed_at", "-pk")[: PAGE + 1])
+    orders = orders.select_related("store", "customer").defer("document").annotate(needs_attention=_IN_ALARM)
+    found = list(orders.order_by("-placed_at", "-pk")[: PAGE + 1])
     shown, more = found[:PAGE], found[PAGE:]
     activity = _activity(shown)
-    rows = [Row(order, *activity.get(order.pk, (0, order.placed_at))) for order in shown]
+    rows = [
+        Row(order, *activity.get(order.pk, (0, order.placed_at)), needs_attention=order.needs_attention)
+        for order in shown
+    ]
     return Page(rows, Place(shown[-1].placed_at, shown[-1].pk) if more else None)
 
 
-def _activity(orders: list[Order]) -> dict[int, tuple[int, datetime]]:
+def _activity(orders: Sequence[Order]) -> dict[int, tuple[int, datetime]]:
     found = (
         TimelineEntry.objects.filter(order__in=orders)
         .values("order_id")

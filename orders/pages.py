@@ -9,12 +9,15 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views import defaults
 
 from orders import access, rendering
+from orders.models import Order, User
+from orders.paging import Place
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -36,6 +39,20 @@ def guarded(view: View[P]) -> View[P]:
             ) from error
 
     return login_required(guard)
+
+
+def user(request: HttpRequest) -> User:
+    """Who is signed in; only behind ``guarded``."""
+    if not isinstance(request.user, User):
+        raise TypeError("nobody is signed in")
+    return request.user
+
+
+def back_to_order(request: HttpRequest, order: Order) -> HttpResponseBase:
+    """To the order's page, at the stretch of the timeline from which a form was sent."""
+    before = Place.parse(request.POST.get("before", ""))
+    query = {"before": str(before)} if before else None
+    return redirect(reverse("orders:detail", args=[order.store.account, order.number], query=query))
 
 
 def formatted(request: HttpRequest, html: str, pictures: dict[str, bytes]) -> HttpResponse:

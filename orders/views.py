@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from orders import access, history, listing, pages, rendering, secrecy, timeline, vault
+from orders import access, alerts, history, listing, pages, rendering, secrecy, timeline, vault
 from orders.access import Right
 from orders.models import Attachment, Status, Store, TimelineEntry
 from orders.paging import Place
@@ -32,12 +33,19 @@ def order_list(request: HttpRequest) -> HttpResponseBase:
     if query:
         return _search(request, stores, query)
     before = Place.parse(request.GET.get("before", ""))
-    found = listing.page(listing.of_stores([chosen] if chosen else stores, status=status), before=before)
-    return render(
-        request,
-        "orders/list.html",
-        {"page": found, "stores": stores, "chosen": chosen, "status": status, "statuses": Status, "before": before},
-    )
+    attention = request.GET.get("attention") == "1"
+    wanted = [chosen] if chosen else stores
+    context = {
+        "page": listing.page(listing.of_stores(wanted, status=status, needs_attention=attention), before=before),
+        "stores": stores,
+        "chosen": chosen,
+        "status": status,
+        "statuses": Status,
+        "attention": attention,
+        "in_alarm": alerts.count_orders(wanted),
+        "before": before,
+    }
+    return render(request, "orders/list.html", context)
 
 
 def _search(request: HttpRequest, stores: list[Store], query: str) -> HttpResponseBase:
@@ -65,13 +73,34 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     """One order: what is known of it, its aliases, and its history."""
     order = access.order(request.user, account, number)
     before = Place.parse(request.GET.get("before", ""))
+    open_alerts = alerts.open_of(order)
+    page = history.page(order, before=before, alerts={alert.entry_id: alert for alert in open_alerts})
+    shown = {moment.entry.pk for moment in page.moments}
     context = {
         "order": order,
+        "rights": access.rights_in(order.store, request.user),
+        "alerts": [(alert, "" if alert.entry_id in shown else _stretch(alert.entry)) for alert in open_alerts],
         "aliases": [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")],
-        "page": history.page(order, before=before),
+        "page": page,
         "before": before,
     }
     return render(request, "orders/detail.html", context)
+
+
+def _stretch(entry: TimelineEntry) -> str:
+    """The stretch of the timeline that ends with this entry."""
+    return f"?before={Place(entry.occurred_at, entry.pk + 1)}"
+
+
+@require_POST
+@pages.guarded
+def dismiss_alert(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """Somebody has looked at an alert, and it needs no more attention."""
+    order = access.order(request.user, account, number, Right.ANSWER)
+    if alerts.dismiss(order, pk, user=pages.user(request), now=timezone.now()) is None:
+        raise Http404
+    messages.success(request, _("The alert is dismissed."))
+    return pages.back_to_order(request, order)
 
 
 @require_safe

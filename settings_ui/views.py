@@ -1,4 +1,4 @@
-"""The pages of store settings: which store, and Orders / Settings with its General tab."""
+"""The pages of store settings: which store, and Orders / Settings with its tabs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from orders import access, masks, pages
+from orders import access, masks, pages, suppression
 from orders.access import Right
 from orders.models import MaskType, User
+from orders.paging import Place
 from settings_ui import choices
 from settings_ui.forms import MaskTypeForm
 
@@ -52,3 +53,28 @@ def orders(request: HttpRequest, account: str) -> HttpResponseBase:
         "MaskType": MaskType,
     }
     return render(request, "settings_ui/orders.html", context, status=400 if form.is_bound else 200)
+
+
+@require_safe
+@pages.guarded
+def suppressions(request: HttpRequest, account: str) -> HttpResponseBase:
+    """Orders / Settings, Suppressed addresses: to whom the store sends nothing any more, and why."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    before = Place.parse(request.GET.get("before", ""))
+    context = {"store": store, "page": suppression.of_store(store, before=before), "before": before}
+    return render(request, "settings_ui/suppressions.html", context)
+
+
+@require_POST
+@pages.guarded
+def lift(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Let mail go to an address again. Lifted twice, as by a double click, it is simply lifted."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    if suppression.lift(store, pk, user=pages.user(request), now=timezone.now()):
+        messages.success(
+            request,
+            _("Lifted. Mail goes to this address again from now on; what was not sent can be sent again on its order."),
+        )
+    else:
+        messages.info(request, _("Nothing changed: this address is not suppressed any more."))
+    return redirect("settings_ui:suppressions", store.account)

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from orders import aliases, customers, placing, vault
+from orders import alerts, aliases, customers, placing, suppression, vault
 from orders.models import (
+    Alert,
+    AlertKind,
     Alias,
     Attachment,
     Kind,
@@ -19,6 +21,8 @@ from orders.models import (
     PartyKind,
     Role,
     Store,
+    Suppression,
+    SuppressionReason,
     TimelineEntry,
     User,
     Verification,
@@ -155,3 +159,19 @@ def make_outbound(entry: TimelineEntry, *, state: str = "sent", problem: str = "
         queued_at=entry.occurred_at,
         state_changed_at=entry.occurred_at + timedelta(seconds=2),
     )
+
+
+def make_alert(entry: TimelineEntry, kind: AlertKind = AlertKind.BOUNCED, *, now: datetime | None = None) -> Alert:
+    """An open alert about the copy of a mail."""
+    alerts.raise_for(
+        kind, entry_id=entry.pk, order_id=entry.order_id, store_id=entry.store_id, now=now or timezone.now()
+    )
+    return Alert.objects.open().get(entry=entry)
+
+
+def make_suppression(
+    alias: Alias, reason: SuppressionReason = SuppressionReason.BOUNCED, *, now: datetime | None = None
+) -> Suppression:
+    """The person of this alias gets no more mail from the alias's store."""
+    suppression.add(alias.real.text(), alias=alias, reason=reason, source="outbound 1", now=now or timezone.now())
+    return Suppression.objects.get(store=alias.store_id, address_digest=alias.real_digest)

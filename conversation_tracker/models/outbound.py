@@ -16,7 +16,7 @@ class SendState(models.TextChoices):
     RETRY = "retry", _("Will be tried again")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Could not be sent")
-    SUPPRESSED = "suppressed", _("Not sent: the provider suppresses this address")
+    SUPPRESSED = "suppressed", _("Not sent: the address is suppressed")
     HELD = "held", _("Held: a real address was found in it")
     DELIVERED = "delivered", _("Delivered")
     BOUNCED = "bounced", _("Bounced")
@@ -24,6 +24,9 @@ class SendState(models.TextChoices):
 
 
 WAITING = (SendState.QUEUED, SendState.SENDING, SendState.RETRY)
+ENDED_BADLY = (
+    SendState.FAILED, SendState.SUPPRESSED, SendState.HELD, SendState.BOUNCED, SendState.COMPLAINED,
+)  # fmt: skip
 
 
 class OutboundMail(models.Model):
@@ -42,7 +45,9 @@ class OutboundMail(models.Model):
     provider_message_id = models.CharField(max_length=255, blank=True)
     is_auto_reply = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=SendState.choices, default=SendState.QUEUED)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # begun, also those that ended with their worker
+    failures = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts that the provider ended
+    resends = models.PositiveSmallIntegerField(default=0, db_default=0)  # how often somebody had it sent again
     next_attempt_at = models.DateTimeField()
     queued_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -71,3 +76,8 @@ class OutboundMail(models.Model):
 
     def __str__(self) -> str:
         return f"outbound {self.pk}"
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Whether it ended in a way that staff may not want to leave it at."""
+        return self.state in ENDED_BADLY

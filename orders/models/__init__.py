@@ -1,15 +1,19 @@
 """The nouns, one a file."""
 
 from orders.models.access import ApiKey, Membership, Role, User
+from orders.models.alert import Alert, AlertKind
 from orders.models.alias import Alias, FallbackReason, PartyKind
 from orders.models.audit import Action, AuditEntry
 from orders.models.customer import Customer
 from orders.models.order import Order, Status
 from orders.models.store import MaskType, Store
+from orders.models.suppression import Suppression, SuppressionReason
 from orders.models.timeline import AliasEvent, Attachment, Kind, TimelineEntry, Verification
 
 __all__ = [
     "Action",
+    "Alert",
+    "AlertKind",
     "Alias",
     "AliasEvent",
     "ApiKey",
@@ -25,6 +29,8 @@ __all__ = [
     "Role",
     "Status",
     "Store",
+    "Suppression",
+    "SuppressionReason",
     "TimelineEntry",
     "User",
     "Verification",

@@ -18,8 +18,10 @@ from pytest_django import Settings
 
 from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from orders import alerts, suppression
+from orders.models import Alert, AlertKind, Suppression, SuppressionReason, User
 from orders.placing import Placed
-from tests import letters
+from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
@@ -124,3 +126,76 @@ def test_a_report_about_another_mail_waits_two_minutes_at_most(client: Client, w
     assert Receipt.objects.latest("id").state == ReceiptState.PENDING
     inbox.work(now=received_at + timedelta(seconds=180))
     assert Receipt.objects.latest("id").state == ReceiptState.DONE
+
+
+HARD = {"RecordType": "Bounce", "Type": "HardBounce", "MessageID": "pm-1"}
+SOFT = {"RecordType": "Bounce", "Type": "SoftBounce", "MessageID": "pm-1"}
+POLICY = {"RecordType": "Bounce", "Type": "DMARCPolicy", "MessageID": "pm-1"}
+DEFERRED = {"RecordType": "Bounce", "Type": "Transient", "MessageID": "pm-1"}
+COMPLAINT = {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "MessageID": "pm-1"}
+REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-1"}
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "reason", "alert"),
+    [
+        (HARD, SendState.BOUNCED, SuppressionReason.BOUNCED, AlertKind.BOUNCED),
+        (SOFT, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (DEFERRED, SendState.SENT, None, None),
+        (COMPLAINT, SendState.COMPLAINED, SuppressionReason.COMPLAINED, AlertKind.COMPLAINED),
+        (REJECTED, SendState.SUPPRESSED, SuppressionReason.BOUNCED, AlertKind.SUPPRESSED),
+        (POLICY, SendState.FAILED, None, AlertKind.FAILED),
+    ],
+)
+def test_what_a_report_brings_about(
+    client: Client,
+    work: Work,
+    sent: OutboundMail,
+    event: dict[str, Any],
+    state: SendState,
+    reason: SuppressionReason | None,
+    alert: AlertKind | None,
+) -> None:
+    report(client, event)
+    work()
+    sent.refresh_from_db()
+    assert sent.state == state
+    assert list(Suppression.objects.values_list("reason", flat=True)) == [reason] * (reason is not None)
+    assert list(Alert.objects.open().values_list("kind", flat=True)) == [alert] * (alert is not None)
+
+
+def test_a_bounce_suppresses_whom_the_copy_was_for(client: Client, work: Work, sent: OutboundMail) -> None:
+    report(client, {**HARD, "Email": "somebody.else@people.example"})
+    work()
+    found = Suppression.objects.get()
+    assert found.address.text() == sent.recipient.text()
+    assert (found.alias, found.source) == (sent.recipient_alias, f"outbound {sent.pk}")
+
+
+def test_a_bounce_reported_again_after_the_lift_suppresses_nobody_anew(
+    client: Client, work: Work, sent: OutboundMail, placed: Placed, store_admin: User
+) -> None:
+    report(client, HARD)
+    work()
+    suppression.lift(placed.order.store, Suppression.objects.get().pk, user=store_admin, now=timezone.now())
+    report(client, HARD)
+    work()
+    assert (Suppression.objects.count(), Alert.objects.count()) == (0, 1)
+
+
+def test_a_complaint_after_a_dismissed_bounce_asks_for_attention_again(
+    client: Client, work: Work, sent: OutboundMail, placed: Placed, store_admin: User
+) -> None:
+    report(client, HARD)
+    work()
+    alerts.dismiss(placed.order, Alert.objects.get().pk, user=store_admin, now=timezone.now())
+    report(client, COMPLAINT)
+    work()
+    assert Alert.objects.open().get().kind == AlertKind.COMPLAINED
+
+
+def test_what_a_provider_delivers_after_all_settles_the_alert(client: Client, work: Work, sent: OutboundMail) -> None:
+    factories.make_alert(sent.entry, AlertKind.FAILED)
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1"})
+    work()
+    assert Alert.objects.open().count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -15,25 +16,28 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
-from requests import Response
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
 
 from conversation_tracker import inbox, outbox
 from conversation_tracker.models import OutboundMail, SendState
-from orders import vault
-from orders.models import Attachment
+from orders import suppression, vault
+from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason, User
 from orders.placing import Placed
 from orders.secrecy import Secret
-from tests import letters
+from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
 raising: list[Exception] = []
+asked: list[int] = []  # how many mails the provider was handed each time
 
 
 class Backend(BaseEmailBackend):
     """A provider that fails as it is told to."""
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        asked.append(len(messages))
         if raising:
             raise raising[0]
         mail.outbox.extend(messages)
@@ -44,6 +48,7 @@ class Backend(BaseEmailBackend):
 def provider(settings: Settings) -> list[Exception]:
     settings.EMAIL_BACKEND = f"{__name__}.Backend"
     raising.clear()
+    asked.clear()
     return raising
 
 
@@ -176,3 +181,190 @@ def test_a_mail_that_stops_its_worker_each_time_has_failed(client: Client, work:
         outbox._claim(timezone.now())  # and then the worker is gone
     assert work() == []
     assert OutboundMail.objects.get().state == SendState.FAILED
+
+
+def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    inbox.work(now=now)
+    for _ in range(6):
+        outbox._claim(now)  # and then the worker is gone
+    provider.append(TimeoutError())
+    outbox.work(now=now)
+    row = OutboundMail.objects.get()
+    assert (row.attempts, row.failures) == (7, 1)
+    assert row.next_attempt_at - now < timedelta(seconds=19)
+
+
+def test_each_failure_makes_the_next_try_wait_longer(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    work(now=now)
+    for _ in range(3):
+        now = OutboundMail.objects.get().next_attempt_at
+        outbox.work(now=now)
+    row = OutboundMail.objects.get()
+    assert row.failures == 4
+    assert timedelta(seconds=90) <= row.next_attempt_at - now <= timedelta(seconds=150)
+
+
+def test_to_a_suppressed_address_nothing_is_sent_and_the_provider_is_not_asked(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    factories.make_suppression(placed.customer_alias)
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert work() == []
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem) == (SendState.SUPPRESSED, "The store suppresses this address.")
+    assert asked == []
+    assert Alert.objects.get().kind == AlertKind.SUPPRESSED
+    assert Suppression.objects.get().reason == SuppressionReason.BOUNCED
+
+
+def test_an_address_suppressed_in_one_store_gets_mail_from_another(client: Client, work: Work, placed: Placed) -> None:
+    real = placed.customer_alias.real.text()
+    factories.make_suppression(placed.customer_alias)
+    other = factories.place_order(email=real)
+    letters.post_postmark(client, letters.postmark(other.customer_alias))
+    (sent,) = work()
+    assert sent.to == [real]
+
+
+def test_whom_the_provider_refuses_is_suppressed_from_then_on(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(AnymailRecipientsRefused("no"))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    row, found = OutboundMail.objects.get(), Suppression.objects.get()
+    assert (found.reason, found.source) == (SuppressionReason.REFUSED, f"outbound {row.pk}")
+    assert suppression.is_suppressed(placed.customer_alias.real.text(), store_id=placed.order.store_id)
+    assert Alert.objects.get().kind == AlertKind.SUPPRESSED
+
+
+@pytest.mark.parametrize("error", [http(503), http(422), TimeoutError(), smtplib.SMTPDataError(554, b"never")])
+def test_other_failures_suppress_nobody(
+    client: Client, work: Work, placed: Placed, provider: list[Exception], error: Exception
+) -> None:
+    provider.append(error)
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert Suppression.objects.count() == 0
+
+
+def test_a_mail_that_failed_or_is_held_raises_an_alert_and_one_that_is_retried_does_not(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(http(503))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert Alert.objects.count() == 0
+    provider[:] = [http(422)]
+    work(now=timezone.now() + timedelta(hours=3))
+    alert = Alert.objects.get()
+    entry = OutboundMail.objects.get().entry
+    assert (alert.kind, alert.entry, alert.order, alert.settled_at) == (AlertKind.FAILED, entry, placed.order, None)
+
+
+def test_a_held_mail_raises_an_alert(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    row.content = Secret.of_json({**row.content.json(), "text": placed.customer_alias.real.text()})
+    row.save()
+    work()
+    assert Alert.objects.get().kind == AlertKind.HELD
+
+
+def test_a_mail_that_stopped_its_worker_each_time_raises_an_alert(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    for _ in range(12):
+        outbox._claim(timezone.now())  # and then the worker is gone
+    work()
+    assert Alert.objects.get().kind == AlertKind.FAILED
+
+
+def test_a_mail_that_left_raises_none(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert Alert.objects.count() == 0
+
+
+class TestIdempotencyKeys:
+    """A repeat of a mail that the provider took already is recognised there, where it can be."""
+
+    @pytest.fixture
+    def requests_seen(self, monkeypatch: pytest.MonkeyPatch) -> list[PreparedRequest]:
+        """What reaches the provider's API, which takes everything."""
+        seen: list[PreparedRequest] = []
+
+        def answer(self: HTTPAdapter, request: PreparedRequest, **_: object) -> Response:
+            seen.append(request)
+            response = Response()
+            response.status_code, response.request, response.url = 200, request, str(request.url)
+            response._content = b'{"id": "r-1", "messageId": "b-1"}'
+            return response
+
+        monkeypatch.setattr(HTTPAdapter, "send", answer)
+        return seen
+
+    def send(self, client: Client, placed: Placed, settings: Settings, provider_name: str) -> OutboundMail:
+        settings.EMAIL_BACKEND = f"anymail.backends.{provider_name}.EmailBackend"
+        settings.ANYMAIL = {**settings.ANYMAIL, f"{provider_name.upper()}_API_KEY": "k"}
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        now = timezone.now()
+        inbox.work(now=now)
+        outbox.work(now=now)
+        outbox_row = OutboundMail.objects.get()
+        assert outbox_row.state == SendState.SENT
+        return outbox_row
+
+    def again(self, row: OutboundMail) -> None:
+        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.RETRY)
+        outbox.work(now=timezone.now())
+
+    def test_resend_gets_it_as_a_header_of_the_request(
+        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest]
+    ) -> None:
+        row = self.send(client, placed, settings, "resend")
+        self.again(row)
+        keys = [request.headers["Idempotency-Key"] for request in requests_seen]
+        assert keys == [f"{row.message_id.strip('<>')}/0"] * 2
+
+    def test_brevo_gets_it_among_the_headers_of_the_message(
+        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest]
+    ) -> None:
+        row = self.send(client, placed, settings, "brevo")
+        (request,) = requests_seen
+        assert isinstance(request.body, str | bytes)
+        assert json.loads(request.body)["headers"]["idempotencyKey"] == f"{row.message_id.strip('<>')}/0"
+
+    def test_what_staff_sends_again_is_another_mail_to_the_provider(
+        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest], support: User
+    ) -> None:
+        row = self.send(client, placed, settings, "resend")
+        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.BOUNCED)
+        outbox.send_again(placed.order, row.entry_id, user=support, now=timezone.now())
+        outbox.work(now=timezone.now())
+        first, second = [request.headers["Idempotency-Key"] for request in requests_seen]
+        assert (first, second) == (f"{row.message_id.strip('<>')}/0", f"{row.message_id.strip('<>')}/1")
+
+    def test_others_get_none(self, client: Client, work: Work, placed: Placed) -> None:
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        (sent,) = work()
+        assert [name for name in sent.extra_headers if "idempotency" in name.lower()] == []
+
+
+def test_a_conflict_with_a_try_that_is_still_under_way_heals(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(http(409))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert OutboundMail.objects.get().state == SendState.RETRY

@@ -15,6 +15,8 @@ from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptS
 from orders import access, audit
 from orders.models import (
     Action,
+    Alert,
+    AlertKind,
     Alias,
     ApiKey,
     AuditEntry,
@@ -23,6 +25,7 @@ from orders.models import (
     Membership,
     Order,
     Store,
+    Suppression,
     TimelineEntry,
     User,
 )
@@ -124,6 +127,11 @@ REFUSED: dict[str, Callable[[], object]] = {
     "receipt_trouble_is_known": a_receipt(trouble="bad mood"),
     "receipt_settled_has_a_time": a_receipt(state=ReceiptState.DONE),
     "receipt_token_is_used_once": lambda: [a_receipt(once=b"token")() for _ in range(2)],
+    "suppression_is_one_per_store_and_address": lambda: copy_of(Suppression.objects.get()),
+    "suppression_reason_is_known": update(Suppression, reason="dislike"),
+    "alert_kind_is_known": update(Alert, kind="dull"),
+    "alert_is_open_once_per_entry": lambda: copy_of(Alert.objects.get()),
+    "alert_settled_by_somebody_has_a_time": lambda: Alert.objects.update(settled_by=User.objects.first()),
     "outbound_state_is_known": update(OutboundMail, state="lost"),
     "outbound_is_one_per_entry": lambda: copy_of(OutboundMail.objects.get(), message_id="<other@x>"),
     "outbound_message_id_is_unique": lambda: copy_of(OutboundMail.objects.get(), entry=a_mail_entry()()),
@@ -141,6 +149,8 @@ REFUSED_TOO: list[tuple[str, Callable[[], object]]] = [
 def _one_of_each(placed):
     mail = factories.make_mail(placed.store_alias, placed.customer_alias)
     factories.make_outbound(mail)
+    factories.make_alert(mail, AlertKind.HELD)
+    factories.make_suppression(placed.customer_alias)
     factories.make_user("someone@staff.example", store=placed.order.store)
     ApiKey.objects.create(
         store=placed.order.store, app_key="k", token_digest=access.token_digest("t"), created_at=timezone.now()

@@ -41,7 +41,7 @@ def test_the_list_asks_the_database_as_often_for_one_order_as_for_three(
         placed = factories.place_order(store)
         factories.make_mail(placed.customer_alias, placed.store_alias)
     as_admin.get(LIST)
-    with django_assert_num_queries(6):  # session, user, stores, orders, activity, settings in the bar
+    with django_assert_num_queries(7):  # session, user, stores, orders, activity, alerts, settings in the bar
         as_admin.get(LIST)
 
 

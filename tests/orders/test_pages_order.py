@@ -39,8 +39,8 @@ def test_the_page_asks_the_database_as_often_for_one_mail_as_for_three(
         factories.make_attachment(mail)
         factories.make_outbound(mail)
     as_admin.get(url(placed.order))
-    # session, user, order, aliases, entries, attachments, outbound, settings in the bar
-    with django_assert_num_queries(8):
+    # session, user, order, alerts, entries, attachments, outbound, rights, aliases, settings in the bar
+    with django_assert_num_queries(10):
         as_admin.get(url(placed.order))
 
 

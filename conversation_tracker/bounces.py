@@ -1,0 +1,66 @@
+"""Tell what a provider's report says of an address: that it takes no mail any more, or nothing that lasts.
+
+anymail calls soft and hard bounces alike, and rejected is also what a provider says of a mail that it does not like.
+So the provider's own word is looked at where anymail's does not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+
+from orders.models import SuppressionReason
+
+_ENDED = (None, RejectReason.BOUNCED, RejectReason.INVALID)
+_REJECTED = {
+    None: SuppressionReason.REFUSED,
+    RejectReason.BLOCKED: SuppressionReason.REFUSED,
+    RejectReason.UNSUBSCRIBED: SuppressionReason.REFUSED,
+    RejectReason.BOUNCED: SuppressionReason.BOUNCED,
+    RejectReason.INVALID: SuppressionReason.BOUNCED,
+    RejectReason.SPAM: SuppressionReason.COMPLAINED,
+}
+
+# What passes, and what is said of the mail, its sender or the connection rather than of the recipient's address.
+_PASSING = frozenset({
+    "bounce.bounceType=Transient", "bounce.bounceType=Undetermined", "eventType=Reject",  # Amazon SES
+    "Type=SoftBounce", "Type=Blocked", "Type=DMARCPolicy", "Type=Unconfirmed",  # Postmark
+    "event=soft_bounce",  # Brevo, Mandrill
+    "data.type=soft_bounced",  # MailerSend
+    "data.bounce.type=Transient", "data.bounce.type=Temporary", "data.bounce.type=Undetermined",  # Resend
+    "hard_bounce=False", "error=quota exceeded", "error=sender blocked", "error=content blocked",  # Mailjet
+    "error=policy issue", "error=duplicate in campaign", "error=system issue", "error=protocol issue",
+    "error=connection issue", "error=connection timeout", "error=greylisted",
+    *(  # SparkPost
+        f"msys.message_event.bounce_class={number}"
+        for number in (1, 20, 21, 22, 23, 24, 25, 40, 50, 51, 52, 53, 54, 70)
+    ),
+})  # fmt: skip
+_PLACES = (
+    ("bounce", "bounceType"), ("eventType",), ("Type",), ("event",), ("data", "type"), ("data", "bounce", "type"),
+    ("hard_bounce",), ("error",), ("msys", "message_event", "bounce_class"),
+)  # fmt: skip
+
+
+def verdict(event: AnymailTrackingEvent) -> SuppressionReason | None:
+    """Why nothing should be sent to this address any more; None when the report is no reason for that."""
+    if event.event_type == EventType.COMPLAINED:
+        return SuppressionReason.COMPLAINED
+    if not _PASSING.isdisjoint(_words(event.esp_event)):
+        return None
+    if event.event_type == EventType.BOUNCED:
+        return SuppressionReason.BOUNCED if event.reject_reason in _ENDED else None
+    if event.event_type == EventType.REJECTED:
+        return _REJECTED.get(event.reject_reason)
+    return None
+
+
+def _words(said: object) -> Iterator[str]:
+    """The provider's own words in its report, each as ``place=word``; a report may have any shape."""
+    for place in _PLACES:
+        found = said
+        for key in place:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if isinstance(found, str | int):
+            yield f"{'.'.join(place)}={found}"

@@ -1,0 +1,56 @@
+"""Raise an alert for a mail that did not arrive, settle it, and find those that are open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from orders import audit
+from orders.models import Action, Alert, AlertKind, Order, Store, User
+
+
+def raise_for(kind: AlertKind, *, entry_id: int, order_id: int, store_id: int, now: datetime) -> None:
+    """Say that the copy of this mail needs attention; an alert that is open already takes the new kind.
+
+    Call it in the transaction that writes down what happened to the copy, so that neither stands without the other.
+    """
+    if Alert.objects.open().filter(entry_id=entry_id).update(kind=kind, raised_at=now):
+        return
+    fresh = Alert(store_id=store_id, order_id=order_id, entry_id=entry_id, kind=kind, raised_at=now)
+    Alert.objects.bulk_create([fresh], ignore_conflicts=True)
+
+
+def settle(entry_id: int, *, now: datetime) -> None:
+    """The copy of this mail left after all."""
+    Alert.objects.open().filter(entry_id=entry_id).update(settled_at=now)
+
+
+def dismiss(order: Order, pk: int, *, user: User, now: datetime) -> Alert | None:
+    """Somebody looked at it; audited unless it was settled already. None when the order has no such alert."""
+    with transaction.atomic():
+        found = Alert.objects.select_for_update().filter(order=order, pk=pk).first()
+        if found is not None and found.settled_at is None:
+            found.settled_at, found.settled_by = now, user
+            found.save(update_fields=["settled_at", "settled_by"])
+            audit.record(
+                Action.ALERT_DISMISSED,
+                subject=f"{found} of order {order.number}",
+                store=order.store,
+                user=user,
+                before=found.kind,
+                now=now,
+            )
+    return found
+
+
+def open_of(order: Order) -> list[Alert]:
+    """The order's open alerts, newest first, each with its entry and what became of the copy; two queries at most."""
+    found = Alert.objects.open().filter(order=order).select_related("entry").prefetch_related("entry__outbound")
+    return list(found.defer("entry__text", "entry__html").order_by("-raised_at", "-pk"))
+
+
+def count_orders(stores: Sequence[Store]) -> int:
+    """How many orders of these stores need attention."""
+    return Alert.objects.open().filter(store__in=stores).values("order_id").distinct().count()

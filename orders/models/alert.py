@@ -1,0 +1,74 @@
+"""An alert: a mail of an order did not reach whom it was for, and somebody has to look."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class AlertKind(models.TextChoices):
+    """What happened to the copy of the mail: the closed list."""
+
+    FAILED = "failed", _("The mail could not be sent")
+    SUPPRESSED = "suppressed", _("The mail was not sent: the address is suppressed")
+    HELD = "held", _("The mail is held: a real address was found in it")
+    BOUNCED = "bounced", _("The mail came back: the recipient’s mail server did not take it")
+    COMPLAINED = "complained", _("The recipient marked the mail as spam")
+
+
+ADVICE: dict[str, str | Promise] = {
+    AlertKind.FAILED: _("Send it again. If it fails once more, ask whoever runs this site to look at the provider."),
+    AlertKind.SUPPRESSED: _("An admin of the store can lift the suppression in Store settings; then send it again."),
+    AlertKind.HELD: _(
+        "Ask the sender to write again without the address. Send again only has the mail searched once more."
+    ),
+    AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
+    AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
+}
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Query words about alerts."""
+
+    def open(self) -> AlertQuerySet:
+        """Those that wait for somebody."""
+        return self.filter(settled_at=None)
+
+
+class Alert(models.Model):
+    """One mail that needs attention; settled when its copy leaves after all, or by somebody of the staff."""
+
+    store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
+    order = models.ForeignKey("orders.Order", models.PROTECT, related_name="alerts")
+    entry = models.ForeignKey("orders.TimelineEntry", models.PROTECT, related_name="alerts")
+    kind = models.CharField(max_length=10, choices=AlertKind.choices)
+    raised_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(  # empty: it settled by itself
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True
+    )
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=AlertKind.values), name="alert_kind_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(settled_by=None) | models.Q(settled_at__isnull=False),
+                name="alert_settled_by_somebody_has_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["entry"], condition=models.Q(settled_at=None), name="alert_is_open_once_per_entry"
+            ),
+        ]
+        indexes = [models.Index(fields=["store"], name="alert_open_of_store", condition=models.Q(settled_at=None))]
+
+    def __str__(self) -> str:
+        return f"alert {self.pk}"
+
+    @property
+    def advice(self) -> str | Promise:
+        """What to do about it."""
+        return ADVICE[self.kind]
