@@ -47,9 +47,7 @@ def judge(raw: bytes, handover: Handover, *, lookup: Lookup, now: datetime) -> V
     """
     mail = cut(raw)
     domain = author_domain(mail) if mail is not None else ""
-    if mail is None or not domain:
-        return Verdict.NONE
-    if not handover.client and all(one.name != dkim.FIELD for one in mail.fields):
+    if mail is None or not domain or not (handover.client or any(one.name == dkim.FIELD for one in mail.fields)):
         return Verdict.NONE
     try:
         policy = _policy(domain, lookup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import signal
 import socket
@@ -62,6 +63,7 @@ class Server:
     """One listening place and the sessions that came in through it."""
 
     def __init__(self, place: Place, *, is_lmtp: bool, mode: int = 0o660) -> None:
+        _check_relays()
         self.place = place
         self.tls = _tls()
         self.most_in_flight = settings.SMTPD_MAX_BYTES * MAILS_IN_FLIGHT
@@ -160,6 +162,15 @@ class Server:
                 log.error("certificate not taken up: %s", type(error).__name__)  # noqa: TRY400  the old one still serves
             else:
                 log.info("certificate taken up")
+
+
+def _check_relays() -> None:
+    """Raise CannotListen when a network is none: the workers, which need them, could only note it at each mail."""
+    try:
+        for one in settings.SMTPD_TRUSTED_RELAYS:
+            ipaddress.ip_network(one, strict=False)
+    except ValueError as error:
+        raise CannotListen(f"SMTPD_TRUSTED_RELAYS: {error}.") from error
 
 
 def _tls() -> ssl.SSLContext | None:

@@ -108,7 +108,7 @@ class Session(smtp.SMTP):
 
     line_length_limit = PIECE  # of aiosmtpd's buffer; here lines may have any length
     command_size_limit = LONGEST_COMMAND
-    door = "smtp"
+    door, spoken = "smtp", "ESMTP"
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -124,7 +124,7 @@ class Session(smtp.SMTP):
             data_size_limit=settings.SMTPD_MAX_BYTES,
             enable_SMTPUTF8=True,
             hostname=settings.SMTPD_HOSTNAME,
-            ident=f"E{self.door.upper()}" if self.door == "smtp" else "LMTP",
+            ident=self.spoken,
             tls_context=server.tls,
             timeout=settings.SMTPD_TIMEOUT,
             command_call_limit=CALLS,
@@ -318,7 +318,7 @@ class Session(smtp.SMTP):
 class LmtpSession(Session, lmtp.LMTP):
     """One LMTP client, which is a mail server that hands over what is for us."""
 
-    door = "lmtp"
+    door, spoken = "lmtp", "LMTP"
 
     async def answer(self, reply: str, recipients: list[str]) -> None:
         """Say what became of the mail, once for each recipient (RFC 2033 §4.2)."""

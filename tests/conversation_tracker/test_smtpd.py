@@ -506,6 +506,11 @@ def test_a_certificate_without_its_key_is_said() -> None:
     assert "belong together" in door.process.communicate(timeout=20)[1]
 
 
+def test_a_network_that_is_none_is_said() -> None:
+    door = Door(*ANYWHERE, SMTPD_TRUSTED_RELAYS="10.0.0.0/99")
+    assert "SMTPD_TRUSTED_RELAYS" in door.process.communicate(timeout=20)[1]
+
+
 # --- Kills, crowds, patience
 
 
