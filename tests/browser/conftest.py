@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from pytest_django import Settings
 
 from orders import flow
-from orders.models import MaskType, Role, Status, Store, User, Verification
+from orders.models import AlertKind, MaskType, Role, Status, Store, User, Verification
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import factories
@@ -175,6 +175,7 @@ def conversation(shop: Store) -> Placed:
     factories.make_attachment(notice, b"MZ\x90", name="label.exe", content_type=PROGRAM, is_dangerous=True)
     factories.make_attachment(notice, b"PK", name="forms.zip", content_type="application/zip", is_searchable=False)
     factories.make_outbound(notice, state="held", problem="text/html")
+    factories.make_alert(notice, AlertKind.HELD, now=start + timedelta(days=1, minutes=2))
     factories.make_mail(
         carrier,
         customer,

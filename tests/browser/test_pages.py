@@ -14,7 +14,9 @@ from orders.placing import Placed
 from orders.secrecy import Secret
 from tests import factories
 
-PAGES = ["sign-in", "list", "search", "order", "settings", "stores", "people", "letter", "write", "nothing"]
+PAGES = [
+    "sign-in", "list", "search", "order", "settings", "suppressions", "stores", "people", "letter", "write", "nothing",
+]  # fmt: skip
 PHONE = ViewportSize(width=390, height=844)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -32,12 +34,15 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
             "list": "/orders/",
             "search": "/orders/?q=nothing",
             "settings": "/settings/acme/orders/",
+            "suppressions": "/settings/acme/suppressions/",
             "stores": "/settings/",
             "people": "/mailbox/",
             "letter": f"/mailbox/mails/{_newest_letter()}/",
             "write": "/mailbox/write/",
             "nothing": "/orders/acme/nothing/",
         }
+        if name == "suppressions":
+            factories.make_suppression(request.getfixturevalue("conversation").customer_alias)
         page.goto(order_url if name == "order" else site + paths[name])
         return page
 
@@ -107,6 +112,40 @@ def test_what_was_unfolded_stays_so_after_a_reload(signed_in: Page, order_url: s
     signed_in.get_by_text("Show quoted mail").first.click()
     signed_in.reload()
     expect(signed_in.get_by_text("> It is a birthday present")).to_be_visible()
+
+
+def test_a_mail_that_did_not_arrive_is_sent_again_from_the_top_of_its_order(signed_in: Page, order_url: str):
+    page = signed_in
+    page.goto(order_url)
+    attention = page.get_by_role("region", name="1 mail needs attention")
+    expect(attention.get_by_text("The mail is held: a real address was found in it")).to_be_visible()
+    attention.get_by_role("button", name="Send again Delivery on Thursday between 9 and 12").click()
+    expect(page.get_by_role("status").first).to_contain_text("The mail is being sent again.")
+    expect(attention.get_by_text("It is being sent again.")).to_be_visible()
+    attention.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("status").first).to_contain_text("The alert is dismissed.")
+    expect(attention).to_have_count(0)
+
+
+def test_the_orders_that_need_attention_are_a_tick_away(signed_in: Page, site: str, shop: Store, conversation: Placed):
+    quiet = factories.make_order(shop)
+    page = signed_in
+    page.goto(f"{site}/orders/")
+    page.get_by_label("Needs attention 1").check()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("link", name=conversation.order.number)).to_be_visible()
+    expect(page.get_by_role("link", name=quiet.number)).to_have_count(0)
+    expect(page.get_by_label("Needs attention 1")).to_be_checked()
+
+
+def test_a_suppressed_address_is_found_in_the_settings_and_lifted(signed_in: Page, site: str, conversation: Placed):
+    factories.make_suppression(conversation.customer_alias)
+    page = signed_in
+    page.goto(f"{site}/settings/acme/orders/")
+    page.get_by_role("link", name="Suppressed addresses").click()
+    page.get_by_role("button", name="Lift").click()
+    expect(page.get_by_role("status").first).to_contain_text("Lifted.")
+    expect(page.get_by_role("heading", name="No address is suppressed")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", PAGES)
