@@ -74,7 +74,10 @@ def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: byt
 
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
     """The whole body, also a chunked one without a length. Raises RequestDataTooBig or UnreadablePostError."""
-    if request.META.get("CONTENT_LENGTH") or not request.META.get("wsgi.input_terminated"):
+    length = request.META.get("CONTENT_LENGTH")
+    if length or not request.META.get("wsgi.input_terminated"):
+        if length and len(request.body) < int(length):
+            raise UnreadablePostError("the body ended before its announced length")
         return request.body
     source: Any = request.META["wsgi.input"]
     chunks, size = [], 0

@@ -1,7 +1,8 @@
 """The inbox: accept a receipt, claim what waits, settle it, quarantine what cannot be read, put it back for replay.
 
-PostgreSQL is the queue. A worker counts the attempt in a commit of its own, then holds the rows locked while it works,
-so that a killed worker's rows are free again by themselves and a receipt that kills its worker is recognised.
+PostgreSQL is the queue. A worker takes rows, counts the attempt in a commit of its own, and holds them while it works
+(see claims), so that a killed worker's rows are free again by themselves and a receipt that kills its worker is
+recognised.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import delivery, faults, limits, providers, replay
+from conversation_tracker import claims, delivery, faults, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
@@ -101,67 +102,71 @@ _DONE = """
 """
 
 
+# A batch of new receipts, and one that is to be read alone: tried before, or slow because its mail has to be fetched.
+_TAKE = """
+    WITH fresh AS (
+        SELECT id FROM conversation_tracker_receipt
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND provider <> ALL(%(slow)s)
+        ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), lone AS (
+        SELECT id FROM conversation_tracker_receipt
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND (attempts > 0 OR provider = ANY(%(slow)s))
+        ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), taken AS MATERIALIZED (
+        (SELECT id FROM fresh WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s)
+        UNION ALL (SELECT id FROM lone WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1)
+    )
+    UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
+    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.provider
+"""
+
+
 def work(*, now: datetime) -> int | None:
-    """Settle the next batch, or the next receipt that was tried before, alone. Returns how many were looked at,
+    """Settle the next batch of new receipts, and one more that has to be read alone. Returns how many were looked at,
     None when nothing waits.
     """
-    claimed = _claim(now)
-    if claimed is None:
-        return None
-    ids, attempts = claimed
+    params = {"now": now, "batch": BATCH, "slow": providers.fetching_ones()}
+    with claims.held(claims.Space.INBOX, _TAKE, params) as taken:
+        together = sorted(pk for pk, attempts, provider in taken if attempts == 1 and not providers.fetches(provider))
+        if together:
+            _work_on(together, attempts=1, now=now)
+        for pk, attempts, _ in taken:
+            if pk in together:
+                continue
+            if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
+                _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
+            else:
+                _work_on([pk], attempts=attempts, now=now)
+    return len(taken) or None
+
+
+def _work_on(ids: Sequence[int], *, attempts: int, now: datetime) -> None:
+    """Settle these receipts, all in one transaction; what goes wrong becomes their state."""
     alone = attempts > 1
     try:
         with limits.processor_time(), transaction.atomic():
             rows = list(
-                Receipt.objects.select_for_update(skip_locked=True)
-                .filter(pk__in=ids, state=ReceiptState.PENDING, attempts=attempts)
-                .order_by("id")
+                Receipt.objects.select_for_update().filter(pk__in=ids, state=ReceiptState.PENDING).order_by("id")
             )
             _settle(rows, alone=alone, now=now)
     except IntegrityError as error:
         # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat.
         log.info("receipts met a copy receipts=%s", ids)
         if attempts >= MOST_ATTEMPTS:
-            _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
+            _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
     except limits.TooSlow as error:
-        _give_up(ids, Trouble.TOO_SLOW, error, alone=alone, now=now)
+        if alone or len(ids) == 1:  # in a batch each is tried again by itself, so that the good ones are recorded
+            _give_up(ids, Trouble.TOO_SLOW, faults.describe(error), now=now)
     except SoftTimeLimitExceeded as error:
         _defer(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
         if faults.is_passing(error):
             _defer(ids, error, now=now)
-            return len(ids)
+            return
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
-        _give_up(ids, Trouble.FAILED, error, alone=alone, now=now)
-    return len(ids)
-
-
-def _claim(now: datetime) -> tuple[list[int], int] | None:
-    """Count an attempt on the next receipts and commit that: a batch of new ones, or one that was tried before."""
-    with transaction.atomic():
-        waiting = list(
-            Receipt.objects.select_for_update(skip_locked=True)
-            .filter(state=ReceiptState.PENDING, next_attempt_at__lte=now)
-            .order_by("id")
-            .values_list("id", "attempts", "provider")[:BATCH]
-        )
-        if not waiting:
-            return None
-        first, attempts, provider = waiting[0]
-        if attempts or providers.fetches(provider):  # alone: it may harm its neighbours, or keep them waiting
-            ids = [first]
-        else:
-            ids = [pk for pk, tried, name in waiting if not tried and not providers.fetches(name)]
-        rows = Receipt.objects.filter(pk__in=ids)
-        if attempts >= MOST_ATTEMPTS:
-            rows.update(
-                state=ReceiptState.QUARANTINED, trouble=Trouble.KILLED_WORKER, trouble_detail="", settled_at=now
-            )
-            log.warning("receipt quarantined receipt=%s trouble=%s", ids[0], Trouble.KILLED_WORKER)
-            return [], attempts
-        rows.update(attempts=attempts + 1)
-    return ids, attempts + 1
+        if alone or len(ids) == 1:
+            _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
 
 
 def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
@@ -289,12 +294,12 @@ def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -
     log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)
 
 
-def _give_up(ids: Sequence[int], trouble: Trouble, error: BaseException, *, alone: bool, now: datetime) -> None:
-    """Alone: quarantine. In a batch: each is tried again by itself, so that the good ones are recorded."""
-    if alone or len(ids) == 1:
-        Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
-            state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=faults.describe(error)
-        )
+def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
+    """Put receipts into quarantine, with their bytes and the reason."""
+    Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
+        state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=detail
+    )
+    log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
 
 
 def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:

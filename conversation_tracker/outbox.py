@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import alarm, faults, send
+from conversation_tracker import alarm, claims, faults, send
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
 from orders import access, audit, suppression
@@ -26,29 +26,42 @@ LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
 
 
+_TAKE = """
+    WITH waiting AS (
+        SELECT id FROM conversation_tracker_outboundmail
+        WHERE state = ANY(%(waiting)s) AND next_attempt_at <= %(now)s
+        ORDER BY next_attempt_at LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), taken AS MATERIALIZED (
+        SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
+    )
+    UPDATE conversation_tracker_outboundmail AS mail
+    SET state = 'sending', attempts = mail.attempts + 1, state_changed_at = %(now)s
+    FROM taken WHERE mail.id = taken.id RETURNING mail.id
+"""
+
+
 def work(*, now: datetime) -> bool:
     """Send the next mail that waits; False when none does.
 
     The attempt is committed first, then the row is held while the mail leaves: a worker killed in between leaves a
     row that the next one takes up, so that a mail may leave twice under one Message-ID but never not at all.
     """
-    claimed = _claim(now)
-    if claimed is None:
-        return False
-    pk, attempts = claimed
-    with transaction.atomic():
-        row = (
-            OutboundMail.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("store", "recipient_alias")
-            .filter(pk=pk, state=SendState.SENDING, attempts=attempts)
-            .first()
-        )
-        if row is not None:
-            _settle(row, _send(row), now=now)
-    return True
+    params = {"now": now, "waiting": [state.value for state in WAITING]}
+    with claims.held(claims.Space.OUTBOX, _TAKE, params) as taken:
+        for (pk,) in taken:
+            with transaction.atomic():
+                row = (
+                    OutboundMail.objects.select_for_update(of=("self",))
+                    .select_related("store", "recipient_alias")
+                    .get(pk=pk)
+                )
+                _settle(row, _send(row), now=now)
+    return bool(taken)
 
 
 def _send(row: OutboundMail) -> send.Result:
+    if row.attempts > MOST_ATTEMPTS:
+        return send.Never(STOPPED)
     try:
         return send.send(row)
     except SoftTimeLimitExceeded:
@@ -56,28 +69,6 @@ def _send(row: OutboundMail) -> send.Result:
     except Exception as error:  # noqa: BLE001  one mail that cannot be sent must not stop the others
         log.error("sending failed outbound=%s\n%s", row.pk, faults.trace(error))  # noqa: TRY400  its text may quote a mail
         return send.Later(faults.describe(error))
-
-
-def _claim(now: datetime) -> tuple[int, int] | None:
-    with transaction.atomic():
-        found = (
-            OutboundMail.objects.select_for_update(skip_locked=True)
-            .filter(state__in=WAITING, next_attempt_at__lte=now)
-            .order_by("next_attempt_at")
-            .values_list("id", "attempts")
-            .first()
-        )
-        if found is None:
-            return None
-        pk, attempts = found
-        if attempts >= MOST_ATTEMPTS:  # every attempt ended with its worker
-            row = OutboundMail.objects.get(pk=pk)
-            row.state, row.problem, row.state_changed_at = SendState.FAILED, STOPPED, now
-            row.save(update_fields=["state", "problem", "state_changed_at"])
-            alarm.follow(row, now=now)
-            return pk, 0
-        OutboundMail.objects.filter(pk=pk).update(state=SendState.SENDING, attempts=attempts + 1, state_changed_at=now)
-    return pk, attempts + 1
 
 
 def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:

@@ -27,3 +27,4 @@ class Reason(StrEnum):
     BOUNCE = "bounce"
     TO_SELF = "to_self"
     NO_SENDER = "no_sender"
+    CROWDED = "crowded"

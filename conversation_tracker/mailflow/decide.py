@@ -19,9 +19,10 @@ from orders import validity
 from orders.outcomes import Reason
 
 AUTO_REPLY_INTERVAL = timedelta(days=7)
+MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
 
 
-def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -> Decision:  # noqa: PLR0911  a list of rules
+def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -> Decision:  # noqa: C901, PLR0911  a list
     """The first rule that holds decides."""
     if matched.sender_is_alias or mail.traits & {Trait.OWN_HOP, Trait.TOO_MANY_HOPS}:
         return Refuse(Reason.LOOP)
@@ -37,8 +38,10 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return RecordOnly(Reason.NO_SENDER)
     if matched.sender is not None and matched.sender.alias_id == matched.recipient.alias_id:
         return RecordOnly(Reason.TO_SELF)
-    if matched.sender is not None and _closed(matched.sender, now=now) is Reason.RETIRED:
-        return Refuse(Reason.RETIRED)
+    if matched.sender is not None and (closed := _closed(matched.sender, now=now)) is not None:
+        return Refuse(closed)  # under an alias that no longer works he could not be answered
+    if matched.sender is None and matched.third_parties >= MOST_THIRD_PARTIES:
+        return Refuse(Reason.CROWDED)
     if Trait.AUTO_REPLY in mail.traits and _relayed_lately(matched.auto_reply_relayed_at, now=now):
         return RecordOnly(Reason.AUTO_REPLY)
     return Relay()

@@ -10,7 +10,7 @@ from django.db.models import Max
 from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail
 from orders import addresses, aliases
-from orders.models import Alias, Order
+from orders.models import Alias, Order, PartyKind
 
 
 class Book:
@@ -62,6 +62,7 @@ class Book:
             recipient=next(one for one in parties if one.alias_id == alias.pk),
             parties=tuple(parties),
             sender=sender,
+            third_parties=sum(one.is_third for one in parties),
             sender_is_alias=sender_address in self._aliases,
             auto_reply_relayed_at=self._auto_replies.get((sender.alias_id, alias.pk)) if sender else None,
         )
@@ -69,6 +70,11 @@ class Book:
     def order(self, order_id: int) -> Order:
         """The order with its store, as it was read with the aliases."""
         return self._orders[order_id]
+
+    def note_auto_reply(self, matched: Matched, *, now: datetime) -> None:
+        """Remember an automatic reply that is being passed on, for the next one in this batch."""
+        if matched.sender is not None:
+            self._auto_replies[matched.sender.alias_id, matched.recipient.alias_id] = now
 
     def add(self, alias: Alias) -> Party:
         """Take in an alias that was issued just now, so that the batch's next mail knows it."""
@@ -83,6 +89,7 @@ def party(alias: Alias) -> Party:
     return Party(
         alias_id=alias.pk,
         order_id=alias.order_id,
+        is_third=alias.party == PartyKind.THIRD_PARTY,
         alias=alias.address.text(),
         real=alias.real.text(),
         name=alias.display_name.text(),

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from conversation_tracker import providers
 from conversation_tracker.mailflow import decide, hops, mask, match, parse, record
-from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Matched, Relay
+from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Matched, Relay, Trait
 from orders import addresses, aliases
 from orders.models import PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
@@ -71,6 +71,7 @@ def read(event: AnymailInboundEvent, *, esp_name: str) -> Arrival:
         envelope=envelope,
         original=original if original is not None else b"",
         original_type=MIME_TYPE if original is not None else "",
+        provider_id=providers.lasting_id(event, esp_name),
     )
 
 
@@ -92,6 +93,9 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
     results: list[list[Result]] = [[] for _ in arrivals]
     fingerprints = [record.fingerprint(arrival) for arrival in arrivals]
     matches = [(index, matched) for index, arrival in enumerate(arrivals) for matched in book.look_up(arrival)]
+    # Order by order, in every worker alike: two that issue aliases in the same orders wait for each other, and never
+    # in a circle.
+    matches.sort(key=lambda match: match[1].recipient.order_id)
     known = _recorded_before([(matched.recipient.alias_id, fingerprints[index]) for index, matched in matches])
     fresh: dict[tuple[int, bytes], tuple[int, record.Settled]] = {}
     repeats: list[tuple[int, tuple[int, bytes]]] = []
@@ -110,6 +114,7 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
     for entry, (place, (index, _)) in zip(entries, fresh.items(), strict=True):
         known[place] = entry
         results[index].append(_result(entry))
+    record.keep_copies([(known[place], arrivals[index]) for index, place in repeats])
     for index, place in repeats:
         results[index].append(replace(_result(known[place]), is_repeat=True))
     for found in results:
@@ -125,6 +130,8 @@ def _settle(
     order = book.order(matched.recipient.order_id)
     if isinstance(decision, Relay) and matched.sender is None:
         matched = _introduce(arrival, matched, book, now=received_at)  # before its first mail on the timeline
+    if isinstance(decision, Relay) and Trait.AUTO_REPLY in arrival.mail.traits:
+        book.note_auto_reply(matched, now=now)
     known = mask.known(matched.parties)
     return record.Settled(
         arrival=arrival,
@@ -165,7 +172,7 @@ def _recorded_before(places: Sequence[tuple[int, bytes]]) -> dict[tuple[int, byt
     found = TimelineEntry.objects.filter(
         recipient_alias_id__in={alias_id for alias_id, _ in places},
         fingerprint__in={fingerprint for _, fingerprint in places},
-    ).only("id", "recipient_alias_id", "fingerprint", "outcome", "reason")
+    ).only("id", "store_id", "recipient_alias_id", "fingerprint", "outcome", "reason", "original")
     return {(entry.recipient_alias_id or 0, bytes(entry.fingerprint or b"")): entry for entry in found}
 
 

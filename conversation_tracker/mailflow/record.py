@@ -25,7 +25,7 @@ from conversation_tracker.mailflow.shapes import (
 )
 from conversation_tracker.models import OutboundMail
 from orders import secrecy, vault
-from orders.models import Attachment, Kind, Order, TimelineEntry, Verification
+from orders.models import Attachment, Copy, Kind, Order, TimelineEntry, Verification
 from orders.outcomes import Outcome
 from orders.secrecy import Secret
 
@@ -55,6 +55,8 @@ def fingerprint(arrival: Arrival) -> bytes:
     parts = [_SPACE.sub("", part) for part in _written(arrival.mail)]
     if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
         parts.append(secrecy.digest(arrival.original, purpose="file").hex())
+    elif not arrival.mail.message_id:
+        parts.append(arrival.provider_id)
     return secrecy.digest("\0".join(parts), purpose="fingerprint")
 
 
@@ -100,6 +102,25 @@ def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
     return entries
 
 
+def first_words(text: str) -> str:
+    """The text's beginning on one line; no word is cut, since half a Soft alias would be a real address."""
+    start = _SPACE.sub(" ", text[: FIRST_WORDS * 4]).strip()
+    if len(start) <= FIRST_WORDS:
+        return start
+    return start[: FIRST_WORDS + 1].rpartition(" ")[0]
+
+
+def keep_copies(repeats: Sequence[tuple[TimelineEntry, Arrival]]) -> None:
+    """Keep the original of a repeat whose bytes are not those that were recorded, so that none is ever lost."""
+    copies = [
+        Copy(store_id=entry.store_id, entry=entry, original=name)
+        for entry, arrival in repeats
+        if arrival.original_type == MIME_TYPE and (name := vault.save(arrival.original)) != entry.original
+    ]
+    if copies:
+        Copy.objects.bulk_create(copies, ignore_conflicts=True)
+
+
 def _entry(one: Settled) -> TimelineEntry:
     sender = one.matched.sender
     return TimelineEntry(
@@ -113,7 +134,7 @@ def _entry(one: Settled) -> TimelineEntry:
         subject=one.masked.subject,
         text=one.masked.text,
         html=one.masked.html,
-        first_words=_SPACE.sub(" ", one.masked.text[: FIRST_WORDS * 4]).strip()[:FIRST_WORDS],
+        first_words=first_words(one.masked.text),
         outcome=outcome_of(one.decision),
         reason=one.decision.reason,
         verification=(

@@ -83,6 +83,7 @@ class Arrival:
     envelope: Envelope
     original: bytes
     original_type: str
+    provider_id: str = ""  # the provider's own id of the mail, where it is the same in each repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Party:
 
     alias_id: int
     order_id: int
+    is_third: bool  # neither the customer nor the store
     alias: str
     real: str
     name: str
@@ -106,6 +108,7 @@ class Matched:
     parties: tuple[Party, ...]
     sender: Party | None
     sender_is_alias: bool  # the From address is itself an alias: our own mail, come back
+    third_parties: int = 0  # of the order so far
     auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on between these two
 
 

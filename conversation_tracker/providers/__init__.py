@@ -39,6 +39,11 @@ def fetches(name: str) -> bool:
     return name in ALL and ALL[name].fetches
 
 
+def fetching_ones() -> list[str]:
+    """The names of the providers for which ``fetches`` holds."""
+    return [name for name, provider in ALL.items() if provider.fetches]
+
+
 def envelope(event: AnymailInboundEvent, esp_name: str) -> Envelope:
     """Who sent the event's mail to whom, and what the provider thinks of it; anymail's own fields for one unknown."""
     if isinstance(event.esp_event, mime.Handed):
@@ -53,6 +58,12 @@ def envelope(event: AnymailInboundEvent, esp_name: str) -> Envelope:
         verdict=Verdict.NONE,
         is_spam=bool(message.spam_detected),
     )
+
+
+def lasting_id(event: AnymailInboundEvent, esp_name: str) -> str:
+    """The provider's id of the mail, where a repeated notice carries the same one; Mailgun's is new each time."""
+    provider = _BY_ESP_NAME.get(esp_name)
+    return str(event.event_id or "") if provider is not None and provider.name != "mailgun" else ""
 
 
 def original(event: AnymailInboundEvent, esp_name: str) -> bytes | None:

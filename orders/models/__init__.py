@@ -8,7 +8,7 @@ from orders.models.customer import Customer
 from orders.models.order import Order, Status
 from orders.models.store import MaskType, Store
 from orders.models.suppression import Suppression, SuppressionReason
-from orders.models.timeline import AliasEvent, Attachment, Kind, TimelineEntry, Verification
+from orders.models.timeline import AliasEvent, Attachment, Copy, Kind, TimelineEntry, Verification
 
 __all__ = [
     "Action",
@@ -19,6 +19,7 @@ __all__ = [
     "ApiKey",
     "Attachment",
     "AuditEntry",
+    "Copy",
     "Customer",
     "FallbackReason",
     "Kind",

@@ -45,6 +45,7 @@ REASON_WORDS = {
     Reason.AUTO_REPLY: _("An automatic reply; one of these is passed on a week at most."),
     Reason.BOUNCE: _("A delivery report, kept here and not passed on."),
     Reason.TO_SELF: _("The sender wrote to their own alias, so there was nobody to pass it on to."),
+    Reason.CROWDED: _("So many strangers have written to this order that no more are let in."),
     Reason.NO_SENDER: _("It names no sender that could be answered, so it was not passed on."),
 }
 
@@ -151,3 +152,20 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return f"attachment {self.pk}"
+
+
+class Copy(models.Model):
+    """Another copy of a recorded mail that came with other bytes: other headers of transport, or of its writer."""
+
+    store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
+    entry = models.ForeignKey(TimelineEntry, models.PROTECT, related_name="copies")
+    original = models.CharField(max_length=200)  # name of the sealed original in storages["mail"]
+
+    class Meta:
+        verbose_name_plural = "copies"
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "original"], name="copy_is_kept_once_per_entry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"copy {self.pk}"

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker.mailflow import record
 from conversation_tracker.models import OutboundMail, Receipt
 from orders import aliases, vault
 from orders.models import Alias, AliasEvent, Kind, MaskType, Order, PartyKind, TimelineEntry, Verification
@@ -170,6 +171,21 @@ def test_every_way_an_address_may_stand_in_a_mail_is_masked(client: Client, work
         assert real not in kept.replace(customer.address.text(), "")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("one\n two", "one two"),
+        ("x" * 140, "x" * 140),
+        ("x" * 141, ""),
+        ("word " * 40, ("word " * 28).strip()),
+        ("x" * 120 + " maria@people.example-123456789012b.ct.acme.example", "x" * 120),
+    ],
+)
+def test_the_first_words_are_whole_words(text: str, expected: str) -> None:
+    assert record.first_words(text) == expected
+
+
 def test_a_mail_to_two_aliases_is_two_entries(client: Client, work: Work, placed: Placed) -> None:
     both = [placed.customer_alias.address.text(), placed.store_alias.address.text()]
     letters.post_ses(client, letters.ses(both, letters.mime()))
@@ -291,6 +307,32 @@ def test_two_out_of_office_machines_stop_after_one_mail(client: Client, work: Wo
         Reason.AUTO_REPLY,
         Reason.AUTO_REPLY,
     ]
+
+
+def test_two_automatic_replies_at_once_are_one_mail(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(2):
+        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-replied")
+        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
+        letters.post_postmark(client, letter)
+    assert len(work()) == 1
+
+
+def test_two_short_mails_without_a_message_id_are_two(client: Client, work: Work, placed: Placed) -> None:
+    for message_id in ("one", "two", "two"):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=[], MessageID=message_id))
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+def test_the_original_of_a_repeat_with_other_bytes_is_kept_too(client: Client, work: Work, placed: Placed) -> None:
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000")
+    other = b"Received: by another way\r\n" + raw
+    for one in (raw, other, other, raw):
+        letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], one))
+    assert len(work()) == 1
+    (entry,) = mails(placed.order)
+    assert vault.load(entry.original) == raw
+    assert [vault.load(copy.original) for copy in entry.copies.all()] == [other]
 
 
 def test_a_delivery_report_is_never_relayed(client: Client, work: Work, placed: Placed) -> None:

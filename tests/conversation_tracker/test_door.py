@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from unittest.mock import patch
 
 import pytest
+from django.core.handlers.wsgi import LimitedStream
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from conversation_tracker import door
 from conversation_tracker.models import Receipt, ReceiptState
 from orders.placing import Placed
 from tests import letters
@@ -145,6 +148,15 @@ def test_no_signature_is_no_way_in_and_no_error(
              "RESEND_API_KEY")  # fmt: skip
     letters.mount(settings, name, **dict.fromkeys(names, secret), POSTAL_WEBHOOK_KEY=letters.postal_key())
     assert letters.post(client, f"/anymail/{name}/{channel}/", body).status_code == 403
+    assert not Receipt.objects.exists()
+
+
+def test_a_body_that_ends_early_is_not_acknowledged(rf: RequestFactory) -> None:
+    cut = rf.post("/anymail/postmark/inbound/", b"abc", content_type="application/json")
+    cut.META["CONTENT_LENGTH"] = "500"
+    cut.META["HTTP_AUTHORIZATION"] = letters.BASIC_AUTH
+    cut._stream = LimitedStream(BytesIO(b"abc"), 500)  # type: ignore[assignment]  # as a server gives it whose client has gone
+    assert door.webhook(cut, "postmark", "inbound").status_code == 400
     assert not Receipt.objects.exists()
 
 

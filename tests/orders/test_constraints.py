@@ -20,6 +20,7 @@ from orders.models import (
     Alias,
     ApiKey,
     AuditEntry,
+    Copy,
     Customer,
     Kind,
     Membership,
@@ -115,6 +116,9 @@ REFUSED: dict[str, Callable[[], object]] = {
     "timeline_has_a_mail_once_per_alias": lambda: [a_mail_entry(fingerprint=b"same")() for _ in range(2)],
     "attachment_position_is_unique_in_entry": lambda: [
         factories.make_attachment(a_mail(), position=0) for _ in range(2)
+    ],
+    "copy_is_kept_once_per_entry": lambda: [
+        Copy.objects.create(store=entry.store, entry=entry, original="x") for entry in [a_mail()] * 2
     ],
     "user_email_is_unique": lambda: factories.make_user("someone@staff.example"),
     "user_email_is_lower_case": update(User, email="Someone@staff.example"),

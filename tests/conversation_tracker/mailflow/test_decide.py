@@ -23,8 +23,8 @@ from conversation_tracker.mailflow.shapes import (
 from orders.outcomes import Reason
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-RECIPIENT = Party(1, 1, "a@ct.example", "anna@people.example", "Anna", NOW + timedelta(days=1), None)
-SENDER = Party(2, 1, "b@ct.example", "help@shop.example", "Shop", NOW + timedelta(days=1), None)
+RECIPIENT = Party(1, 1, False, "a@ct.example", "anna@people.example", "Anna", NOW + timedelta(days=1), None)
+SENDER = Party(2, 1, False, "b@ct.example", "help@shop.example", "Shop", NOW + timedelta(days=1), None)
 MATCHED = Matched(RECIPIENT, (RECIPIENT, SENDER), SENDER, sender_is_alias=False)
 MAIL = Mail(Mailbox("Shop", "help@shop.example"), "Hello", "<1@shop.example>", (), "", "Hello", "")
 ENVELOPE = Envelope("help@shop.example", True, ("a@ct.example",), Verdict.PASS, is_spam=False)
@@ -71,6 +71,17 @@ def test_expired_counts_more_than_retired() -> None:
 def test_a_retired_sender_is_not_relayed() -> None:
     matched = replace(MATCHED, sender=replace(SENDER, retired_at=NOW))
     assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.RETIRED)
+
+
+def test_a_sender_whose_own_alias_has_expired_is_not_relayed() -> None:
+    matched = replace(MATCHED, sender=replace(SENDER, expires_at=NOW))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.EXPIRED)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(49, Relay()), (50, Refuse(Reason.CROWDED))])
+def test_after_fifty_strangers_no_more_are_let_in(count: int, expected: object) -> None:
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, sender=None, third_parties=count), now=NOW) == expected
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, third_parties=count), now=NOW) == Relay()
 
 
 def test_spam_is_refused() -> None:

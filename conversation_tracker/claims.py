@@ -1,0 +1,50 @@
+"""Hold rows of a queue for this worker, from before an attempt is counted until the work on them has ended.
+
+A row lock ends with the commit that counts the attempt, and until the worker has locked the row again another could
+take it. An advisory lock of the session (PostgreSQL manual §13.3.5) is held through any number of commits, and is
+free by itself when the worker's connection ends, however it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection
+
+
+class Space(IntEnum):
+    """Keeps the locks of two tables apart: the upper bytes of a lock's number, below them stands the row's id."""
+
+    INBOX = 1
+    OUTBOX = 2
+
+    @property
+    def first(self) -> int:
+        """The number of the lock of row 0."""
+        return int(self) << 48
+
+
+@contextmanager
+def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Run the statement that takes rows (their ids first in what it returns), and let go of their locks at the end.
+
+    In it, ``pg_try_advisory_lock(%(lock)s + id)`` takes a row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**params, "lock": space.first})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    try:
+        yield rows
+    finally:
+        if rows:
+            _let_go(space, [row[0] for row in rows])
+
+
+def _let_go(space: Space, ids: Sequence[int]) -> None:
+    with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:  # a lost connection holds nothing
+        cursor.execute(
+            "SELECT pg_advisory_unlock(%s + id) FROM unnest(%s::bigint[]) AS held(id)", [space.first, [*ids]]
+        )

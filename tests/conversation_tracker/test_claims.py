@@ -1,0 +1,73 @@
+"""Two workers at one queue: each row is worked on once, and its attempts are counted once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from conversation_tracker import claims, inbox, outbox
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
+from tests import factories, letters
+
+WORKERS = 4
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(work: Callable[[], object]) -> None:
+    """Do it in several threads, each with a connection of its own, until each has nothing more to do."""
+
+    def run() -> None:
+        try:
+            while work():
+                pass
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def post(client: Client, count: int) -> None:
+    aliases = [factories.place_order().customer_alias for _ in range(5)]
+    for number in range(count):
+        headers = [{"Name": "Message-ID", "Value": f"<{number}@x.example>"}]
+        letters.post_postmark(client, letters.postmark(aliases[number % 5], Headers=headers))
+        if number % 10 == 0:
+            letters.post_postmark(client, b"garbage")
+
+
+def test_every_receipt_is_settled_by_one_worker_at_its_first_attempt(client: Client) -> None:
+    post(client, 150)
+    at_once(lambda: inbox.work(now=timezone.now()))
+    assert inbox.counts() == {"pending": 0, "done": 150, "quarantined": 15}
+    assert set(Receipt.objects.filter(state=ReceiptState.DONE).values_list("attempts", flat=True)) <= {1, 2}
+    assert set(Receipt.objects.values_list("trouble", flat=True)) == {"", "unreadable"}
+
+
+def test_every_mail_leaves_once(client: Client) -> None:
+    post(client, 60)
+    while inbox.work(now=timezone.now()):
+        pass
+    at_once(lambda: outbox.work(now=timezone.now()))
+    assert len(mail.outbox) == 60
+    assert set(OutboundMail.objects.values_list("attempts", flat=True)) == {1}
+
+
+def test_a_row_that_is_held_is_not_taken_by_another(client: Client) -> None:
+    post(client, 1)
+    params = {"now": timezone.now(), "batch": 20, "slow": []}
+    seen: list[object] = []
+    with claims.held(claims.Space.INBOX, inbox._TAKE, params) as taken:
+        at_once(lambda: seen.append(inbox.work(now=timezone.now())))
+    assert len(taken) == 2
+    assert seen == [None] * WORKERS
+    assert inbox.work(now=timezone.now()) == 1  # of the two that are to be read alone now
