@@ -194,11 +194,11 @@ def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
     client: Client, work: Work, placed: Placed, provider: list[Exception]
 ) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    now = timezone.now()
-    inbox.work(now=now)
+    inbox.work(now=timezone.now())
     for _ in range(6):
-        outbox._claim(now)  # and then the worker is gone
+        lose_worker()
     provider.append(TimeoutError())
+    now = timezone.now()
     outbox.work(now=now)
     row = OutboundMail.objects.get()
     assert (row.attempts, row.failures) == (7, 1)
@@ -292,7 +292,7 @@ def test_a_mail_that_stopped_its_worker_each_time_raises_an_alert(client: Client
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
     for _ in range(12):
-        outbox._claim(timezone.now())  # and then the worker is gone
+        lose_worker()
     work()
     assert Alert.objects.get().kind == AlertKind.FAILED
 
