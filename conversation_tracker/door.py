@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
+from anymail.webhooks.base import AnymailCoreWebhookView
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
@@ -42,13 +43,15 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST, HEAD"})
     try:
+        view = _view(request, found, channel)
+        if getattr(view, "basic_auth", None) and not _readable_basic_auth(request):
+            return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
         body = read_body(request, limit=settings.WEBHOOK_MAX_BYTES)
+        return _refusal(request, found, view) or _keep(request, found, channel, body)
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except UnreadablePostError:  # cut off half-way: nobody waits for an answer
         return HttpResponse(status=400)
-    try:
-        return _refusal(request, found, channel) or _keep(request, found, channel, body)
     except inbox.UsedBefore:
         return HttpResponse(status=403)
     except Exception as error:  # noqa: BLE001  nothing is lost by asking the provider to come again
@@ -93,14 +96,18 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
     return request.body
 
 
-def _refusal(request: HttpRequest, provider: base.Provider, channel: str) -> HttpResponse | None:
-    """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
+def _view(request: HttpRequest, provider: base.Provider, channel: str) -> AnymailCoreWebhookView:
+    """Anymail's view for this URL. A provider that signs its calls need not show the basic credentials as well."""
     if not provider.is_guarded(channel):
         raise base.Undecided(f"{' and '.join(provider.secrets_of(channel))} is not set")
     view = provider.view(channel)
-    uses_basic_auth = bool(getattr(view, "basic_auth", None))
-    if uses_basic_auth and not _readable_basic_auth(request):
-        return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
+    if "WEBHOOK_SECRET" not in provider.secrets_of(channel) and "Authorization" not in request.headers:
+        view.basic_auth = []
+    return view
+
+
+def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
+    """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
     try:
         view.run_validators(request)
         if provider.verify is not None:

@@ -32,6 +32,7 @@ urlpatterns = [
     path("anymail/mandrill/tracking/", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
     path("anymail/mailgun/inbound_mime/", door.webhook, {"provider": "mailgun", "channel": "inbound"}),
     path("anymail/<slug:provider>/<slug:channel>/", door.webhook, name="webhook"),
+    path("anymail/<slug:provider>/<slug:channel>", door.webhook),  # a POST cannot be redirected to the slash
     path("api/", api.urls),
 ]
 if settings.LOCAL:

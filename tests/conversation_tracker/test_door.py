@@ -67,6 +67,18 @@ def test_a_wrong_mailgun_signature_is_refused_and_nothing_kept(
     assert not Receipt.objects.exists()
 
 
+def test_a_signature_is_credential_enough(client: Client, placed: Placed) -> None:
+    form = letters.mailgun(placed.customer_alias.address.text())
+    assert client.post("/anymail/mailgun/inbound/", form).status_code == 200
+
+
+def test_a_wrong_credential_beside_a_good_signature_is_refused(client: Client, placed: Placed) -> None:
+    form = letters.mailgun(placed.customer_alias.address.text())
+    headers = {"Authorization": "Basic ZGVtbzp3cm9uZw=="}
+    assert client.post("/anymail/mailgun/inbound/", form, headers=headers).status_code == 403
+    assert not Receipt.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
