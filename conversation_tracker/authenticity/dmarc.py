@@ -39,7 +39,7 @@ class _Policy:
     is_strict_spf: bool
 
 
-def judge(raw: bytes, handover: Handover, *, lookup: Lookup, now: datetime) -> Verdict:  # noqa: PLR0911  a list of rules
+def judge(raw: bytes, handover: Handover, *, lookup: Lookup, now: datetime) -> Verdict:
     """PASS when SPF or a DKIM signature passes for a domain aligned with From; FAIL when neither does although the
     domain has a policy; NONE when there is nothing to judge by, or when it could not be had just now.
 
