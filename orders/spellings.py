@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -24,6 +24,11 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
+# A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
+_CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
+_LINE_END = re.compile(_CUT)
+# What JSON and scripts write for the signs of an address; nothing of it changes where a string ends.
+_ESCAPED = re.compile(r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.
@@ -57,9 +62,47 @@ def _pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
             spelled = _QUOTE + spelled[1:-1]
         domains = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
-    ends = "|".join(re.escape(one) for one in tracking_domains)
-    after = rf"(?![a-z0-9])(?!-[0-9]{{1,12}}b\.(?:{ends})(?![a-z0-9-]))"
+    after = rf"(?![a-z0-9]){_no_glue(tracking_domains)}"
     return re.compile(rf"{_BEFORE}{spelled}{tag}{_QUOTE}{_AT}(?:{domains}){after}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _cut_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the same address with line ends anywhere in it, quote marks after them."""
+    local, _, domain = real.rpartition("@")
+    base, _ = _untagged(local)
+    is_gmail = domain in GMAIL
+    between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
+    spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
+    domains = "|".join(_cut(one) for one in dict.fromkeys(_domains(real)))
+    tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
+    at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
+    after = rf"(?![a-z0-9]){_no_glue(tracking_domains)}"
+    return re.compile(rf"{_BEFORE}{spelled}{tag}{at}(?:{domains}){after}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _bare_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the address whatever stands before and after it, but for the rest of a Soft alias."""
+    local, _, domain = real.rpartition("@")
+    base, _ = _untagged(local)
+    is_gmail = domain in GMAIL
+    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
+    domains = "|".join(re.escape(one) for one in dict.fromkeys(_domains(real)))
+    tag = r"(?:\+[a-z0-9._+\-]{0,64})?"
+    return re.compile(rf"{spelled}{tag}@(?:{domains}){_no_glue(tracking_domains)}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _no_glue(tracking_domains: tuple[str, ...]) -> str:
+    """Not before the rest of a Soft alias, which may go on in the next line."""
+    ends = "|".join(_cut(one) for one in tracking_domains)
+    return rf"(?!{_CUT}?-{_CUT}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
+
+
+def _cut(text: str) -> str:
+    """The text, with a line end between any two of its characters."""
+    return f"{_CUT}?".join(re.escape(char) for char in text)
 
 
 def _untagged(local: str) -> tuple[str, str]:
@@ -97,11 +140,30 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
         return text, count
     for form in _decoded_forms(text):
         decoded, more = replace(form, known)
-        if more and not find(decoded, known):
-            return decoded, count + more
+        decoded, joined = _replace_cut(decoded, known)
+        if more + joined and not find(decoded, known):
+            return decoded, count + more + joined
     lines = ["•••" if find(line, known) else line for line in text.split("\n")]
     hidden = "\n".join(lines)
     return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")
+
+
+def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with each known address replaced that a line end cuts in two."""
+    tracking_domains = _tracking_domains(known)
+    count = 0
+    for one in _cut_in(text, known):
+        text, times = _cut_pattern(one.real, tracking_domains).subn(_constant(one.alias), text)
+        count += times
+    return text, count
+
+
+def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
+    """The known addresses of which some may be cut by the line ends of this text."""
+    if "@" not in text or "\n" not in text:
+        return []
+    joined = _LINE_END.sub("", text).lower()
+    return [one for one in known if any(domain in joined for domain in _domains(one.real))]
 
 
 def _constant(alias: str) -> Callable[[re.Match[str]], str]:
@@ -109,18 +171,50 @@ def _constant(alias: str) -> Callable[[re.Match[str]], str]:
 
 
 def find(text: str, known: Sequence[Known]) -> list[Known]:
-    """The known addresses that the text still shows, in any of the spellings a reader or program would decode."""
+    """The known addresses that the text still shows, in any of the spellings a reader or program would decode, or cut
+    in two by line ends.
+    """
     tracking_domains = _tracking_domains(known)
-    forms = [(form, form.lower()) for form in _decoded_forms(text)] if known else []
-    return [
-        one
+    forms = _decoded_forms(text) if known else []
+    found = {one for form in forms for one in known if _is_in(form, one, tracking_domains)}
+    for form in forms[:2]:
+        for one in _cut_in(form, [one for one in known if one not in found]):
+            if _cut_pattern(one.real, tracking_domains).search(form):
+                found.add(one)
+    return [one for one in known if one in found]
+
+
+def _is_in(form: str, one: Known, tracking_domains: tuple[str, ...]) -> bool:
+    lowered = form.lower()
+    return (
+        any(domain in lowered for domain in _domains(one.real))
+        and _pattern(one.real, tracking_domains).search(form) is not None
+    )
+
+
+def occurs(content: bytes, known: Sequence[Known]) -> bool:
+    """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, at any place and
+    next to anything.
+    """
+    tracking_domains = _tracking_domains(known)
+    return any(
+        any(domain in lowered for domain in _domains(one.real))
+        and _bare_pattern(one.real, tracking_domains).search(form) is not None
+        for form, lowered in _byte_forms(content, known)
         for one in known
-        if any(
-            any(domain in lowered for domain in _domains(one.real))
-            and _pattern(one.real, tracking_domains).search(form)
-            for form, lowered in forms
-        )
-    ]
+    )
+
+
+def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[tuple[str, str]]:
+    """The bytes as text, each form beside the same in lower case."""
+    forms = [("utf-8", content), ("cp037", content)]
+    if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
+        forms.append(("utf-8", content.replace(b"\0", b"")))
+        if any(not domain.isascii() or not one.real.isascii() for one in known for domain in _domains(one.real)):
+            forms += [("utf-16-le", content), ("utf-16-be", content), ("utf-16-le", content[1:])]
+    for codec, data in forms:
+        form = data.decode(codec, "replace")
+        yield form, form.lower()
 
 
 def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:
@@ -142,6 +236,8 @@ def _decoded_forms(text: str) -> list[str]:
         forms.append(unquote(unquote(plain)))
     if "&" in plain:
         forms.append(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain))))
+    if "\\" in plain:
+        forms.append(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), plain))
     if "@" in plain:
         forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))

@@ -75,6 +75,34 @@ def from_text(text: str) -> str:
     return f'<div style="white-space: pre-wrap">{html.escape(text)}</div>'
 
 
+def unflow(text: str, *, delsp: bool) -> str:
+    """The paragraphs of a ``format=flowed`` text on one line each, with their quote marks (RFC 3676 §4)."""
+    lines: list[str] = []
+    open_depth: int | None = None  # of the paragraph that goes on
+    pieces: list[str] = []
+    for written in text.split("\n"):
+        rest = written.lstrip(">")
+        depth = len(written) - len(rest)
+        line = rest.removeprefix(" ")
+        if pieces and depth != open_depth:  # §4.5: a paragraph that its writer left open
+            lines.append("".join(pieces))
+            pieces = []
+        is_signature = line == "-- "
+        if pieces and is_signature:  # §4.3
+            lines.append("".join(pieces))
+            pieces = []
+        if not pieces:
+            pieces.append(">" * depth + " " if depth else "")
+        if line.endswith(" ") and not is_signature:
+            pieces.append(line[:-1] if delsp else line)
+            open_depth = depth
+        else:
+            pieces.append(line)
+            lines.append("".join(pieces))
+            pieces = []
+    return "\n".join([*lines, "".join(pieces)] if pieces else lines)
+
+
 def tidy(text: str) -> str:
     """No trailing space, never more than one blank line."""
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("\n", text)).strip()

@@ -56,10 +56,10 @@ class Nature:
     is_dangerous: bool
 
 
-def nature(content: bytes, *, name: str, claimed: str) -> Nature:
+def nature(content: bytes, *, name: str, claimed: str, charset: str = "") -> Nature:
     """Look at the content first, at the claim only where the content does not tell."""
     ending = name.rpartition(".")[2].lower()
-    codec = _text_codec(content, claimed)
+    codec = _text_codec(content, claimed, charset)
     if codec is not None:
         content_type = _text_type(content, claimed, ending)
     else:
@@ -68,22 +68,45 @@ def nature(content: bytes, *, name: str, claimed: str) -> Nature:
     return Nature(content_type, codec, dangerous)
 
 
-def _text_codec(content: bytes, claimed: str) -> str | None:
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _text_codec(content: bytes, claimed: str, charset: str) -> str | None:
     """The codec in which the content is text, or None for what is not."""
-    for mark, codec in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if content.startswith(mark):
-            return codec if _decodes(content, codec) else None
-    if any(content.startswith(magic) for magic, _ in _MAGIC) or b"\0" in content[:_SNIFFED]:
+    for mark, codec in _MARKS:
+        if content.startswith(mark) and _decodes(content, codec):
+            return codec
+    declared = _odd_codec(charset) if claimed.startswith(_TEXT_TYPES) else None
+    if declared is not None and _decodes(content, declared):
+        return declared
+    if content.startswith(tuple(magic for magic, _ in _MAGIC)) or b"\0" in content[:_SNIFFED]:
         return None
     if _decodes(content, "utf-8"):
         return "utf-8"
     return "latin-1" if claimed.startswith(_TEXT_TYPES) else None
 
 
+def _odd_codec(charset: str) -> str | None:
+    """The declared charset where its ASCII is not written as ASCII: UTF-7, UTF-16, UTF-32, EBCDIC."""
+    codec = headers.text_codec(charset) if charset else None
+    if codec is None:
+        return None
+    try:
+        return codec if codec == "utf-7" or "A@".encode(codec) != b"A@" else None
+    except (UnicodeError, ValueError, LookupError):
+        return None
+
+
 def _decodes(content: bytes, codec: str) -> bool:
     try:
         content.decode(codec)
-    except UnicodeError:
+    except (UnicodeError, ValueError):
         return False
     return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
@@ -28,6 +29,9 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
+_WORD = re.compile(
+    r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
+)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _ADDRESS = re.compile(
     r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})"
@@ -84,6 +88,20 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
         chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "latin-1") for chunk, charset in chunks
     ]
     return one_line("".join(decoded))
+
+
+def words(text: str) -> str:
+    """Any text with the RFC 2047 words in it decoded where they stand; linear, as ``decode`` is not."""
+    return _WORD.sub(_word, text)
+
+
+def _word(found: re.Match[str]) -> str:
+    written = found["text"].encode("utf-8", "surrogateescape")
+    try:
+        data = a2b_base64(written + b"===") if found["how"] in "bB" else a2b_qp(written, header=True)
+    except ValueError:
+        return found[0]
+    return decode_bytes(data, found["charset"].partition("*")[0])
 
 
 def mailboxes(value: str) -> list[Mailbox]:
@@ -154,8 +172,12 @@ def message_ids(value: str) -> tuple[str, ...]:
 
 
 def file_name(value: str) -> str:
-    """A name that is safe to show and to save under: no path, no controls, at most 120 characters."""
+    """A name that is safe to show and to save under: no path, no controls. It is cut to length after it is masked."""
     name = unicodedata.normalize("NFC", decode(value, longest=1_000)).replace("\\", "/").rpartition("/")[2]
-    name = "".join(char for char in name if char not in '<>:"|?*').strip(". ")
+    return "".join(char for char in name if char not in '<>:"|?*').strip(". ")
+
+
+def short_file_name(name: str) -> str:
+    """The name at most 120 characters long, with its ending."""
     stem, dot, suffix = name.rpartition(".")
     return f"{stem[:100]}{dot}{suffix[:16]}" if dot else name[:120]

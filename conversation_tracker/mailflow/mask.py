@@ -7,10 +7,13 @@ from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from conversation_tracker.mailflow import bodies, files, headers
+from conversation_tracker.mailflow import bodies, cards, files, headers, readings
 from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile, Party
 from orders import addresses, spellings
 from orders.spellings import Known
+
+LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
+_UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
 
 
 def known(parties: Iterable[Party]) -> tuple[Known, ...]:
@@ -46,62 +49,90 @@ class Masker:
 
 def mask(mail: Mail, known: Sequence[Known]) -> Masked:
     """The mail as it is recorded and relayed: masked once, used twice."""
+    return _mask(mail, known, readings.Budget())
+
+
+def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked:
     masker = Masker(known)
     masked = Masked(
         sender_name=masker.name(mail.sender.name) if mail.sender else "",
         subject=masker.text(mail.subject),
         text=masker.text(mail.text),
         html=masker.html(mail.html) if mail.html else "",
-        files=tuple(_file(file, masker, known) for file in mail.files),
+        files=tuple(_file(file, masker, known, budget) for file in mail.files),
         count=0,
     )
     return replace(masked, count=masker.count)
 
 
-def _file(file: File, masker: Masker, known: Sequence[Known]) -> MaskedFile:
+def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
     if file.nested is not None:
-        return _nested(file, file.nested, masker, known)
-    nature = files.nature(file.content, name=file.name, claimed=file.content_type)
-    content = file.content
-    if nature.codec is not None:
-        text = content.decode(nature.codec, "surrogateescape" if nature.codec == "utf-8" else "strict")
-        masked = masker.text(text)
-        if masked != text:
-            content = masked.encode(nature.codec, "surrogateescape" if nature.codec == "utf-8" else "replace")
+        return _nested(file, file.nested, masker, known, budget)
+    nature = files.nature(file.content, name=file.name, claimed=file.content_type, charset=file.charset)
+    content = file.content if nature.codec is None else _text_file(file.content, nature.codec, masker)
     return MaskedFile(
-        name=masker.text(file.name),
+        name=_file_name(file.name, masker, known),
         content_type=nature.content_type,
         content=content,
         content_id="" if "@" in file.content_id and spellings.find(file.content_id, known) else file.content_id,
-        is_searchable=nature.codec is not None,
+        is_searchable=readings.is_searchable(
+            content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budget
+        ),
         is_dangerous=nature.is_dangerous,
     )
 
 
-def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known]) -> MaskedFile:
+def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
+    """The file with its addresses replaced, the very same bytes where it has none."""
+    errors = "surrogateescape" if codec == "utf-8" else "strict"
+    text = content.decode(codec, errors)
+    masked = cards.rewrite(text, masker.text) if cards.is_card(text) else masker.text(text)
+    if masked == text:
+        return content
+    return masked.encode(codec, errors if codec == "utf-8" else "replace")
+
+
+def _file_name(name: str, masker: Masker, known: Sequence[Known]) -> str:
+    """The name, masked and then cut; never cut so that the alias in it looks like the address."""
+    short = headers.short_file_name(masker.text(name))
+    if not spellings.find(short, known):
+        return short
+    _, dot, ending = short.rpartition(".")
+    return headers.short_file_name(f"attachment{dot}{ending}" if ending.isalnum() else "attachment")
+
+
+def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
     """An attached mail, made anew from its masked parts: no header of the old one survives but what is shown here."""
-    inner = mask(mail, known)
+    inner = _mask(mail, known, budget)
     masker.count += inner.count
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_UNBROKEN)
     message["Subject"] = headers.one_line(inner.subject)
     if mail.sender is not None:
         writer = headers.one_line(masker.text(mail.sender.address))
         message["X-Written-By"] = headers.one_line(f"{inner.sender_name} {writer}")[:400]
     if mail.date:
-        message["X-Written-At"] = headers.one_line(mail.date)
-    message.set_content(inner.text)
+        message["X-Written-At"] = headers.one_line(masker.text(mail.date))
+    message.set_content(inner.text, cte=_encoding(inner.text))
     if inner.html:
-        message.add_alternative(inner.html, subtype="html")
+        message.add_alternative(inner.html, subtype="html", cte=_encoding(inner.html))
     for one in inner.files:
         maintype, _, subtype = one.content_type.partition("/")
-        if maintype == "message":  # an attached mail inside an attached mail
+        if maintype in {"message", "multipart"} or not subtype:  # an attached mail inside an attached mail
             maintype, subtype = "application", "octet-stream"
         message.add_attachment(one.content, maintype=maintype, subtype=subtype, filename=one.name, cte="base64")
     return MaskedFile(
-        name=masker.text(file.name),
+        name=_file_name(file.name, masker, known),
         content_type="message/rfc822",
         content=message.as_bytes(),
         content_id="",
-        is_searchable=True,
+        is_searchable=all(one.is_searchable for one in inner.files),
         is_dangerous=any(one.is_dangerous for one in inner.files),
     )
+
+
+def _encoding(text: str) -> str:
+    """A transfer encoding that never breaks a line, and so never an alias: quoted-printable would."""
+    longest = max(map(len, text.encode("utf-8", "replace").split(b"\n")))
+    if longest > LONGEST_LINE:
+        return "base64"
+    return "7bit" if text.isascii() else "8bit"

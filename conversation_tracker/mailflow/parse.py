@@ -8,7 +8,7 @@ from email import policy
 from email.message import Message
 from typing import Any
 
-from conversation_tracker.mailflow import bodies, headers
+from conversation_tracker.mailflow import attached, bodies, headers
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
 
 HOP_HEADER = "X-Conversation-Tracker-Hop"
@@ -142,18 +142,19 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], lis
         kind = _guarded(part.get_content_type, "application/octet-stream").lower()
         name = headers.file_name(_guarded(part.get_filename, None) or "")
         disposition = (_guarded(part.get_content_disposition, None) or "").lower()
-        if kind in {"message/rfc822", "message/global"}:
+        if kind in attached.TYPES:
             files.append(_nested(part, name=name, depth=depth))
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
             body = headers.decode_bytes(_payload(part), _charset(part))
-            (texts if kind == "text/plain" else htmls).append(body)
+            (htmls.append(body) if kind == "text/html" else texts.append(_unflowed(part, body)))
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
             content = _payload(part)
-            if content or name:
-                files.append(
-                    File(name=name or _default_name(kind), content_type=kind, content=content, content_id=content_id)
-                )
+            if mails := _sniffed(content, name=name, kind=kind, depth=depth):
+                files.extend(mails)
+            elif content or name:
+                name, charset = name or _default_name(kind), _charset(part) or ""
+                files.append(File(name, kind, content, content_id=content_id, charset=charset))
     return texts, htmls, files
 
 
@@ -176,17 +177,37 @@ def _parts(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
 
 def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
     """An attached mail, read like any other; as bytes where it cannot be or lies too deep."""
-    payload = part.get_payload()
     name = name or "message.eml"
-    if (
-        isinstance(payload, list)
-        and len(payload) == 1
-        and isinstance(payload[0], Message)
-        and depth < DEEPEST_NESTED_MAIL
-    ):
-        inner, _ = _read(payload[0], depth=depth + 1)
-        return File(name=name, content_type="message/rfc822", content=b"", nested=inner)
-    return File(name=name, content_type="text/plain", content=_payload(part))
+    inner = attached.inside(part)
+    if len(inner) == 1 and inner[0] is not None and depth < DEEPEST_NESTED_MAIL:
+        mail, _ = _read(inner[0], depth=depth + 1)
+        return File(name=name, content_type="message/rfc822", content=b"", nested=mail)
+    return File(name=name, content_type="message/rfc822", content=attached.raw(part))
+
+
+def _sniffed(content: bytes, *, name: str, kind: str, depth: int) -> list[File]:
+    """The mails in a file that claims to be something else; none where one of them cannot be read."""
+    mails = attached.mails(content, name=name, claimed=kind) if depth < DEEPEST_NESTED_MAIL else []
+    if not mails or len(mails) > attached.MOST:
+        return []
+    found = []
+    for number, raw in enumerate(mails, 1):
+        message = attached.read(raw)
+        if message is None:
+            return []
+        mail, _ = _read(message, depth=depth + 1)
+        title = (name or "message.eml") if len(mails) == 1 else f"message-{number}.eml"
+        found.append(File(name=title, content_type="message/rfc822", content=b"", nested=mail))
+    return found
+
+
+def _unflowed(part: Message[Any, Any], body: str) -> str:
+    """RFC 3676: the lines of a flowed text made paragraphs, so that no address is cut in two."""
+    value = _guarded(lambda: part.get_param("format"), None)
+    if not isinstance(value, str) or value.strip().lower() != "flowed":
+        return body
+    delsp = _guarded(lambda: part.get_param("delsp"), None)
+    return bodies.unflow(headers.clean(body), delsp=isinstance(delsp, str) and delsp.strip().lower() == "yes")
 
 
 def _payload(part: Message[Any, Any]) -> bytes:

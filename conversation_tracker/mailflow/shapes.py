@@ -47,6 +47,7 @@ class File:
     content_type: str
     content: bytes
     content_id: str = ""
+    charset: str = ""  # as declared, for text
     nested: Mail | None = None
 
 

@@ -181,6 +181,54 @@ def test_a_soft_alias_in_any_spelling_is_no_leak(alias):
     assert spellings.find(f'<a href="mailto:{alias}">', [SOFT_JOHN]) == []
 
 
+@pytest.mark.parametrize("after", ["", "-", "-x", ".", "_", ":", "/"])
+def test_a_soft_alias_is_no_leak_whatever_sign_follows_it(after):
+    assert spellings.find(SOFT + after, [SOFT_JOHN]) == []
+    assert spellings.replace(SOFT + after, [SOFT_JOHN]) == (SOFT + after, 0)
+
+
+@pytest.mark.parametrize("cut", ["\n", "\r\n", "\n> ", "\r\n>> > ", "\n\t", "=\r\n", "\n| "])
+def test_an_address_cut_by_a_line_end_anywhere_is_seen_and_hidden(cut):
+    for known in ([JOHN], [SOFT_JOHN]):
+        for place in range(1, len("john@example.com")):
+            written = "john@example.com"[:place] + cut + "john@example.com"[place:]
+            assert spellings.find(f"see\n{written}\nthere", known) == known
+            assert spellings.hide(f"see\n<{written}>\nthere", known) == (f"see\n<{known[0].alias}>\nthere", 1)
+
+
+@pytest.mark.parametrize("cut", ["\n", "\r\n> ", "\n\t"])
+def test_a_soft_alias_cut_by_a_line_end_is_no_leak(cut):
+    for place in range(1, len(SOFT)):
+        text = f"<{SOFT[:place]}{cut}{SOFT[place:]}>"
+        assert spellings.hide(text, [SOFT_JOHN]) == (text, 0)
+
+
+def test_a_gmail_address_cut_by_a_line_end_is_seen():
+    known = [Known("johndoe@gmail.com", HARD)]
+    assert spellings.find("john\n> .d.oe+x\ny@google\nmail.com", known) == known
+
+
+@pytest.mark.parametrize("text", ["mary\njohn@example.company", "john@exam\nples.com", "mary.jo\nhn@example.com"])
+def test_a_line_end_makes_no_address_of_two_words(text):
+    assert spellings.find(text, [JOHN]) == []
+
+
+@pytest.mark.parametrize("written", ["\\u006aohn\\u0040example.com", "\\x6Aohn@example\\u002Ecom"])
+def test_an_address_escaped_for_json_or_a_script_is_hidden(written):
+    assert spellings.hide(f'{{"a": "\\u0022{written}"}}', [JOHN]) == (f'{{"a": "\\u0022{HARD}"}}', 1)
+
+
+@pytest.mark.parametrize("codec", ["ascii", "utf-16-le", "utf-16-be", "utf-32", "cp500"])
+def test_bytes_show_an_address_in_any_case_and_next_to_anything(codec):
+    content = b"\0\xff" + "xJohn@Example.comy".encode(codec) + b"\xff"
+    assert spellings.occurs(content, [JOHN])
+    assert not spellings.occurs(content.replace("J".encode(codec)[-1:], b"\1"), [JOHN])
+
+
+def test_a_soft_alias_among_bytes_is_no_leak():
+    assert not spellings.occurs(f"\0{SOFT}\0".encode(), [SOFT_JOHN])
+
+
 def test_a_soft_alias_of_another_order_is_no_leak():
     assert spellings.find("john@example.com-9814872b.ct.shop.example", [SOFT_JOHN]) == []
 
@@ -295,8 +343,15 @@ def test_no_text_at_all_makes_it_raise(text, real):
         "." * MANY,
         "\\u0040" * (MANY // 6),
         "j." * (MANY // 2) + "@gmail.com",
+        "\n" * MANY + "@",
+        "\n> " * (MANY // 3) + "@",
+        "john\n> +" * (MANY // 8),
+        "joh\n" * (MANY // 4) + "@exa\nmple.com",
+        "john@exam\n>" * (MANY // 11) + "@exa\nmple.com",
+        ("j\n" * 30) * (MANY // 60) + "@gmai\nl.con",
+        "\\u006" * (MANY // 5),
     ],
-    ids=range(19),
+    ids=range(26),
 )
 def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)

@@ -1,0 +1,111 @@
+"""Calendars and contacts: take their folded lines and encoded values apart, and write them again. Pure.
+
+Lines are folded by RFC 5545 §3.1 and RFC 6350 §3.2; values are encoded by vCard 2.1 and RFC 2426 §2.1.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import quopri
+import re
+from collections.abc import Callable, Iterator
+
+LONGEST_LINE = 75  # octets
+_PLAIN = frozenset(range(0x20, 0x7F)) - {ord("=")}  # what quoted-printable leaves as it is
+_BEGIN = re.compile(r"\ufeff?\s{0,20}BEGIN:(?:VCALENDAR|VCARD|VEVENT|VTODO|VJOURNAL|VFREEBUSY|VNOTE)\b", re.IGNORECASE)
+# Before vCard 3.0 and iCalendar, unfolding left a space behind: there lines are better long than folded.
+_OLD = re.compile(r"^VERSION:(?:2\.1|1\.0)\s*$", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]")
+_ENCODED = re.compile(
+    r"(?P<name>[^:\r\n]{0,1000};(?:ENCODING=)?\"?(?P<how>QUOTED-PRINTABLE|BASE64|B)\"?(?:;[^:\r\n]{0,1000})?):(?P<value>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_card(text: str) -> bool:
+    """Whether it is a calendar or a contact."""
+    return _BEGIN.match(text) is not None
+
+
+def rewrite(text: str, hide: Callable[[str], str]) -> str:
+    """The calendar or contact with ``hide`` done to it; as it was to the letter where that changes nothing."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = list(_lines(text))
+    changed = hide("\n".join(_hidden(line, hide) for line in lines))
+    if changed == "\n".join(lines):
+        return text
+    if _OLD.search(text) is not None:
+        return end.join(changed.split("\n"))
+    return end.join(_folded(line, end) for line in changed.split("\n"))
+
+
+def values(text: str) -> Iterator[bytes]:
+    """The encoded values, decoded."""
+    for line in _lines(text):
+        if (found := _ENCODED.match(line)) is not None:
+            yield _decode(found["value"], found["how"])
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines unfolded; one in quoted-printable goes on after each ``=`` at a line's end."""
+    waiting: list[str] = []
+    for line in _FOLD.sub("", text).replace("\r\n", "\n").split("\n"):
+        if waiting:
+            waiting.append(line)
+        elif line.endswith("=") and "QUOTED-PRINTABLE" in line[:2_000].upper():
+            waiting = [line]
+        else:
+            yield line
+            continue
+        if line.endswith("="):
+            waiting[-1] = line[:-1]
+        else:
+            yield "".join(waiting)
+            waiting = []
+    if waiting:
+        yield "".join(waiting)
+
+
+def _hidden(line: str, hide: Callable[[str], str]) -> str:
+    found = _ENCODED.match(line)
+    if found is None:
+        return line
+    try:
+        value = _decode(found["value"], found["how"]).decode("utf-8")
+    except UnicodeDecodeError:  # a picture, or another charset: the gate looks at it
+        return line
+    hidden = hide(value)
+    if hidden == value:
+        return line
+    return f"{found['name']}:{_encode(hidden.encode(), found['how'])}"
+
+
+def _decode(value: str, how: str) -> bytes:
+    written = value.encode("utf-8", "surrogateescape")
+    if how.upper() == "QUOTED-PRINTABLE":
+        return quopri.decodestring(written)
+    try:
+        return base64.b64decode(written + b"===")
+    except (binascii.Error, ValueError):
+        return written
+
+
+def _encode(value: bytes, how: str) -> str:
+    if how.upper() == "QUOTED-PRINTABLE":
+        return "".join(chr(one) if one in _PLAIN else f"={one:02X}" for one in value)
+    return base64.b64encode(value).decode()
+
+
+def _folded(line: str, end: str) -> str:
+    """At most 75 octets a line, no character cut in two."""
+    if len(line) * 4 <= LONGEST_LINE:
+        return line
+    pieces, start, size = [], 0, 0
+    for place, char in enumerate(line):
+        octets = len(char.encode("utf-8", "surrogateescape"))
+        if size + octets > LONGEST_LINE:
+            pieces.append(line[start:place])
+            start, size = place, 1  # the space that begins the next line
+        size += octets
+    return (end + " ").join([*pieces, line[start:]])

@@ -1,0 +1,203 @@
+"""Read a file in every way in which somebody may: as text, unpacked, decoded. Pure, bounded, never raises."""
+
+from __future__ import annotations
+
+import io
+import quopri
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conversation_tracker.mailflow import attached, bodies, cards, files, headers
+
+MOST_MEMBERS = 200
+LARGEST_UNPACKED = 20_000_000  # bytes
+
+_TAG = re.compile(r"<[^<>]*>")
+_SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
+_RTF = re.compile(
+    r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?\??|\\\*|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]"
+    r"|\r?\n",
+    re.IGNORECASE,
+)
+_ZIP = b"PK\x03\x04"
+_ZIP_ENTRY = b"PK\x01\x02"
+_GZIP = b"\x1f\x8b\x08"
+_CHUNK = 65_536
+_UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a reader or program makes of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """What is no text."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedMail:
+    """A mail, as bytes."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Something is in there that nobody here can read."""
+
+
+View = Text | Octets | AttachedMail | Closed
+
+
+class Budget:
+    """How much may still be unpacked of the files of one mail."""
+
+    def __init__(self) -> None:
+        self.members = MOST_MEMBERS
+        self.size = LARGEST_UNPACKED
+
+
+def views(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> Iterator[View]:
+    """Every reading of a file; of one that packs others, of each of these too, one level deep."""
+    yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
+    if content.startswith(_GZIP):
+        yield from _members([_gunzip(content, budget)])
+    elif content.startswith((_ZIP, b"PK\x05\x06")):
+        yield from _members(_unzip(content, budget))
+    elif files.nature(content, name=name, claimed=claimed, charset=charset).codec is None:
+        yield Closed()
+
+
+def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:
+    """Whether all of it can be read here; a mail that was left as it came counts as not read."""
+    found = views(content, name=name, claimed=claimed, charset=charset, budget=budget)
+    return not any(isinstance(view, (Closed, AttachedMail)) for view in found)
+
+
+def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") -> Iterator[View]:
+    nature = files.nature(content, name=name, claimed=claimed, charset=charset)
+    if nature.codec is None:
+        yield Octets(content)
+        return
+    for raw in attached.mails(content, name=name, claimed=claimed):
+        yield AttachedMail(raw)
+    if nature.codec not in {"utf-8", "latin-1"} or b"\0" in content or not _is_utf8(content):
+        yield Octets(content)
+    text = content.decode(nature.codec, "replace")
+    yield Text(text)
+    yield from _decoded(text, content, is_html=nature.content_type == "text/html")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
+    if "<" in text and ">" in text:
+        yield Text(_TAG.sub("", text))
+        if is_html:
+            yield Text(bodies.bare(text))
+    if "=?" in text:
+        yield Text(headers.words(text))
+    if _SOFT.search(text) is not None:
+        yield Text(quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
+    if cards.is_card(text):
+        yield from (Octets(value) for value in cards.values(text))
+    if text.lstrip()[:5].lower() == "{\\rtf":
+        yield Text(_RTF.sub(_of_rtf, text))
+    if _UTF_7.search(content) is not None and content.isascii():
+        yield Text(content.decode("utf-7", "replace"))
+
+
+def _of_rtf(found: re.Match[str]) -> str:
+    if found["octet"] is not None:
+        return chr(int(found["octet"], 16))
+    return chr(int(found["point"]) % 0xD800) if found["point"] is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in a file; without content where it cannot be had."""
+
+    name: str
+    content: bytes | None
+
+
+def _members(found: Iterator[_Member] | list[_Member]) -> Iterator[View]:
+    for one in found:
+        yield Text(one.name)
+        if one.content is None:
+            yield Closed()
+            continue
+        is_text = False
+        for view in _plain_views(one.content, name=one.name, claimed="application/octet-stream"):
+            is_text = is_text or isinstance(view, Text)
+            yield view
+        if not is_text:
+            yield Closed()
+
+
+def _gunzip(content: bytes, budget: Budget) -> _Member:
+    """RFC 1952: one member after the other, not beyond the budget."""
+    pieces: list[bytes] = []
+    try:
+        while content and budget.members > 0:
+            budget.members -= 1
+            decoder = zlib.decompressobj(wbits=31)
+            pieces.append(decoder.decompress(content, max(budget.size, 1)))
+            budget.size -= len(pieces[-1])
+            if not decoder.eof or budget.size <= 0:
+                return _Member("", None)
+            content = decoder.unused_data.lstrip(b"\0")
+    except zlib.error:
+        return _Member("", None)
+    return _Member("", None if content else b"".join(pieces))
+
+
+def _unzip(content: bytes, budget: Budget) -> Iterator[_Member]:
+    """The files in a zip, and so in a docx, xlsx, odt or epub, not beyond the budget."""
+    if content.count(_ZIP_ENTRY) > MOST_MEMBERS * 10:  # their list alone would take long
+        yield _Member("", None)
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            listed = archive.infolist()
+            if len(listed) != content.count(_ZIP):  # something is packed that the list does not name, or the reverse
+                yield _Member("", None)
+            for info in listed:
+                if not info.is_dir():
+                    yield _Member(info.filename, _unpacked(archive, info, budget))
+    except Exception:  # noqa: BLE001  the standard library's failures on broken archives are of every kind
+        yield _Member("", None)
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> bytes | None:
+    """One file's content. Only deflate is unpacked: the other ways cannot be stopped at a size."""
+    is_readable = info.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} and not info.flag_bits & 0x1
+    if not is_readable or budget.members <= 0:
+        return None
+    budget.members -= 1
+    pieces: list[bytes] = []
+    try:
+        with archive.open(info) as opened:
+            while piece := opened.read(_CHUNK):
+                pieces.append(piece)
+                budget.size -= len(piece)
+                if budget.size <= 0:
+                    return None
+    except Exception:  # noqa: BLE001  as above
+        return None
+    return b"".join(pieces)
