@@ -53,9 +53,11 @@ def work(*, now: datetime) -> bool:
                 row = (
                     OutboundMail.objects.select_for_update(of=("self",))
                     .select_related("store", "recipient_alias")
-                    .get(pk=pk)
+                    .filter(pk=pk, state=SendState.SENDING)  # else a report of it came in between
+                    .first()
                 )
-                _settle(row, _send(row), now=now)
+                if row is not None:
+                    _settle(row, _send(row), now=now)
     return bool(taken)
 
 

@@ -23,6 +23,11 @@ from tests.services import scratch
 COMMAND = [sys.executable, "-m", "conversation_tracker.local.run"]
 
 
+def _heed_interrupts() -> None:
+    """A shell starts what it puts in the background deaf to Ctrl-C, and these tests may be in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """A run in a process of its own, until it said `Ready`."""
 
@@ -35,6 +40,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_heed_interrupts,
         )
         self.said = ""
 
