@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -29,6 +30,10 @@ _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 _LINE_END = re.compile(_CUT)
 # What JSON and scripts write for the signs of an address; nothing of it changes where a string ends.
 _ESCAPED = re.compile(r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
+# What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
+_ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
+_BEFORE_DOMAIN = 600
+_AFTER_DOMAIN = 900
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.
@@ -83,14 +88,14 @@ def _cut_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str
 
 @lru_cache(maxsize=4096)
 def _bare_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the address whatever stands before and after it, but for the rest of a Soft alias."""
+    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @."""
     local, _, domain = real.rpartition("@")
     base, _ = _untagged(local)
     is_gmail = domain in GMAIL
     spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
     domains = "|".join(re.escape(one) for one in dict.fromkeys(_domains(real)))
-    tag = r"(?:\+[a-z0-9._+\-]{0,64})?"
-    return re.compile(rf"{spelled}{tag}@(?:{domains}){_no_glue(tracking_domains)}", re.IGNORECASE)
+    tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
+    return re.compile(rf"{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{domains}){_no_glue(tracking_domains)}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -118,15 +123,59 @@ def _domains(real: str) -> tuple[str, ...]:
 
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
-    lowered = text.lower()
     tracking_domains = _tracking_domains(known)
     count = 0
     for one in known:
         # Compiling a pattern costs more than all the rest; most mails name few of the parties.
-        if any(domain in lowered for domain in _domains(one.real)):
-            text, times = _pattern(one.real, tracking_domains).subn(_constant(one.alias), text)
+        windows = list(_windows(_lowered(text), _domains(one.real)))
+        if windows:
+            found = _matches(_pattern(one.real, tracking_domains), text, windows)
+            text, times = _put(one.alias, text, found)
             count += times
     return text, count
+
+
+def _lowered(text: str) -> str:
+    """In lower case, each character at its place: İ is the one that would become two."""
+    return text.replace("\u0130", "i").lower()
+
+
+def _windows(lowered: str, domains: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where in a text an address at one of these domains may stand: round each of them that may follow an @.
+
+    A pattern looks at each character; only few have to be looked at.
+    """
+    start = end = -1
+    for place in heapq.merge(*(_places(lowered, domain) for domain in dict.fromkeys(domains))):
+        if place - _BEFORE_DOMAIN > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, place - _BEFORE_DOMAIN)
+        end = place + _AFTER_DOMAIN
+    if end >= 0:
+        yield start, end
+
+
+def _places(lowered: str, domain: str) -> Iterator[int]:
+    place = lowered.find(domain)
+    while place >= 0:
+        if lowered[max(0, place - 9) : place].rstrip().endswith(_ENDS_OF_AT):
+            yield place
+        place = lowered.find(domain, place + 1)
+
+
+def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    for start, end in windows:
+        yield from pattern.finditer(text, start, end)
+
+
+def _put(alias: str, text: str, found: Iterable[re.Match[str]]) -> tuple[str, int]:
+    """The text with the alias in the place of each match, and how many these were."""
+    pieces, last = [], 0
+    for match in found:
+        pieces += [text[last : match.start()], alias]
+        last = match.end()
+    return "".join([*pieces, text[last:]]), len(pieces) // 2
 
 
 def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -148,26 +197,47 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")
 
 
+def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with each known address replaced where that can be done exactly, and how many were.
+
+    For files, which a program reads: nothing but an address is changed, though ``find`` may see one that is left.
+    """
+    text, count = replace(text, known)
+    text, more = _replace_cut(text, known)
+    if "\\" in text:
+        unescaped, escaped = replace(_unescaped(text), known)
+        if escaped:
+            return unescaped, count + more + escaped
+    return text, count + more
+
+
 def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that a line end cuts in two."""
     tracking_domains = _tracking_domains(known)
     count = 0
     for one in _cut_in(text, known):
-        text, times = _cut_pattern(one.real, tracking_domains).subn(_constant(one.alias), text)
+        text, times = _put(one.alias, text, _cut_pattern(one.real, tracking_domains).finditer(text))
         count += times
     return text, count
 
 
 def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses of which some may be cut by the line ends of this text."""
-    if "@" not in text or "\n" not in text:
+    if not known or "@" not in text or "\n" not in text:
         return []
-    joined = _LINE_END.sub("", text).lower()
-    return [one for one in known if any(domain in joined for domain in _domains(one.real))]
+    return _bare_in(_LINE_END.sub("", text), known)
 
 
-def _constant(alias: str) -> Callable[[re.Match[str]], str]:
-    return lambda _: alias
+def _bare_in(text: str, known: Sequence[Known]) -> list[Known]:
+    """The known addresses that stand in the text, whatever stands next to them."""
+    lowered = _lowered(text)
+    tracking_domains = _tracking_domains(known)
+    found = []
+    for one in known:
+        windows = list(_windows(lowered, _domains(one.real)))
+        if windows and any(_matches(_bare_pattern(one.real, tracking_domains), text, windows)):
+            found.append(one)
+    return found
 
 
 def find(text: str, known: Sequence[Known]) -> list[Known]:
@@ -176,7 +246,13 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     """
     tracking_domains = _tracking_domains(known)
     forms = _decoded_forms(text) if known else []
-    found = {one for form in forms for one in known if _is_in(form, one, tracking_domains)}
+    found: set[Known] = set()
+    for form in forms:
+        lowered = _lowered(form)
+        for one in known:
+            windows = list(_windows(lowered, _domains(one.real))) if one not in found else []
+            if windows and any(_matches(_pattern(one.real, tracking_domains), form, windows)):
+                found.add(one)
     for form in forms[:2]:
         for one in _cut_in(form, [one for one in known if one not in found]):
             if _cut_pattern(one.real, tracking_domains).search(form):
@@ -184,37 +260,22 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     return [one for one in known if one in found]
 
 
-def _is_in(form: str, one: Known, tracking_domains: tuple[str, ...]) -> bool:
-    lowered = form.lower()
-    return (
-        any(domain in lowered for domain in _domains(one.real))
-        and _pattern(one.real, tracking_domains).search(form) is not None
-    )
-
-
 def occurs(content: bytes, known: Sequence[Known]) -> bool:
     """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, at any place and
     next to anything.
     """
-    tracking_domains = _tracking_domains(known)
-    return any(
-        any(domain in lowered for domain in _domains(one.real))
-        and _bare_pattern(one.real, tracking_domains).search(form) is not None
-        for form, lowered in _byte_forms(content, known)
-        for one in known
-    )
+    return any(_bare_in(form, known) for form in _byte_forms(content, known))
 
 
-def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[tuple[str, str]]:
-    """The bytes as text, each form beside the same in lower case."""
+def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[str]:
+    """The bytes as text."""
     forms = [("utf-8", content), ("cp037", content)]
     if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
         forms.append(("utf-8", content.replace(b"\0", b"")))
         if any(not domain.isascii() or not one.real.isascii() for one in known for domain in _domains(one.real)):
             forms += [("utf-16-le", content), ("utf-16-be", content), ("utf-16-le", content[1:])]
     for codec, data in forms:
-        form = data.decode(codec, "replace")
-        yield form, form.lower()
+        yield data.decode(codec, "replace")
 
 
 def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:
@@ -237,10 +298,14 @@ def _decoded_forms(text: str) -> list[str]:
     if "&" in plain:
         forms.append(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain))))
     if "\\" in plain:
-        forms.append(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), plain))
+        forms.append(_unescaped(plain))
     if "@" in plain:
         forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _plain(text: str) -> str:

@@ -34,6 +34,12 @@ class Masker:
         self.count += times
         return text
 
+    def exactly(self, text: str) -> str:
+        """A file's text with each known address replaced, and nothing else changed; what is left the gate holds."""
+        text, times = spellings.rewrite(text, self._known)
+        self.count += times
+        return text
+
     def html(self, source: str) -> str:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
@@ -86,7 +92,7 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
     """The file with its addresses replaced, the very same bytes where it has none."""
     errors = "surrogateescape" if codec == "utf-8" else "strict"
     text = content.decode(codec, errors)
-    masked = cards.rewrite(text, masker.text) if cards.is_card(text) else masker.text(text)
+    masked = cards.rewrite(text, masker.exactly) if cards.is_card(text) else masker.exactly(text)
     if masked == text:
         return content
     return masked.encode(codec, errors if codec == "utf-8" else "replace")

@@ -184,6 +184,12 @@ def test_a_note_that_begins_with_a_date_is_no_mail() -> None:
     assert (file.content_type, file.content) == ("text/plain", content)
 
 
+def test_a_file_is_not_decoded_to_get_at_an_odd_spelling_but_held() -> None:
+    content = b"100%25;a &amp; b;%61nna.real@people.example\n"
+    found = masked(incoming(content, kind="text/csv", name="a.csv"))
+    assert (found.files[0].content, shown(found)) == (content, ["file"])
+
+
 def zipped(content: bytes, *, way: int = zipfile.ZIP_DEFLATED, name: str = "word/document.xml") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", way) as archive:
