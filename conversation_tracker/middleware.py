@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 
 class RequestBodyLimit:
@@ -19,5 +19,5 @@ class RequestBodyLimit:
         limit = settings.WEBHOOK_MAX_BYTES if is_webhook else settings.REQUEST_MAX_BYTES
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > limit:
-            return JsonResponse({"error": f"The body is larger than {limit} bytes."}, status=413)
+            return HttpResponse(f"The body is larger than {limit} bytes.", status=413, content_type="text/plain")
         return self.get_response(request)

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     *(["django_linear_migrations"] if env.bool("CHECK_MIGRATIONS", default=False) else []),
 ]
 MIDDLEWARE = [
+    "orders.api.errors.InJson",
     "conversation_tracker.middleware.RequestBodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -30,13 +31,36 @@ class BadRequest(ValueError):
         super().__init__(f"{len(self.problems)} problems")
 
 
+class InJson:
+    """Middleware: what Django and its middlewares refuse under /api/ is told in our error shape too, as 404 and 405."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_refusal = request.path_info.startswith("/api/") and response.status_code >= HTTPStatus.BAD_REQUEST
+        if not is_refusal or response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        status = HTTPStatus(response.status_code)
+        answer = JsonResponse(_body(status.name.lower(), f"{status.phrase}."), status=status)
+        for header in ("Allow", "Retry-After"):
+            if header in response.headers:
+                answer[header] = response.headers[header]
+        return answer
+
+
+def _body(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "exception": None}}
+
+
 def install(api: NinjaAPI) -> None:
     """Teach the API our error shapes."""
 
     def answer(
         request: HttpRequest, status: int, code: str, message: str, problems: list[Problem] | None = None
     ) -> HttpResponse:
-        body: dict[str, Any] = {"error": {"code": code, "message": message, "exception": None}}
+        body = _body(code, message)
         if problems is not None:
             body["problems"] = [{"path": problem.path, "message": problem.message} for problem in problems]
         return api.create_response(request, body, status=status)
