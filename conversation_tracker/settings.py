@@ -136,6 +136,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},
     "sweep-outbox": {"task": "conversation_tracker.tasks.drain_outbox", "schedule": 5.0},
+    "sweep-events": {"task": "orders.tasks.dispatch_events", "schedule": 5.0},
+    "close-windows": {"task": "orders.tasks.close_windows", "schedule": 30.0},
+    "remind-of-payments": {"task": "orders.tasks.remind_of_payments", "schedule": 300.0},
     "expire-aliases": {"task": "orders.tasks.expire_aliases", "schedule": 60.0},
     "forget-settled-receipts": {"task": "conversation_tracker.tasks.forget_settled_receipts", "schedule": 3600.0},
 }

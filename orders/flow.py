@@ -1,13 +1,18 @@
-"""The order's statuses and the transitions between them."""
+"""The order's statuses and the transitions between them: one table, and the only code that changes a status."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Value
 
-from orders import timeline
-from orders.models import Order, Status
+from orders import events, masking, timeline
+from orders.models import EventKind, Order, OrderEvent, Status
+from orders.models.order import UNPAID
 
 # From each status, those that may follow it.
 NEXT: dict[Status, frozenset[Status]] = {
@@ -35,18 +40,132 @@ NEXT: dict[Status, frozenset[Status]] = {
     Status.CANCELED: frozenset(),
 }
 
+# What follows by itself, at once, when somebody advances an order to the status on the left.
+FOLLOWS: dict[Status, Status] = {
+    Status.PAYMENT_APPROVED: Status.WINDOW_TO_CANCEL,
+    Status.START_HANDLING: Status.HANDLING,
+    Status.PAYMENT_DENIED: Status.CANCEL,
+    Status.CANCEL: Status.CANCELED,
+}
+
+# The column that keeps when an order came to a status.
+_MARKS = {
+    Status.PAYMENT_APPROVED: "authorized_at",
+    Status.INVOICED: "invoiced_at",
+    Status.CANCELED: "canceled_at",
+}
+
 
 class IllegalTransition(ValueError):
     """The order cannot go from where it stands to the status asked for."""
 
+    def __init__(self, old: Status, new: Status) -> None:
+        self.old, self.new = old, new
+        super().__init__(f"an order that is {old} cannot become {new}")
 
-def move(order: Order, new: Status, *, actor: str, now: datetime) -> None:
+
+def hold(order: Order) -> None:
+    """Lock the order's row until the transaction ends, and take over what others have changed of it."""
+    held = Order.objects.select_for_update().get(pk=order.pk)
+    for field in ("status", "status_changed_at", "changed_at", "value", *_MARKS.values()):
+        setattr(order, field, getattr(held, field))
+
+
+def move(order: Order, new: Status, *, actor: str, now: datetime, why: str = "") -> list[OrderEvent]:
     """Move the order one step and write it on the timeline. Raises IllegalTransition; nothing is changed then."""
     with transaction.atomic():
-        held = Order.objects.select_for_update().only("status", "store_id").get(pk=order.pk)
-        old = Status(held.status)
+        hold(order)
+        old = Status(order.status)
         if new not in NEXT[old]:
-            raise IllegalTransition(f"an order that is {old} cannot become {new}")
-        Order.objects.filter(pk=order.pk).update(status=new)
-        timeline.status_changed(order, old=old, new=new, actor=actor, now=now)
-    order.status = new
+            raise IllegalTransition(old, new)
+        return _take(order, [new], actor=actor, now=now, why=why)
+
+
+def advance(
+    order: Order, to: Status, *, actor: str, now: datetime, why: str = "", details: dict[str, Any] | None = None
+) -> list[OrderEvent]:
+    """Bring the order to this status, and on to what follows by itself; every step stands on the timeline.
+
+    Steps before a payment that nobody told of are taken on the way. ``why`` is masked; ``details`` go with the event
+    of the status itself. Raises IllegalTransition; nothing is changed then.
+    """
+    with transaction.atomic():
+        hold(order)
+        steps = route(Status(order.status), to)
+        steps += _following(order, to)
+        return _take(order, steps, actor=actor, now=now, why=why, details={to: details or {}})
+
+
+def route(old: Status, new: Status) -> list[Status]:
+    """The shortest way, over statuses before a payment only. Raises IllegalTransition when there is none."""
+    ways: deque[list[Status]] = deque([[old]])
+    while ways:
+        way = ways.popleft()
+        if new in NEXT[way[-1]]:
+            return [*way[1:], new]
+        ways.extend([*way, step] for step in sorted(NEXT[way[-1]]) if step in UNPAID and step not in way)
+    raise IllegalTransition(old, new)
+
+
+def _following(order: Order, status: Status) -> list[Status]:
+    steps: list[Status] = []
+    while following := FOLLOWS.get(status):
+        steps.append(status := following)
+    if status is Status.WINDOW_TO_CANCEL and not order.store.cancellation_window:
+        steps.append(Status.READY_FOR_HANDLING)
+    return steps
+
+
+def _take(
+    order: Order,
+    steps: Iterable[Status],
+    *,
+    actor: str,
+    now: datetime,
+    why: str = "",
+    details: dict[Status, dict[str, Any]] | None = None,
+) -> list[OrderEvent]:
+    reason = masking.text(why, masking.of_order(order)) if why else ""
+    pairs: list[tuple[Status, Status]] = []
+    old = Status(order.status)
+    for new in steps:
+        pairs.append((old, new))
+        old = new
+    entries = timeline.statuses_changed(order, pairs, actor=actor, why=reason, now=now)
+    published = events.publish(
+        events.build(
+            order,
+            EventKind.STATUS,
+            occasion=f"status:{new}",
+            old_status=before,
+            new_status=new,
+            entry=entry,
+            details={"reason": reason, **(details or {}).get(new, {})},
+            previous_at=order.status_changed_at,
+            now=now,
+        )
+        for (before, new), entry in zip(pairs, entries, strict=True)
+    )
+    order.status, order.status_changed_at, order.changed_at = old, now, now
+    marks = [_MARKS[new] for _, new in pairs if new in _MARKS]
+    for mark in marks:
+        setattr(order, mark, now)
+    order.save(update_fields=["status", "status_changed_at", "changed_at", *marks])
+    return published
+
+
+def close_windows(*, now: datetime, batch: int = 200) -> int:
+    """Make orders ready for handling whose cancellation window is over; returns how many."""
+    minutes = F("store__cancellation_window")
+    window = Func(minutes, template="make_interval(mins => %(expressions)s)", output_field=DurationField())
+    opened = ExpressionWrapper(Value(now) - window, DateTimeField())
+    with transaction.atomic():
+        due = list(
+            Order.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("store")
+            .filter(status=Status.WINDOW_TO_CANCEL, status_changed_at__lte=opened)
+            .order_by("status_changed_at")[:batch]
+        )
+        for order in due:
+            _take(order, [Status.READY_FOR_HANDLING], actor="", now=now)
+    return len(due)

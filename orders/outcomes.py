@@ -1,4 +1,4 @@
-"""What may become of an inbound mail, and the closed list of reasons. Pure; models.timeline has the words."""
+"""What may become of a mail, and the closed list of reasons. Pure; models.timeline has the words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of an inbound mail."""
+    """What became of a mail."""
 
     RELAYED = "relayed"
     RECORDED = "recorded"
@@ -28,3 +28,5 @@ class Reason(StrEnum):
     TO_SELF = "to_self"
     NO_SENDER = "no_sender"
     CROWDED = "crowded"
+    ORDER_MAIL = "order_mail"  # the store's own, at a step of the order
+    WRITTEN = "written"  # by staff or a system of the store

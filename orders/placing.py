@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from orders import aliases, customers, timeline
-from orders.models import Alias, Order, PartyKind, Status, Store
+from orders import aliases, customers, events, timeline
+from orders.models import Alias, EventKind, Order, PartyKind, Status, Store
 from orders.secrecy import Secret
 
 
@@ -25,6 +25,7 @@ class Draft:
     item_count: int
     document: dict[str, Any]
     currency: str = "BRL"
+    source: str = "api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,11 @@ def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Plac
         item_count=draft.item_count,
         document=Secret.of_json(draft.document),
         placed_at=now,
+        status_changed_at=now,
+        changed_at=now,
+        source=draft.source,
     )
-    timeline.status_changed(order, old=None, new=Status.ORDER_CREATED, now=now, actor=actor)
+    [entry] = timeline.statuses_changed(order, [(None, Status.ORDER_CREATED)], now=now, actor=actor)
     customer_alias, store_alias = aliases.issue(
         order,
         [
@@ -87,6 +91,8 @@ def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Plac
         ],
         now=now,
     )
+    status = f"status:{Status.ORDER_CREATED}"
+    events.publish([events.build(order, EventKind.STATUS, occasion=status, entry=entry, now=now)])
     return Placed(order, customer_alias, store_alias, is_new=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Left
@@ -11,18 +12,43 @@ from django.db.models.functions import Left
 from orders.models import Alias, AliasEvent, Kind, Order, Status, TimelineEntry
 
 SHOWN_TEXT = 20_000  # characters of a mail's text shown on the page; the whole is one click away
+FIRST_WORDS = 140  # characters
 
 
-def status_changed(order: Order, *, old: Status | None, new: Status, now: datetime, actor: str = "") -> TimelineEntry:
-    """Write down that the order's status changed."""
+def statuses_changed(
+    order: Order, steps: Iterable[tuple[Status | None, Status]], *, now: datetime, actor: str = "", why: str = ""
+) -> list[TimelineEntry]:
+    """Write down that the order's status changed, from and to, step by step. ``why`` is masked text."""
+    return TimelineEntry.objects.bulk_create(
+        [
+            TimelineEntry(
+                store_id=order.store_id,
+                order=order,
+                kind=Kind.STATUS,
+                occurred_at=now,
+                actor=actor,
+                old_status=old or "",
+                new_status=new,
+                text=why,
+            )
+            for old, new in steps
+        ]
+    )
+
+
+def happened(
+    order: Order, kind: Kind, *, now: datetime, actor: str, data: dict[str, Any] | None = None, text: str = ""
+) -> TimelineEntry:
+    """Write down a payment, an invoice, what a carrier said, a change, a note or an interaction; all of it masked."""
     return TimelineEntry.objects.create(
         store_id=order.store_id,
         order=order,
-        kind=Kind.STATUS,
+        kind=kind,
         occurred_at=now,
         actor=actor,
-        old_status=old or "",
-        new_status=new,
+        data=data or {},
+        text=text,
+        first_words=text[:FIRST_WORDS].rpartition(" ")[0] if len(text) > FIRST_WORDS else text,
     )
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from orders import access, alerts, history, listing, pages, rendering, secrecy, timeline, vault
 from orders.access import Right
-from orders.models import Attachment, Status, Store, TimelineEntry
+from orders.models import Alert, Attachment, Status, Store, TimelineEntry
 from orders.paging import Place
 
 SHORTEST_PAGE_NAME = 3  # letters of a page's name before it is suggested
@@ -74,12 +74,12 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     order = access.order(request.user, account, number)
     before = Place.parse(request.GET.get("before", ""))
     open_alerts = alerts.open_of(order)
-    page = history.page(order, before=before, alerts={alert.entry_id: alert for alert in open_alerts})
+    page = history.page(order, before=before, alerts={alert.entry_id: alert for alert in open_alerts if alert.entry_id})
     shown = {moment.entry.pk for moment in page.moments}
     context = {
         "order": order,
         "rights": access.rights_in(order.store, request.user),
-        "alerts": [(alert, "" if alert.entry_id in shown else _stretch(alert.entry)) for alert in open_alerts],
+        "alerts": [(alert, _elsewhere(alert, shown)) for alert in open_alerts],
         "aliases": [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")],
         "page": page,
         "before": before,
@@ -87,9 +87,10 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     return render(request, "orders/detail.html", context)
 
 
-def _stretch(entry: TimelineEntry) -> str:
-    """The stretch of the timeline that ends with this entry."""
-    return f"?before={Place(entry.occurred_at, entry.pk + 1)}"
+def _elsewhere(alert: Alert, shown: set[int]) -> str:
+    """The stretch of the timeline that ends with the entry of the alert; empty when it is on this one, or has none."""
+    entry = alert.entry
+    return f"?before={Place(entry.occurred_at, entry.pk + 1)}" if entry and entry.pk not in shown else ""
 
 
 @require_POST

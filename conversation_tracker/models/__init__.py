@@ -1,6 +1,21 @@
-"""What waits: receipts in the inbox, mails in the outbox."""
+"""What waits: receipts in the inbox, order mails, mails in the outbox; and what stores wrote in templates."""
 
+from conversation_tracker.models.order_mail import OrderMail, OrderMailState
 from conversation_tracker.models.outbound import OutboundMail, SendState
 from conversation_tracker.models.receipt import Channel, Receipt, ReceiptState, Trouble
+from conversation_tracker.models.template import Sender, TemplateChoice, TemplateKey, TemplateVersion
 
-__all__ = ["Channel", "OutboundMail", "Receipt", "ReceiptState", "SendState", "Trouble"]
+__all__ = [
+    "Channel",
+    "OrderMail",
+    "OrderMailState",
+    "OutboundMail",
+    "Receipt",
+    "ReceiptState",
+    "SendState",
+    "Sender",
+    "TemplateChoice",
+    "TemplateKey",
+    "TemplateVersion",
+    "Trouble",
+]

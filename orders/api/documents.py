@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orders import addresses, placing, spellings
+from orders import masking, placing
 from orders.models import Alias, Order, Status
 from orders.placing import Placed
-from orders.secrecy import Secret
-from orders.spellings import Known
 
 
 def posted(placed: Placed) -> dict[str, Any]:
@@ -67,21 +65,6 @@ def order(order: Order) -> dict[str, Any]:
 
 def _masked(document: dict[str, Any], aliases: Iterable[Alias], customer_alias: Alias) -> dict[str, Any]:
     """The document with the parties' addresses replaced wherever they stand, in any spelling."""
-    known = tuple(Known(addresses.key(alias.real.text()), alias.address.text()) for alias in aliases)
-    masked: dict[str, Any] = _replace(document, known)
+    masked: dict[str, Any] = masking.document(document, masking.known(aliases))
     masked["clientProfileData"]["email"] = customer_alias.address.text()
     return masked
-
-
-def _replace(value: Any, known: tuple[Known, ...]) -> Any:
-    if isinstance(value, dict):
-        return {_masked_text(key, known): _replace(inner, known) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_replace(inner, known) for inner in value]
-    return _masked_text(value, known) if isinstance(value, str) else value
-
-
-def _masked_text(text: str, known: tuple[Known, ...]) -> str:
-    """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
-    masked, _ = spellings.replace(text, known)
-    return Secret.DOTS if spellings.find(masked, known) else masked

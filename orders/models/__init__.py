@@ -5,6 +5,8 @@ from orders.models.alert import Alert, AlertKind
 from orders.models.alias import Alias, FallbackReason, PartyKind
 from orders.models.audit import Action, AuditEntry
 from orders.models.customer import Customer
+from orders.models.event import EventKind, OrderEvent
+from orders.models.invoice import Invoice, InvoiceKind, TrackingEvent
 from orders.models.order import Order, Status
 from orders.models.store import MaskType, Store
 from orders.models.suppression import Suppression, SuppressionReason
@@ -21,11 +23,15 @@ __all__ = [
     "AuditEntry",
     "Copy",
     "Customer",
+    "EventKind",
     "FallbackReason",
+    "Invoice",
+    "InvoiceKind",
     "Kind",
     "MaskType",
     "Membership",
     "Order",
+    "OrderEvent",
     "PartyKind",
     "Role",
     "Status",
@@ -33,6 +39,7 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "TimelineEntry",
+    "TrackingEvent",
     "User",
     "Verification",
 ]

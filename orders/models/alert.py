@@ -16,6 +16,8 @@ class AlertKind(models.TextChoices):
     HELD = "held", _("The mail is held: a real address was found in it")
     BOUNCED = "bounced", _("The mail came back: the recipient’s mail server did not take it")
     COMPLAINED = "complained", _("The recipient marked the mail as spam")
+    NOT_SENT = "not_sent", _("An order mail was to be sent and was not")
+    TEMPLATE = "template", _("The store’s own template failed, so the default one was sent")
 
 
 ADVICE: dict[str, str | Promise] = {
@@ -25,6 +27,8 @@ ADVICE: dict[str, str | Promise] = {
         "Ask the sender to write again without the address. Send again only has the mail searched once more."
     ),
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
+    AlertKind.NOT_SENT: _("Ask whoever runs this site why; then resend the mail from the order."),
+    AlertKind.TEMPLATE: _("An admin of the store can mend the template in Store settings."),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
 }
 
@@ -42,7 +46,10 @@ class Alert(models.Model):
 
     store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
     order = models.ForeignKey("orders.Order", models.PROTECT, related_name="alerts")
-    entry = models.ForeignKey("orders.TimelineEntry", models.PROTECT, related_name="alerts")
+    entry = models.ForeignKey(  # empty: the mail never came to be
+        "orders.TimelineEntry", models.PROTECT, related_name="alerts", null=True, blank=True
+    )
+    about = models.CharField(max_length=200, blank=True, db_default="")  # the order mail that never came to be
     kind = models.CharField(max_length=10, choices=AlertKind.choices)
     raised_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
@@ -58,6 +65,14 @@ class Alert(models.Model):
             models.CheckConstraint(
                 condition=models.Q(settled_by=None) | models.Q(settled_at__isnull=False),
                 name="alert_settled_by_somebody_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(entry__isnull=False) | ~models.Q(about=""), name="alert_is_about_something"
+            ),
+            models.UniqueConstraint(
+                fields=["order", "about"],
+                condition=models.Q(settled_at=None, entry=None),
+                name="alert_is_open_once_per_missing_mail",
             ),
             models.UniqueConstraint(
                 fields=["entry"], condition=models.Q(settled_at=None), name="alert_is_open_once_per_entry"

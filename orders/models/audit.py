@@ -16,6 +16,16 @@ class Action(models.TextChoices):
     MAIL_SENT_AGAIN = "mail_sent_again", _("Mail sent again")
     SUPPRESSION_LIFTED = "suppression_lifted", _("Suppressed address lifted")
     ALERT_DISMISSED = "alert_dismissed", _("Alert dismissed")
+    ADDRESS_REVEALED = "address_revealed", _("Real address revealed")
+    CONVERSATION_REVEALED = "conversation_revealed", _("Conversation read with real addresses")
+    SETTING_CHANGED = "setting_changed", _("Setting changed")
+    TEMPLATE_CHANGED = "template_changed", _("E-mail template changed")
+    TEMPLATE_TESTED = "template_tested", _("E-mail template sent as a test")
+    SENDER_CHANGED = "sender_changed", _("Sender changed")
+    FEED_CHANGED = "feed_changed", _("Order feed changed")
+    HOOK_CHANGED = "hook_changed", _("Order hook changed")
+    SHOP_CHANGED = "shop_changed", _("Shop connection changed")
+    MAIL_WRITTEN = "mail_written", _("Mail written to a party")
     ADMIN_CHANGED = "admin_changed", _("Changed in the operator’s admin")
 
 

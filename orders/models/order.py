@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from orders import secrecy
@@ -29,6 +30,11 @@ class Status(models.TextChoices):
     CANCELED = "canceled", _("Canceled")
 
 
+UNPAID = (
+    Status.ORDER_CREATED, Status.ORDER_COMPLETED, Status.WAITING_FOR_AUTHORIZATION, Status.PAYMENT_PENDING,
+)  # fmt: skip
+
+
 class Order(models.Model):
     """One order; its number is unique in its store. What was posted is kept whole, sealed, in ``document``."""
 
@@ -42,6 +48,13 @@ class Order(models.Model):
     item_count = models.PositiveIntegerField()
     document = secrecy.SealedField()  # JSON as posted: items, profile, shipping, payment
     placed_at = models.DateTimeField()
+    source = models.CharField(max_length=20, default="api", db_default="api")  # what placed it
+    status_changed_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())  # status, invoice, tracking, items or data
+    authorized_at = models.DateTimeField(null=True, blank=True)
+    invoiced_at = models.DateTimeField(null=True, blank=True)
+    canceled_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.ForeignKey("self", models.PROTECT, related_name="replaced_by", null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -52,7 +65,19 @@ class Order(models.Model):
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="order_status_is_known"),
             models.CheckConstraint(condition=models.Q(value__gte=0), name="order_value_is_not_negative"),
         ]
-        indexes = [models.Index(fields=["store", "-placed_at", "-id"], name="order_newest_of_store")]
+        indexes = [
+            models.Index(fields=["store", "-placed_at", "-id"], name="order_newest_of_store"),
+            models.Index(
+                fields=["status_changed_at"],
+                name="order_in_window_to_cancel",
+                condition=models.Q(status=Status.WINDOW_TO_CANCEL),
+            ),
+            models.Index(
+                fields=["placed_at"],
+                name="order_waits_for_payment",
+                condition=models.Q(status__in=[status.value for status in UNPAID]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -49,6 +49,8 @@ class Store(models.Model):
     sender_address = secrecy.SealedField()  # the store's own real address: where its copies of the mail go
     time_zone = models.CharField(max_length=64, default="UTC", validators=[check_time_zone])
     locale = models.CharField(max_length=10, default="en")
+    cancellation_window = models.PositiveIntegerField(default=30, db_default=30)  # minutes; 0: none
+    payment_pending_after = models.PositiveIntegerField(default=48, db_default=48)  # hours until it is mailed; 0: never
     created_at = models.DateTimeField()
 
     class Meta:

@@ -18,6 +18,10 @@ class Kind(models.TextChoices):
     NOTE = "note", _("Comment")
     INTERACTION = "interaction", _("Interaction")
     ALIAS = "alias", _("Alias")
+    PAYMENT = "payment", _("Payment")
+    INVOICE = "invoice", _("Invoice")
+    TRACKING = "tracking", _("Tracking")
+    CHANGE = "change", _("Change")
 
 
 class AliasEvent(models.TextChoices):
@@ -47,6 +51,8 @@ REASON_WORDS = {
     Reason.TO_SELF: _("The sender wrote to their own alias, so there was nobody to pass it on to."),
     Reason.CROWDED: _("So many strangers have written to this order that no more are let in."),
     Reason.NO_SENDER: _("It names no sender that could be answered, so it was not passed on."),
+    Reason.ORDER_MAIL: _("Sent by the store at this step of the order."),
+    Reason.WRITTEN: _("Written by the store’s staff, or by one of its systems."),
 }
 
 
@@ -71,10 +77,13 @@ class TimelineEntry(models.Model):
     old_status = models.CharField(max_length=32, choices=Status.choices, blank=True)
     new_status = models.CharField(max_length=32, choices=Status.choices, blank=True)
 
+    # What a payment, an invoice, a carrier or a change of the order said: masked, its shape given in orders.history.
+    data = models.JSONField(default=dict, blank=True, db_default=models.Value({}, models.JSONField()))
+
     # Something about an alias (recipient_alias).
     alias_event = models.CharField(max_length=8, choices=AliasEvent.choices, blank=True)
 
-    # A mail, or the text of a note or interaction.
+    # A mail, the text of a note or interaction, or why the status changed.
     sender_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)
     sender_name = secrecy.SealedField(default=secrecy.nothing)  # as the mail's sender calls himself
     recipient_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+", null=True, blank=True)

@@ -11,8 +11,18 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptState
-from orders import access, audit
+from conversation_tracker.models import (
+    Channel,
+    OrderMail,
+    OutboundMail,
+    Receipt,
+    ReceiptState,
+    Sender,
+    TemplateChoice,
+    TemplateKey,
+    TemplateVersion,
+)
+from orders import access, audit, flow, invoicing, shipping
 from orders.models import (
     Action,
     Alert,
@@ -22,12 +32,17 @@ from orders.models import (
     AuditEntry,
     Copy,
     Customer,
+    Invoice,
+    InvoiceKind,
     Kind,
     Membership,
     Order,
+    OrderEvent,
+    Status,
     Store,
     Suppression,
     TimelineEntry,
+    TrackingEvent,
     User,
 )
 from orders.secrecy import Secret
@@ -136,6 +151,27 @@ REFUSED: dict[str, Callable[[], object]] = {
     "alert_kind_is_known": update(Alert, kind="dull"),
     "alert_is_open_once_per_entry": lambda: copy_of(Alert.objects.get()),
     "alert_settled_by_somebody_has_a_time": lambda: Alert.objects.update(settled_by=User.objects.first()),
+    "alert_is_about_something": update(Alert, entry=None, about=""),
+    "alert_is_open_once_per_missing_mail": lambda: Alert.objects.bulk_create(
+        Alert(store=order.store, order=order, kind=AlertKind.NOT_SENT, about="a mail", raised_at=timezone.now())
+        for order in [Order.objects.get()] * 2
+    ),
+    "invoice_number_is_unique_in_order": lambda: copy_of(Invoice.objects.get()),
+    "invoice_kind_is_known": update(Invoice, kind="gift"),
+    "invoice_value_is_not_negative": update(Invoice, value=-1),
+    "tracking_event_is_once_per_invoice": lambda: copy_of(TrackingEvent.objects.get()),
+    "event_kind_is_known": update(OrderEvent, kind="rumour"),
+    "event_statuses_are_known": update(OrderEvent, new_status="lost"),
+    "sender_address_is_unique_in_store": lambda: copy_of(Sender.objects.get(), is_default=False),
+    "sender_default_is_one_per_store": lambda: copy_of(Sender.objects.get(), address_digest=b"other"),
+    "template_choice_is_one_per_store_and_key": lambda: copy_of(TemplateChoice.objects.get()),
+    "template_choice_key_is_known": update(TemplateChoice, key="spam"),
+    "template_version_number_is_unique": lambda: copy_of(TemplateVersion.objects.get()),
+    "template_version_key_is_known": update(TemplateVersion, key="spam"),
+    "order_mail_is_once_per_occasion": lambda: copy_of(OrderMail.objects.get()),
+    "order_mail_template_is_known": update(OrderMail, template="spam"),
+    "order_mail_state_is_known": update(OrderMail, state="lost"),
+    "order_mail_queued_has_its_entry": update(OrderMail, state="queued"),
     "outbound_state_is_known": update(OutboundMail, state="lost"),
     "outbound_is_one_per_entry": lambda: copy_of(OutboundMail.objects.get(), message_id="<other@x>"),
     "outbound_message_id_is_unique": lambda: copy_of(OutboundMail.objects.get(), entry=a_mail_entry()()),
@@ -149,6 +185,25 @@ REFUSED_TOO: list[tuple[str, Callable[[], object]]] = [
 ]
 
 
+def _one_of_each_of_the_flow(order):
+    now, store = timezone.now(), order.store
+    parcel = shipping.Parcel()
+    flow.advance(order, Status.PAYMENT_APPROVED, actor="shop", now=now)
+    for status in (Status.READY_FOR_HANDLING, Status.START_HANDLING, Status.HANDLING):
+        flow.move(order, status, actor="shop", now=now)
+    draft = invoicing.Draft(InvoiceKind.OUTPUT, "1", order.value, now, {}, parcel)
+    invoice, _ = invoicing.invoice(order, draft, actor="shop", now=now)
+    shipping.track(order, invoice, [shipping.Sighting(now, "on its way")], delivered_at=None, actor="shop", now=now)
+    Sender.objects.create(
+        store=store, name="Shop", address=Secret.of("a@b.example"), address_digest=b"1", is_default=True, created_at=now
+    )
+    TemplateChoice.objects.create(store=store, key=TemplateKey.NEW_ORDER)
+    TemplateVersion.objects.create(store=store, key=TemplateKey.NEW_ORDER, locale="en", number=1, created_at=now)
+    OrderMail.objects.create(
+        store=store, order=order, template=TemplateKey.NEW_ORDER, occasion="x", created_at=now, next_attempt_at=now
+    )
+
+
 @pytest.fixture
 def _one_of_each(placed):
     mail = factories.make_mail(placed.store_alias, placed.customer_alias)
@@ -156,6 +211,7 @@ def _one_of_each(placed):
     factories.make_alert(mail, AlertKind.HELD)
     factories.make_suppression(placed.customer_alias)
     factories.make_user("someone@staff.example", store=placed.order.store)
+    _one_of_each_of_the_flow(placed.order)
     ApiKey.objects.create(
         store=placed.order.store, app_key="k", token_digest=access.token_digest("t"), created_at=timezone.now()
     )

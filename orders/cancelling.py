@@ -1,0 +1,38 @@
+"""Cancel an order, as long as nothing of it was invoiced."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from orders import events, flow, masking, timeline
+from orders.models import EventKind, Invoice, InvoiceKind, Kind, Order, Status
+
+
+class TooLate(ValueError):
+    """Something of the order was invoiced, so it cannot be cancelled any more."""
+
+
+def cancel(order: Order, *, reason: str, actor: str, now: datetime) -> None:
+    """Cancel the order. Raises TooLate or flow.IllegalTransition.
+
+    A refusal for an invoice is itself written on the timeline and published, since the customer is told of it: call
+    this outside of a transaction that the error would undo.
+    """
+    with transaction.atomic():
+        flow.hold(order)
+        invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).order_by("-id").first()
+        if invoice is None:
+            flow.advance(order, Status.CANCEL, actor=actor, why=reason, now=now)
+            return
+        is_shipped = bool(invoice.tracking_number) or invoice.dispatched_at is not None
+        why = masking.text(reason, masking.of_order(order))
+        said = {"event": EventKind.CANCEL_REFUSED.value, "shipped": is_shipped, "invoice": invoice.number}
+        entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
+        refused = events.build(
+            order, EventKind.CANCEL_REFUSED, occasion="cancel-refused", entry=entry, invoice=invoice,
+            details={**said, "reason": why}, now=now,
+        )  # fmt: skip
+        events.publish([refused])
+    raise TooLate("an order that is invoiced, even in part, cannot be cancelled")

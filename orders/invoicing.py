@@ -1,0 +1,110 @@
+"""Invoice an order, in one piece or in several, and take goods back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from orders import events, flow, masking, shipping, timeline
+from orders.models import EventKind, Invoice, InvoiceKind, Kind, Order, Status
+from orders.secrecy import Secret
+
+
+class AlreadyInvoiced(ValueError):
+    """The order has an invoice of this number that says something else."""
+
+
+class TooMuch(ValueError):
+    """More would be invoiced than the order is worth, or more returned than was invoiced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An invoice as posted, checked. ``value`` in minor units; ``document`` as posted."""
+
+    kind: InvoiceKind
+    number: str
+    value: int
+    issued_at: datetime
+    document: dict[str, Any]
+    parcel: shipping.Parcel
+
+
+def invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> tuple[Invoice, bool]:
+    """Write an invoice or a return; with True when it is new. The same one posted again gives the first.
+
+    The order is invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced or
+    TooMuch; nothing is changed then.
+    """
+    with transaction.atomic():
+        flow.hold(order)
+        if known := Invoice.objects.filter(order=order, number=draft.number).first():
+            if (known.kind, known.value) != (draft.kind, draft.value):
+                raise AlreadyInvoiced(f"the order has an invoice {draft.number} of another value or type")
+            return known, False
+        if draft.kind is InvoiceKind.INPUT:
+            return _take_back(order, draft, actor=actor, now=now), True
+        return _invoice(order, draft, actor=actor, now=now), True
+
+
+def total(order: Order, kind: InvoiceKind) -> int:
+    """What the order's invoices, or its returns, add up to; minor units."""
+    return Invoice.objects.filter(order=order, kind=kind).aggregate(total=Sum("value"))["total"] or 0
+
+
+def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
+    status = Status(order.status)
+    if status is not Status.INVOICE:
+        flow.route(status, Status.INVOICE)
+    invoiced = total(order, InvoiceKind.OUTPUT) + draft.value
+    if invoiced > order.value:
+        raise TooMuch(f"the invoices would add up to {invoiced}, and the order is worth {order.value}")
+    if status is not Status.INVOICE:
+        flow.advance(order, Status.INVOICE, actor=actor, now=now)
+    made = _write(order, draft, EventKind.INVOICED, actor=actor, now=now)
+    if invoiced == order.value:
+        flow.advance(order, Status.INVOICED, actor=actor, now=now, details={"invoice": made.number})
+    shipping.tell_shipped(order, made, actor=actor, now=now)
+    return made
+
+
+def _take_back(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
+    invoiced, returned = total(order, InvoiceKind.OUTPUT), total(order, InvoiceKind.INPUT) + draft.value
+    if not invoiced:
+        raise flow.IllegalTransition(Status(order.status), Status.INVOICED)
+    if returned > invoiced:
+        raise TooMuch(f"the returns would add up to {returned}, and {invoiced} was invoiced")
+    return _write(order, draft, EventKind.REFUNDED, actor=actor, now=now)
+
+
+def _write(order: Order, draft: Draft, kind: EventKind, *, actor: str, now: datetime) -> Invoice:
+    try:
+        with transaction.atomic():
+            made = Invoice.objects.create(
+                store_id=order.store_id,
+                order=order,
+                kind=draft.kind,
+                number=draft.number,
+                value=draft.value,
+                document=Secret.of_json(draft.document),
+                courier=Secret.of(draft.parcel.courier),
+                tracking_number=Secret.of(draft.parcel.number),
+                tracking_url=Secret.of(draft.parcel.url),
+                dispatched_at=draft.parcel.dispatched_at,
+                issued_at=draft.issued_at,
+                created_at=now,
+            )
+    except IntegrityError as error:  # cannot be while the order is held, but for a hand in the database
+        raise AlreadyInvoiced(f"the order has an invoice {draft.number}") from error
+    said = {"number": made.number, "value": made.value, "type": made.kind}
+    masked = masking.document(said, masking.of_order(order))
+    entry = timeline.happened(order, Kind.INVOICE, data=masked, actor=actor, now=now)
+    occasion = f"invoice:{made.number}"
+    events.publish([events.build(order, kind, occasion=occasion, entry=entry, invoice=made, details=masked, now=now)])
+    order.changed_at = now
+    order.save(update_fields=["changed_at"])
+    return made

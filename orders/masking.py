@@ -1,0 +1,36 @@
+"""Put aliases in the place of an order's real addresses, in a text or a whole document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from orders import addresses, spellings
+from orders.models import Alias, Order
+from orders.secrecy import Secret
+from orders.spellings import Known
+
+
+def known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
+    """What is to be replaced by what, for these parties."""
+    return tuple(Known(addresses.key(alias.real.text()), alias.address.text()) for alias in aliases)
+
+
+def of_order(order: Order) -> tuple[Known, ...]:
+    """What is to be replaced by what in anything said about this order; one query."""
+    return known(Alias.objects.filter(order=order))
+
+
+def text(value: str, parties: tuple[Known, ...]) -> str:
+    """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
+    masked, _ = spellings.replace(value, parties)
+    return Secret.DOTS if spellings.find(masked, parties) else masked
+
+
+def document(value: Any, parties: tuple[Known, ...]) -> Any:
+    """A JSON value with every text in it masked, keys too."""
+    if isinstance(value, dict):
+        return {text(key, parties): document(inner, parties) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [document(inner, parties) for inner in value]
+    return text(value, parties) if isinstance(value, str) else value

@@ -1,0 +1,63 @@
+"""What becomes of an order's payment: approved, denied, changed, still awaited."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Value
+
+from orders import events, flow, masking, timeline
+from orders.models import EventKind, Kind, Order, OrderEvent, Status
+from orders.models.order import UNPAID
+
+PENDING = "payment:pending"  # the occasion: said once for an order
+
+
+def approve(order: Order, *, payment_id: str, actor: str, now: datetime) -> None:
+    """The payment came. Told again of it, nothing changes. Raises flow.IllegalTransition."""
+    with transaction.atomic():
+        flow.hold(order)
+        if order.authorized_at is None:
+            flow.advance(order, Status.PAYMENT_APPROVED, actor=actor, now=now, details={"payment_id": payment_id})
+
+
+def deny(order: Order, *, payment_id: str, reason: str, actor: str, now: datetime) -> None:
+    """The payment was denied, which cancels the order. Raises flow.IllegalTransition."""
+    flow.advance(
+        order, Status.PAYMENT_DENIED, actor=actor, why=reason, now=now, details={"payment_id": payment_id}
+    )  # fmt: skip
+
+
+def change(order: Order, *, data: dict[str, Any], actor: str, now: datetime) -> None:
+    """The customer pays in another way: ``data`` says how, as posted."""
+    with transaction.atomic():
+        flow.hold(order)
+        masked = masking.document(data, masking.of_order(order))
+        entry = timeline.happened(order, Kind.PAYMENT, data=masked, actor=actor, now=now)
+        changed = events.build(
+            order, EventKind.PAYMENT_CHANGED, occasion=f"payment:{entry.pk}", entry=entry, details=masked, now=now
+        )
+        events.publish([changed])
+        order.changed_at = now
+        order.save(update_fields=["changed_at"])
+
+
+def remind(*, now: datetime, batch: int = 200) -> int:
+    """Publish that a payment is still awaited, for orders that wait longer than their store says; returns how many."""
+    told = OrderEvent.objects.filter(order=OuterRef("pk"), kind=EventKind.PAYMENT_PENDING)
+    hours = F("store__payment_pending_after")
+    patience = Func(hours, template="make_interval(hours => %(expressions)s)", output_field=DurationField())
+    placed = ExpressionWrapper(Value(now) - patience, DateTimeField())
+    with transaction.atomic():
+        waiting = (
+            Order.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(status__in=UNPAID, store__payment_pending_after__gt=0)
+            .filter(placed_at__lte=placed)
+            .exclude(Exists(told))
+            .order_by("placed_at")[:batch]
+        )
+        due = [events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now) for order in waiting]
+        events.publish(due)
+    return len(due)
