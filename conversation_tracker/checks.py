@@ -10,18 +10,23 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
+from django.db.models import Q
 
 from conversation_tracker import providers
 from conversation_tracker.providers import base
-from orders import secrecy
+from orders import access, secrecy
 from orders.models import ApiKey, User
 
 TAG = "production"
 DEMO_CREDENTIALS = {"demo:demo", "demo"}
 DEMO_DOMAIN = "@demo.test"
 DEMO_KEYS = ("hardstore-key", "softstore-key")
+DEMO_TOKENS = ("hardstore-token", "softstore-token")
+DEMO_MARK = "demo"  # how every key of a local data folder begins
 SHORTEST_SECRET = 32  # characters of SECRET_KEY
 SHORTEST_CREDENTIAL = 16  # characters of a webhook credential
+FEWEST_CHARACTERS = 5  # different ones in SECRET_KEY, as Django's own check for a deployment has it
+FEWEST_BYTES = 16  # different ones in a key; of 32 random bytes about 30 are, and fewer than 16 never
 
 
 def refuse_unsafe_start() -> None:
@@ -41,24 +46,52 @@ def _error(number: int, message: str, hint: str) -> checks.CheckMessage:
 
 @checks.register(TAG)
 def secrets_are_set(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """The secret key and the keys for real addresses exist, wherever we run."""
+    """The secret key and the keys for real addresses exist, wherever we run, and are no guessable or shared ones."""
     found = []
-    if len(_secret_key()) < (1 if settings.DEBUG else SHORTEST_SECRET):
-        found.append(_error(1, "SECRET_KEY is missing or shorter than 32 characters.", "Set a long random text."))
+    if problem := _secret_key_problem(_secret_key()):
+        found.append(_error(1, f"SECRET_KEY {problem}.", "Set a long random text."))
+    seal_keys: dict[str, bytes] = {}
     hint = "Set SEAL_KEYS=k1:<base64 of 32 random bytes>."
     try:
-        if not secrecy.parse_keys(settings.SEAL_KEYS):
+        seal_keys = secrecy.parse_keys(settings.SEAL_KEYS)
+        if not seal_keys:
             found.append(_error(2, "SEAL_KEYS is not set.", hint))
     except secrecy.KeyMissing as error:
         found.append(_error(2, f"{error}.", hint))
+    found.extend(
+        _error(2, f"SEAL_KEYS entry {position} {problem}.", hint)
+        for position, key in enumerate(seal_keys.values(), 1)
+        if (problem := _key_problem(key))
+    )
     hint = "Set DIGEST_KEY=<base64 of 32 random bytes>, and never change it."
     if not settings.DIGEST_KEY:
         return [*found, _error(3, "DIGEST_KEY is not set.", hint)]
     try:
-        secrecy.parse_key(settings.DIGEST_KEY, name="DIGEST_KEY")
+        digest_key = secrecy.parse_key(settings.DIGEST_KEY, name="DIGEST_KEY")
     except secrecy.KeyMissing as error:
-        found.append(_error(3, f"{error}.", hint))
+        return [*found, _error(3, f"{error}.", hint)]
+    if problem := _key_problem(digest_key):
+        found.append(_error(3, f"DIGEST_KEY {problem}.", hint))
+    elif digest_key in seal_keys.values():
+        found.append(_error(3, "DIGEST_KEY is also one of the SEAL_KEYS.", hint))
     return found
+
+
+def _secret_key_problem(key: str) -> str:
+    """What makes this SECRET_KEY unsafe; empty when nothing does."""
+    if len(key) < (1 if settings.DEBUG else SHORTEST_SECRET):
+        return f"is missing or shorter than {SHORTEST_SECRET} characters"
+    if not settings.DEBUG and len(set(key)) < FEWEST_CHARACTERS:
+        return "repeats a few characters"
+    if not settings.LOCAL and key.startswith((DEMO_MARK, "django-insecure-")):
+        return "was made for a local run"
+    return ""
+
+
+def _key_problem(key: bytes) -> str:
+    if not settings.LOCAL and key.startswith(DEMO_MARK.encode()):
+        return "was made for a local run"
+    return "is not random" if len(set(key)) < FEWEST_BYTES else ""
 
 
 def _secret_key() -> str:
@@ -84,8 +117,18 @@ def production_is_not_the_demo(app_configs: Sequence[AppConfig] | None, **_: Any
     return found
 
 
-def _is_weak(credential: str) -> bool:
-    return credential in DEMO_CREDENTIALS or len(credential) < SHORTEST_CREDENTIAL
+def _credential_problem(setting: str, credential: str) -> str:
+    """What makes this credential of a webhook unsafe; empty when nothing does. One that is not set is another's."""
+    if not credential:
+        return ""
+    secret = credential
+    if setting == "WEBHOOK_SECRET":
+        user, _, secret = credential.partition(":")
+        if not user or not secret:
+            return "is not of the form user:password"
+    if credential in DEMO_CREDENTIALS or len(secret) < SHORTEST_CREDENTIAL:
+        return "is a demo or short credential"
+    return ""
 
 
 @checks.register(TAG)
@@ -102,16 +145,22 @@ def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
             missing = " and ".join(provider.secrets)
             found.append(_error(8, f"{missing} is not set, so {name} could be impersonated.", "Set it."))
         found.extend(
-            _error(9, f"{setting} is a demo or short credential.", "Set a long random one.")
-            for setting in dict.fromkeys((*provider.secrets, *(provider.tracking_secrets or ())))
-            if not settings.LOCAL and any(_is_weak(value) for value in base.setting_values(setting) if value)
-        )
-        found.extend(
             _error(11, f"{setting} is not set, so {name}'s mails cannot be taken in.", "Set it.")
             for setting in provider.needs
             if not any(base.setting_values(setting))
         )
-    return found
+    return found if settings.LOCAL else found + _weak_credentials()
+
+
+def _weak_credentials() -> list[checks.CheckMessage]:
+    mounted = [providers.ALL[name] for name in settings.INBOUND_PROVIDERS if name in providers.ALL]
+    guarding = [setting for one in mounted for setting in (*one.secrets, *(one.tracking_secrets or ()))]
+    return [
+        _error(9, f"{setting} {problem}.", f"Set a random one of at least {SHORTEST_CREDENTIAL} characters.")
+        for setting in dict.fromkeys([*guarding, *(["WEBHOOK_SECRET"] if mounted else [])])
+        for problem in dict.fromkeys(_credential_problem(setting, value) for value in base.setting_values(setting))
+        if problem
+    ]
 
 
 @checks.register(TAG, checks.Tags.database)
@@ -125,11 +174,18 @@ def no_demo_people(
         tables = connection.introspection.table_names()
         if User._meta.db_table not in tables or ApiKey._meta.db_table not in tables:
             return []
-        people = User.objects.filter(email__endswith=DEMO_DOMAIN).count()
-        keys = ApiKey.objects.filter(app_key__in=DEMO_KEYS).count()
+        people = User.objects.filter(email__iendswith=DEMO_DOMAIN).count()
+        keys = ApiKey.objects.filter(Q(app_key__in=DEMO_KEYS) | Q(token_digest__in=_demo_token_digests())).count()
     except DatabaseError:
         return []  # a database that is down is /healthz's to report; nothing is served from it
     if people or keys:
         hint = "Delete them, or start on an empty database."
         return [_error(10, f"The database holds {people} demo logins and {keys} demo API keys.", hint)]
     return []
+
+
+def _demo_token_digests() -> list[bytes]:
+    try:
+        return [access.token_digest(token) for token in DEMO_TOKENS]
+    except secrecy.KeyMissing:
+        return []  # E003 names the key that is missing

@@ -51,6 +51,8 @@ def parse_keys(entries: list[str]) -> dict[str, bytes]:
         kid, _, encoded = entry.strip().partition(":")
         if not kid or len(kid.encode()) > LONGEST_KEY_ID:
             raise KeyMissing(f"SEAL_KEYS entry {position} is not of the form id:base64")
+        if kid in keys:
+            raise KeyMissing(f"SEAL_KEYS entry {position} has the id of another one")
         keys[kid] = parse_key(encoded, name=f"SEAL_KEYS entry {position}")
     return keys
 

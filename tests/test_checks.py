@@ -17,18 +17,22 @@ from django.db import connection
 from django.utils import timezone
 
 from conversation_tracker import checks, providers
+from conversation_tracker.local import keys
 from orders import access
 from orders.models import ApiKey
 from tests import factories
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KEY = base64.b64encode(bytes(range(32))).decode()
+DIGEST_KEY = base64.b64encode(bytes(range(32, 64))).decode()
+ZEROS = base64.b64encode(bytes(32)).decode()
+LOCAL_KEY = keys.keep(Path(tempfile.mkdtemp())).digest_key
 SAFE: dict[str, Any] = {
     "DEBUG": False,
     "LOCAL": False,
     "SECRET_KEY": "a long random text of more than 32 characters",
     "SEAL_KEYS": [f"k1:{KEY}"],
-    "DIGEST_KEY": KEY,
+    "DIGEST_KEY": DIGEST_KEY,
     "ALLOWED_HOSTS": ["tracker.example"],
     "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
     "INBOUND_PROVIDERS": ["postmark", "mailgun"],
@@ -65,13 +69,24 @@ def test_a_safe_production_start_is_let_through(production):
 
 UNSAFE: list[tuple[str, object, str]] = [
     ("SECRET_KEY", "", "E001"),
-    ("SECRET_KEY", "x" * 31, "E001"),
+    ("SECRET_KEY", "a long random text under 32 ch.", "E001"),
+    ("SECRET_KEY", "abcd" * 20, "E001"),
+    ("SECRET_KEY", "django-insecure-" + "a long random text", "E001"),
+    ("SECRET_KEY", keys.keep(Path(tempfile.mkdtemp())).secret_key, "E001"),
     ("SEAL_KEYS", [], "E002"),
     ("SEAL_KEYS", ["k1"], "E002"),
     ("SEAL_KEYS", [f":{KEY}"], "E002"),
     ("SEAL_KEYS", ["k1:not base64"], "E002"),
     ("SEAL_KEYS", [f"k1:{KEY[:24]}"], "E002"),
     ("SEAL_KEYS", [f"k1:{KEY}", "k2:short"], "E002"),
+    ("SEAL_KEYS", [f"k1:{ZEROS}"], "E002"),
+    ("SEAL_KEYS", [f"k1:{KEY}", f"k2:{base64.b64encode(b'password' * 4).decode()}"], "E002"),
+    ("SEAL_KEYS", [f"k1:{KEY}", f"k1:{LOCAL_KEY}"], "E002"),
+    ("SEAL_KEYS", [f"k1:{KEY}", f"k2:{LOCAL_KEY}"], "E002"),
+    ("SEAL_KEYS", [f"k1:{KEY}", f"k2:{DIGEST_KEY}"], "E003"),
+    ("DIGEST_KEY", KEY, "E003"),
+    ("DIGEST_KEY", ZEROS, "E003"),
+    ("DIGEST_KEY", LOCAL_KEY, "E003"),
     ("DIGEST_KEY", "", "E003"),
     ("DIGEST_KEY", "not base64", "E003"),
     ("DIGEST_KEY", KEY[:24], "E003"),
@@ -87,6 +102,9 @@ UNSAFE: list[tuple[str, object, str]] = [
     ("ANYMAIL", anymail(WEBHOOK_SECRET=["demo:demo"]), "E009"),
     ("ANYMAIL", anymail(WEBHOOK_SECRET="demo:demo"), "E009"),
     ("ANYMAIL", anymail(WEBHOOK_SECRET=["webhook:a-long-random-one", "a:short"]), "E009"),
+    ("ANYMAIL", anymail(WEBHOOK_SECRET=["a-long-user-name:short"]), "E009"),
+    ("ANYMAIL", anymail(WEBHOOK_SECRET=["a-long-random-one-without-a-colon"]), "E009"),
+    ("ANYMAIL", anymail(WEBHOOK_SECRET=[":a-long-random-one-without-a-user"]), "E009"),
     ("ANYMAIL", anymail(MAILGUN_WEBHOOK_SIGNING_KEY="demo"), "E009"),
 ]
 
@@ -114,7 +132,7 @@ NEEDED: list[tuple[str, str, str]] = [
 @pytest.mark.django_db
 @pytest.mark.parametrize(("provider", "missing", "problem"), NEEDED)
 def test_no_provider_starts_without_what_it_needs(production, provider, missing, problem):
-    needs = {name: "a-long-random-credential" for one, name, _ in NEEDED if one == provider}
+    needs = {name: "webhook:a-long-random-credential" for one, name, _ in NEEDED if one == provider}
     production.INBOUND_PROVIDERS = [provider]
     production.ANYMAIL = needs
     assert found() == []
@@ -180,7 +198,7 @@ def test_without_providers_no_webhook_credential_is_needed(production):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("email", ["admin@demo.test", "operator@demo.test"])
+@pytest.mark.parametrize("email", ["admin@demo.test", "operator@demo.test", "Support@Demo.Test"])
 def test_the_demos_people_are_refused(production, email):
     factories.make_user(email)
     assert found() == ["E010"]
@@ -190,6 +208,14 @@ def test_the_demos_people_are_refused(production, email):
 def test_the_demos_api_keys_are_refused(production, store, app_key):
     ApiKey.objects.create(
         store=store, app_key=app_key, token_digest=access.token_digest("t"), created_at=timezone.now()
+    )
+    assert found() == ["E010"]
+
+
+@pytest.mark.parametrize("token", ["hardstore-token", "softstore-token"])
+def test_a_key_with_a_token_of_the_demo_is_refused(production, store, token):
+    ApiKey.objects.create(
+        store=store, app_key="acme-key", token_digest=access.token_digest(token), created_at=timezone.now()
     )
     assert found() == ["E010"]
 
@@ -210,6 +236,18 @@ def test_the_demo_itself_starts_with_its_own_credentials(production):
 
 
 @pytest.mark.django_db
+def test_a_data_folders_own_keys_are_good_for_a_local_run(production, tmp_path):
+    made = keys.keep(tmp_path)
+    production.DEBUG = production.LOCAL = True
+    production.SECRET_KEY, production.SEAL_KEYS, production.DIGEST_KEY = (
+        made.secret_key,
+        made.seal_keys.split(","),
+        made.digest_key,
+    )
+    assert found() == []
+
+
+@pytest.mark.django_db
 def test_also_the_demo_needs_its_keys(production):
     production.DEBUG = production.LOCAL = True
     production.SEAL_KEYS, production.DIGEST_KEY = [], ""
@@ -222,7 +260,7 @@ ENVIRONMENT = {
     "LOCAL": "false",
     "SECRET_KEY": SAFE["SECRET_KEY"],
     "SEAL_KEYS": f"k1:{KEY}",
-    "DIGEST_KEY": KEY,
+    "DIGEST_KEY": DIGEST_KEY,
     "ALLOWED_HOSTS": "tracker.example",
     "EMAIL_BACKEND": SAFE["EMAIL_BACKEND"],
     "INBOUND_PROVIDERS": "postmark,mailgun",

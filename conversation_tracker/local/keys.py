@@ -11,6 +11,7 @@ from pathlib import Path
 from conversation_tracker.local import envfile
 
 FILE = "keys.env"
+MARK = "demo"  # how each key begins, so that a production start knows it and refuses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def keep(var: Path) -> Keys:
 
 def _fresh() -> dict[str, str]:
     return {
-        "SECRET_KEY": secrets.token_urlsafe(48),
+        "SECRET_KEY": MARK + secrets.token_urlsafe(48),
         "SEAL_KEYS": f"k1:{_key()}",
         "DIGEST_KEY": _key(),
         "DATABASE_PASSWORD": secrets.token_hex(24),
@@ -52,4 +53,4 @@ def _fresh() -> dict[str, str]:
 
 
 def _key() -> str:
-    return base64.b64encode(os.urandom(32)).decode()
+    return base64.b64encode(MARK.encode() + os.urandom(32 - len(MARK))).decode()
