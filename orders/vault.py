@@ -20,24 +20,49 @@ class Missing(LookupError):
 
 
 class Folder(FileSystemStorage):
-    """A folder on disk in which a file is there whole or not at all, whenever the writer is killed."""
+    """A folder on disk in which a file is there whole or not at all, whenever the writer is killed or the power fails.
+
+    What is saved is on the disk, its name too, once ``save`` returns. A file system may keep a new name before it keeps
+    the content, so the content goes first.
+    """
 
     def _save(self, name: str, content: Any) -> str:
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make(target.parent)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():
                     file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
             Path(temporary).replace(target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+        _keep_names(target.parent)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name  # the same content has the same name: writing it again is the wish
+
+
+def _make(folder: Path) -> None:
+    """Make the folder and those above it, each with its name on the disk."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _keep_names(folder.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Wait until the names in the folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def save(content: bytes) -> str:

@@ -114,6 +114,31 @@ def test_a_writer_that_fails_leaves_nothing(folder):
     assert files(folder) == []
 
 
+def test_a_file_is_on_the_disk_before_its_name_is_and_its_name_before_it_counts_as_kept(folder, monkeypatch):
+    """A power cut cannot be had here; what can be seen is what was handed to the disk, and when."""
+    seen: list[tuple[str, bool, bool]] = []
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        fsync(handle)
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        is_whole = path.is_file() and path.stat().st_size > len(CONTENT)
+        seen.append((str(path.relative_to(folder.parent)), is_whole, any(map(_is_named, files(folder)))))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    name = Path(vault.save(CONTENT))
+    new_folders = [(".", False, False), ("mail", False, False), (f"mail/{name.parts[0]}", False, False)]
+    (content, *_), names = seen[-2], seen[-1]
+    assert seen[:-2] == new_folders
+    assert content.startswith(f"mail/{name.parent}/.writing-")
+    assert seen[-2][1:] == (True, False)
+    assert names == (f"mail/{name.parent}", False, True)
+
+
+def _is_named(path: Path) -> bool:
+    return not path.name.startswith(".writing-")
+
+
 def test_a_writer_killed_half_way_leaves_nothing_that_can_be_loaded(folder):
     name = "ab/cd/abcdef"
     killed = textwrap.dedent(
