@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -16,6 +16,8 @@ from redis import RedisError
 
 from conversation_tracker import measures
 
+# Error is above DatabaseError and InterfaceError; a pool without a free connection raises one of the first.
+AWAY = (Error, OSError)
 BEHIND = timedelta(minutes=5)  # a receipt that waits longer with workers running is a fault
 
 
@@ -33,7 +35,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when mail taken in now would be worked on: all that /healthz asks, and the inbox is not falling behind."""
     found = {"database": _database(), "redis": _redis()}
     found["migrations"] = found["database"] and _migrated()
-    found["keeping_up"] = found["database"] and not measures.is_behind(now=timezone.now(), limit=BEHIND)
+    found["keeping_up"] = found["database"] and _keeping_up()
     fine = all(found.values())
     return JsonResponse({"status": "ok" if fine else "unavailable", **found}, status=200 if fine else 503)
 
@@ -47,16 +49,18 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not (constant_time_compare(given, token) if token else settings.LOCAL):
         raise Http404
-    return HttpResponse(
-        measures.exposition(now=timezone.now()), content_type="text/plain; version=0.0.4; charset=utf-8"
-    )
+    try:
+        found = measures.exposition(now=timezone.now())
+    except AWAY:
+        return HttpResponse(status=503)
+    return HttpResponse(found, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _database() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except AWAY:
         return False
     return True
 
@@ -73,5 +77,12 @@ def _migrated() -> bool:
     try:
         executor = MigrationExecutor(connection)
         return not executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError:
+    except AWAY:
+        return False
+
+
+def _keeping_up() -> bool:
+    try:
+        return not measures.is_behind(now=timezone.now(), limit=BEHIND)
+    except AWAY:
         return False

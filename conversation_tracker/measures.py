@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
 from conversation_tracker.models.outbound import WAITING
+from orders.models import Alert, AlertKind
 
 WINDOW = timedelta(minutes=5)
 
@@ -59,6 +60,11 @@ class _Reading(Collector):
         yield _by(
             "outbound_mails", "Outbound mails by state.", ("state",),
             OutboundMail.objects.values_list("state").annotate(Count("id")).order_by(),
+        )  # fmt: skip
+        alarms = dict(Alert.objects.open().values_list("kind").annotate(Count("id")).order_by())
+        yield _by(
+            "open_alerts", "Alerts that wait for somebody, by kind.", ("kind",),
+            [(kind.value, alarms.get(kind, 0)) for kind in AlertKind],
         )  # fmt: skip
         yield self._age(
             "oldest_pending_receipt_seconds", "Age of the receipt that waits longest.", inbox.oldest_pending()

@@ -281,6 +281,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "botocore": {"level": "WARNING"},
+        "django": {"handlers": []},  # Django gives it one of its own, and each event would be there twice
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's, which quotes every command with the addresses in it
         "urllib3": {"level": "WARNING"},
     },

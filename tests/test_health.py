@@ -21,6 +21,24 @@ from django.test import Client
 answer = Client().get("/healthz", headers={"host": "localhost"})
 print(answer.status_code, answer.content.decode())
 """
+ASK_ALL = """
+import base64, sys, threading, django; django.setup()
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 1, "timeout": 0.2}
+if "hold" in sys.argv:
+    connection.ensure_connection()  # the only one there is
+def ask():
+    client = Client(headers={"host": "localhost", "authorization": "Basic " + base64.b64encode(b"demo:demo").decode()})
+    print(*[client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")], end=" ")
+    for name in ("postmark", "brevo"):
+        answer = client.post(f"/anymail/{name}/inbound/", "{}", content_type="application/json")
+        print(answer.status_code, end=" ")
+thread = threading.Thread(target=ask)
+thread.start()
+thread.join()
+"""
 
 
 @pytest.mark.django_db
@@ -75,6 +93,34 @@ def test_a_database_that_is_away_is_503():
     )
     assert done.stdout == '503 {"status": "unavailable", "database": false, "redis": true, "migrations": false}\n'
     assert "nobody" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "url"),
+    [
+        ("", "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1"),
+        ("", f"postgres://nobody@:5432/{'/too-long-for-a-socket' * 10}/nothing"),
+        ("hold", os.environ["DATABASE_URL"]),
+    ],
+    ids=["away", "unreachable", "no free connection"],
+)
+def test_without_a_connection_everything_says_come_again_and_nothing_fails(argument, url):
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_ALL, argument],
+        cwd=CHECKOUT,
+        env={
+            **os.environ,
+            "DATABASE_URL": url,
+            "DJANGO_SETTINGS_MODULE": "conversation_tracker.settings",
+            "INBOUND_PROVIDERS": "postmark,brevo",
+            "ANYMAIL_BREVO_API_KEY": "any",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.split() == ["503", "503", "503", "503", "429"], done.stderr
 
 
 @pytest.mark.django_db(transaction=True)

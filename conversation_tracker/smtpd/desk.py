@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, Error, close_old_connections
 from django.utils import timezone
 
 from conversation_tracker import faults, inbox, tasks
@@ -58,7 +58,7 @@ class Desk:
             return True
         try:
             found = await self._run(lambda: list(_tracking_domains(domains)))
-        except DatabaseError as error:
+        except (Error, OSError) as error:
             raise NotStored(is_full=False) from error
         self._known = {domain: until for domain, until in self._known.items() if until > now}
         self._known.update(dict.fromkeys(found, now + REMEMBER))

@@ -14,6 +14,8 @@ from pytest_django import Settings
 
 from conversation_tracker import measures
 from conversation_tracker.models import Receipt
+from orders import alerts
+from orders.models import AlertKind
 from orders.placing import Placed
 from tests import letters
 
@@ -48,6 +50,21 @@ def test_queues_outcomes_and_durations_are_measured(client: Client, work: Work, 
     assert 0 < found["settling_seconds", "0.95"] < 60
     assert 90 <= found["oldest_pending_receipt_seconds",] < 150
     assert found["oldest_waiting_outbound_seconds",] == 0
+
+
+def test_open_alerts_are_counted_by_kind_and_name_nobody(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(3):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Subject=f"Parcel {number}"))
+    work()
+    entries = list(placed.order.timeline.filter(kind="mail").order_by("pk"))
+    kinds = (AlertKind.BOUNCED, AlertKind.BOUNCED, AlertKind.HELD)
+    for kind, entry in zip(kinds, entries, strict=True):
+        alerts.raise_for(kind, entry_id=entry.pk, order_id=entry.order_id, store_id=entry.store_id, now=timezone.now())
+    alerts.settle(entries[0].pk, now=timezone.now())
+    text = client.get("/metrics").content.decode()
+    found = {key[1:]: value for key, value in samples(text).items() if key[0] == "open_alerts"}
+    assert found == {("failed",): 0, ("suppressed",): 0, ("held",): 1, ("bounced",): 1, ("complained",): 0}
+    assert placed.order.store.account not in text
 
 
 def test_an_empty_system_is_measured(client: Client, db: None) -> None:
