@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from orders import secrecy
 
 PLACE = "vault"
+WRITERS = 4  # at once; with them waiting for the disk costs a batch of mails no time that could be measured
 
 
 class Missing(LookupError):
@@ -28,7 +31,8 @@ class Folder(FileSystemStorage):
 
     def _save(self, name: str, content: Any) -> str:
         target = Path(self.path(name))
-        _make(target.parent)
+        missing = [folder for folder in target.parents if not folder.is_dir()]
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -40,20 +44,12 @@ class Folder(FileSystemStorage):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _keep_names(target.parent)
+        for folder in (target.parent, *(new.parent for new in missing)):
+            _keep_names(folder)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name  # the same content has the same name: writing it again is the wish
-
-
-def _make(folder: Path) -> None:
-    """Make the folder and those above it, each with its name on the disk."""
-    if folder.is_dir():
-        return
-    _make(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _keep_names(folder.parent)
 
 
 def _keep_names(folder: Path) -> None:
@@ -73,6 +69,14 @@ def save(content: bytes) -> str:
     if not storage.exists(name):
         storage.save(name, ContentFile(secrecy.seal(content, place=PLACE)))
     return name
+
+
+def save_all(contents: Sequence[bytes]) -> list[str]:
+    """Keep each of them, and return their names in the same order; several at a time, since most of it is waiting."""
+    if len(contents) <= 1:
+        return [save(content) for content in contents]
+    with ThreadPoolExecutor(min(len(contents), WRITERS), thread_name_prefix="vault") as writers:
+        return list(writers.map(save, contents))
 
 
 def load(name: str) -> bytes:

@@ -83,8 +83,12 @@ def outcome_of(decision: Decision) -> Outcome:
 
 def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
     """Write entries, files and outbox rows for a batch, in the caller's transaction; three statements and files."""
-    entries = TimelineEntry.objects.bulk_create([_entry(one) for one in settled])
-    stored = [_store_files(one.masked) for one in settled]
+    names = iter(vault.save_all([content for one in settled for content in _contents(one)]))
+    kept = [[next(names) for _ in _contents(one)] for one in settled]
+    entries = TimelineEntry.objects.bulk_create(
+        [_entry(one, original) for one, (original, *_) in zip(settled, kept, strict=True)]
+    )
+    stored = [_stored(one.masked, files) for one, (_, *files) in zip(settled, kept, strict=True)]
     attachments = [
         attachment
         for entry, one, files in zip(entries, settled, stored, strict=True)
@@ -121,7 +125,12 @@ def keep_copies(repeats: Sequence[tuple[TimelineEntry, Arrival]]) -> None:
         Copy.objects.bulk_create(copies, ignore_conflicts=True)
 
 
-def _entry(one: Settled) -> TimelineEntry:
+def _contents(one: Settled) -> list[bytes]:
+    """What of a mail goes into files: the original, then each of its files."""
+    return [one.arrival.original, *(file.content for file in one.masked.files)]
+
+
+def _entry(one: Settled, original: str) -> TimelineEntry:
     sender = one.matched.sender
     return TimelineEntry(
         store_id=one.order.store_id,
@@ -142,14 +151,15 @@ def _entry(one: Settled) -> TimelineEntry:
         ),
         masked_count=one.masked.count,
         fingerprint=one.fingerprint,
-        original=vault.save(one.arrival.original),
+        original=original,
         original_type=one.arrival.original_type,
     )
 
 
-def _store_files(masked: Masked) -> list[StoredFile]:
+def _stored(masked: Masked, names: Sequence[str]) -> list[StoredFile]:
     return [
-        StoredFile(file.name, file.content_type, file.content_id, vault.save(file.content)) for file in masked.files
+        StoredFile(file.name, file.content_type, file.content_id, name)
+        for file, name in zip(masked.files, names, strict=True)
     ]
 
 

@@ -60,6 +60,21 @@ def test_other_content_is_another_file(folder):
     assert len(files(folder)) == 2
 
 
+def test_several_are_kept_at_once_each_under_its_name(folder):
+    contents = [CONTENT, b"", os.urandom(300_000), CONTENT, *(b"file %d" % number for number in range(20))]
+    names = vault.save_all(contents)
+    assert [vault.load(name) for name in names] == contents
+    assert (names[0], len(files(folder)), vault.save_all([])) == (names[3], len(set(contents)), [])
+
+
+def test_when_one_of_several_cannot_be_kept_none_counts_as_kept(folder):
+    folder.mkdir(parents=True)
+    digest = secrecy.digest(b"2", purpose="vault-name").hex()
+    (folder / digest[:2]).write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=digest[:2]):
+        vault.save_all([b"1", b"2", b"3"])
+
+
 def test_only_the_owner_may_read_the_files(folder):
     vault.save(CONTENT)
     [path] = files(folder)
@@ -127,12 +142,15 @@ def test_a_file_is_on_the_disk_before_its_name_is_and_its_name_before_it_counts_
 
     monkeypatch.setattr(os, "fsync", watched)
     name = Path(vault.save(CONTENT))
-    new_folders = [(".", False, False), ("mail", False, False), (f"mail/{name.parts[0]}", False, False)]
-    (content, *_), names = seen[-2], seen[-1]
-    assert seen[:-2] == new_folders
-    assert content.startswith(f"mail/{name.parent}/.writing-")
-    assert seen[-2][1:] == (True, False)
-    assert names == (f"mail/{name.parent}", False, True)
+    content, *names = seen
+    assert content[0].startswith(f"mail/{name.parent}/.writing-")
+    assert content[1:] == (True, False)
+    assert names == [
+        (f"mail/{name.parent}", False, True),
+        (f"mail/{name.parent.parent}", False, True),
+        ("mail", False, True),
+        (".", False, True),
+    ]
 
 
 def _is_named(path: Path) -> bool:
