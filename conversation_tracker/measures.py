@@ -119,7 +119,7 @@ def is_behind(*, now: datetime, limit: timedelta) -> bool:
     ).exists()
 
 
-def rate(*, now: datetime) -> float:
-    """Receipts settled per second, over the last 5 minutes."""
-    settled = Receipt.objects.filter(state=ReceiptState.DONE, settled_at__gt=now - WINDOW).count()
-    return settled / WINDOW.total_seconds()
+def rate(*, now: datetime, window: timedelta = WINDOW) -> float:
+    """Receipts settled per second, over the last 5 minutes or another while."""
+    settled = Receipt.objects.filter(state=ReceiptState.DONE, settled_at__gt=now - window).count()
+    return settled / window.total_seconds()

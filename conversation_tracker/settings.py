@@ -113,13 +113,16 @@ DATABASES = {
 }
 # Each gunicorn or celery process keeps its connections in a small pool of its own.
 if DATABASE_POOL_SIZE := env.int("DATABASE_POOL_SIZE", default=8):
-    pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
+    # A pool that cannot connect waits twice as long before each next try, up to half of reconnect_timeout (else five
+    # minutes), and so would stay away for minutes more when the database is back. After giving up it tries on request.
+    pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5, "reconnect_timeout": 5}
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as the broker is away
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 3600}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

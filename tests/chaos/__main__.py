@@ -1,4 +1,4 @@
-"""`make chaos`: run it, print the figures, and fail when anything was lost or doubled.
+"""`make chaos`: kill everything, again and again, while mail comes in, and fail when anything was lost or doubled.
 
 The parts run in order: services and processes, stores and orders, mail and kills at once, quiet, check.
 """
@@ -6,38 +6,52 @@ The parts run in order: services and processes, stores and orders, mail and kill
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.stub import Provider
 from tests.chaos.system import System
+
+THREADS = 8
 
 
 def main() -> int:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--mails", type=int, default=5_000)
-    parser.add_argument("--kills", type=int, default=20, help="at least so many")
+    parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--orders", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--seconds", type=float, default=200, help="for the mails to be acknowledged")
-    parser.add_argument("--quiet-seconds", type=float, default=90, help="for everything to be settled afterwards")
-    parser.add_argument("--keep", type=Path, help="write the figures to this file too")
-    found = parser.parse_args()
-    print(f"seed {found.seed}", flush=True)
-    provider = Provider(seed=found.seed)
-    system = System(api_url=provider.url)
+    parser.add_argument("--seconds", type=float, default=150, help="at most, for the mails and the kills")
+    parser.add_argument("--quiet-seconds", type=float, default=110, help="at most, until everything is settled")
+    parser.add_argument("--over", type=float, default=75, help="seconds that posting the mails takes at least")
+    parser.add_argument("--pause", type=float, nargs=2, default=(0.5, 4.0), help="seconds between two kills")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    asked = parser.parse_args()
+    print(f"seed {asked.seed}", flush=True)
+    # Told to end, end everything that was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    provider = Provider(seed=asked.seed)
     try:
-        return run(found, system, provider)
+        system = System(api_url=provider.url)
+        try:
+            return run(asked, system, provider)
+        finally:
+            system.stop()
     finally:
-        system.stop()
         provider.stop()
 
 
-def run(found: argparse.Namespace, system: System, provider: Provider) -> int:
+def run(asked: argparse.Namespace, system: System, provider: Provider) -> int:
     """Mail and kills at once, then quiet, then the check."""
     system.manage("migrate", "--verbosity", "0")
     os.environ.update(system.environment)
@@ -45,39 +59,69 @@ def run(found: argparse.Namespace, system: System, provider: Provider) -> int:
     import django
 
     django.setup()
+    from django.db import connection
+
     from tests import factories
     from tests.chaos import check
-    from tests.chaos.generator import Generator
+    from tests.chaos.generator import Generator, make
 
     store = factories.make_store("chaos")
-    aliases = [factories.place_order(store).customer_alias.address.text() for _ in range(found.orders)]
+    aliases = [factories.place_order(store).customer_alias.address.text() for _ in range(asked.orders)]
+    mails = make(asked.mails, aliases, seed=asked.seed)
+    connection.close()  # it will not live through what comes
     system.start_all()
-    generator = Generator(
-        url=system.url, smtp_port=system.smtp_port, aliases=aliases, mails=found.mails, seed=found.seed, pace=0.0
-    )
-    nemesis = Nemesis(system, seed=found.seed, pause=(1.0, 5.0))
+    generator = Generator(url=system.url, smtp_port=system.smtp_port, mails=mails, seed=asked.seed)
+    nemesis = Nemesis(system, seed=asked.seed, pause=asked.pause)
     began = time.monotonic()
-    nemesis.start()
-    mails = generator.run(threads=6, seconds=found.seconds)
-    nemesis.stop(at_least=found.kills)
+    generator.start(threads=THREADS, over=asked.over, until=began + asked.seconds)
+    nemesis.run(kills=asked.kills, until=began + asked.seconds)
+    generator.wait()
+    busy = time.monotonic() - began
+    ended = system.ended()
+    for name in ended:
+        print(f"{name} ended by itself. It said:\n{system.last_words(name)}", flush=True)
     system.start_all()
-    unsettled = check.wait_until_settled(seconds=found.quiet_seconds)
-    verdict = check.check(
-        mails,
-        generator.acknowledged,
-        provider.accepted,
-        posts=generator.posts,
-        failed_posts=generator.failures,
-        kills=nemesis.kills,
-        seconds=time.monotonic() - began,
-        answers_withheld=provider.silent,
-        unsettled=unsettled,
-    )
-    print(verdict.report(), flush=True)
-    if found.keep:
-        found.keep.write_text(verdict.report())
-    print("Nothing was lost, nothing recorded twice." if verdict.holds else "A promise was broken.", flush=True)
-    return 0 if verdict.holds else 1
+    unsettled = check.wait_until_settled(until=time.monotonic() + asked.quiet_seconds)
+    seconds = time.monotonic() - began
+    verdict = check.check(mails, generator.acknowledged, provider.accepted, unsettled=unsettled)
+    figures = {
+        "seed": asked.seed,
+        "mails": len(mails),
+        "acknowledged": len(generator.acknowledged),
+        "posts": generator.posts,
+        "failed_posts": generator.failures,
+        "longest_wait_s": round(generator.longest, 1),
+        "kills": nemesis.kills.total(),
+        "killed": dict(sorted(nemesis.kills.items())),
+        "ended_by_themselves": ended,
+        "answers_withheld": provider.silent,
+        "seconds_of_mail": round(busy, 1),
+        "seconds_until_settled": round(seconds, 1),
+        **verdict.figures(),
+    }
+    show(figures)
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=2))
+    holds = verdict.holds and nemesis.kills.total() >= asked.kills
+    print("Nothing was lost, nothing recorded twice." if holds else "A promise was broken.", flush=True)
+    return 0 if holds else 1
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print them as a table; of a list how long it is, and how it begins."""
+    table = Table(show_header=False)
+    for name, value in figures.items():
+        match value:
+            case list():
+                words = f"{len(value):,}  {', '.join(value[:5])}"
+            case dict():
+                words = ", ".join(f"{key} {count}" for key, count in value.items())
+            case float() | str():
+                words = str(value)
+            case _:
+                words = f"{value:,}" if name != "seed" else str(value)
+        table.add_row(name.replace("_", " "), words)
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from tests.chaos.system import System
 
+LONGEST_DOWN = 1.0  # seconds for which a victim stays away
+
 
 class Nemesis:
-    """Works in a thread until it is told to stop, and has killed at least so often as was asked."""
+    """Kills each kind of victim in turn, in an order of its own each round."""
 
     def __init__(self, system: System, *, seed: int, pause: tuple[float, float]) -> None:
         self.kills: Counter[str] = Counter()
         self._system, self._pause = system, pause
         self._random = random.Random(seed)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def run(self, *, kills: int, until: float) -> None:
+        """Kill so often, but not after a moment of the monotonic clock.
 
-    def stop(self, *, at_least: int) -> None:
-        """End after so many kills."""
-        while self.kills.total() < at_least and self._thread.is_alive():
-            time.sleep(0.1)
-        self._ended.set()
-        self._thread.join()
+        Call it from the main thread: the servers that it starts end with the thread that started them.
+        """
+        victims = self._victims()
+        while self.kills.total() < kills and time.monotonic() < until:
+            time.sleep(self._random.uniform(*self._pause))
+            self._strike(next(victims))
 
-    def _run(self) -> None:
-        victims = [*self._system.programs, "worker", "redis", "postgres"]
-        while not self._ended.wait(self._random.uniform(*self._pause)):
-            victim = self._random.choice(victims)
-            down = self._random.uniform(0, 1)
-            if victim == "redis":
-                self._system.lose_redis(down=down)
-            elif victim == "postgres":
-                self._system.crash_postgres(down=down)
-            else:
-                name = self._random.choice([one for one in self._system.programs if one.startswith(victim)])
-                self._system.kill(name)
-                self._ended.wait(down)
-                self._system.start(name)
-            self.kills[victim.rstrip("12")] += 1
+    def _victims(self) -> Iterator[str]:
+        victims = [*self._system.programs, "a child of web", "a child of worker1", "redis", "postgres"]
+        while True:
+            self._random.shuffle(victims)
+            yield from victims
+
+    def _strike(self, victim: str) -> None:
+        down = self._random.uniform(0, LONGEST_DOWN)
+        if victim == "redis":
+            self._system.lose_redis(down=down)
+        elif victim == "postgres":
+            self._system.crash_postgres(down=down)
+        elif victim.startswith("a child of "):
+            if not self._system.kill_child(victim.removeprefix("a child of ")):
+                return
+        else:
+            self._system.kill(victim)
+            time.sleep(down)
+            self._system.start(victim)
+        self.kills[victim] += 1

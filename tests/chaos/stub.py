@@ -15,7 +15,7 @@ class Provider:
     """Speaks as much of Postmark's sending API as the backend needs."""
 
     def __init__(self, *, seed: int) -> None:
-        self.accepted: Counter[str] = Counter()  # by the mail's subject
+        self.accepted: Counter[tuple[str, str]] = Counter()  # by the mail's subject and its recipient
         self.silent = 0
         self._random = random.Random(seed)
         self._lock = threading.Lock()
@@ -23,10 +23,11 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet an answer
 
             def do_POST(self) -> None:
                 mail = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if provider.take(mail["Subject"]):
+                if provider.take(mail["Subject"], mail["To"]):
                     self.close_connection = True
                     return
                 answer = json.dumps(
@@ -42,15 +43,21 @@ class Provider:
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 64
+
+            def handle_error(self, *args: object) -> None:
+                """A caller that was killed is no error here."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def take(self, subject: str) -> bool:
+    def take(self, subject: str, recipient: str) -> bool:
         """Accept a mail; True when the caller is not to be told."""
         with self._lock:
-            self.accepted[subject] += 1
+            self.accepted[subject, recipient] += 1
             silent = self._random.random() < SILENT
             self.silent += silent
             return silent

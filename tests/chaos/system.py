@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import redis as redis_client
@@ -20,14 +22,18 @@ from tests.services import scratch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
+CREDENTIAL = "chaos:0123456789abcdef0123456789abcdef"
+SIGNING_KEY = "fedcba9876543210fedcba9876543210"
+PORTS = (20_000, 32_000)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses just now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A port of loopback that nobody uses, and that the kernel gives to no client while its server is away."""
+    while True:
+        port = random.randint(*PORTS)
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
 
 
 class System:
@@ -44,6 +50,13 @@ class System:
             **environment.compose(
                 self._services.var, keys.keep(self._services.var), urls=urls, host="127.0.0.1", port=self.port
             ),
+            # As in production: nothing is slower or kinder than there.
+            "DEBUG": "false",
+            "LOCAL": "false",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "WEBHOOK_SECRET": CREDENTIAL,
+            "MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY,
+            "LOG_LEVEL": "WARNING",
             "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
             "ANYMAIL_POSTMARK_SERVER_TOKEN": "chaos",
             "ANYMAIL_POSTMARK_API_URL": api_url,
@@ -55,12 +68,9 @@ class System:
             "worker1": [*worker, "-n", "one@%h"],
             "worker2": [*worker, "-n", "two@%h"],
             "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "-s", str(self.var / "beat"), "-l", "ERROR"],
-            "smtpd": ["manage.py", "smtpd", "--host", "127.0.0.1", "--port", str(self.smtp_port)],
+            "smtpd": ["manage.py", "smtpd", "--listen", f"127.0.0.1:{self.smtp_port}"],
         }  # fmt: skip
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        if not (ROOT / "conversation_tracker/management/commands/smtpd.py").exists():
-            self.programs.pop("smtpd")
-            self.smtp_port = 0
 
     def manage(self, *args: str) -> None:
         """Run a management command to its end."""
@@ -75,18 +85,34 @@ class System:
             )  # fmt: skip
 
     def start_all(self) -> None:
-        """Start what does not run, and wait until the site answers."""
-        for name in self.programs:
-            if name not in self._running:
-                self.start(name)
+        """Start what does not run, and wait until site and SMTP door answer."""
+        for name in [*self.ended(), *(name for name in self.programs if name not in self._running)]:
+            self.start(name)
         if not processes.wait_until(self._answers, timeout=PATIENCE):
-            raise TimeoutError("the web process does not answer")
+            raise TimeoutError("site or SMTP door do not answer")
+
+    def ended(self) -> list[str]:
+        """What has ended by itself, which nothing that others suffer should make a program do."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
+    def last_words(self, name: str) -> str:
+        """How a program's log ends."""
+        return "\n".join((self.var / f"{name}.log").read_text(errors="replace").splitlines()[-30:])
 
     def kill(self, name: str) -> None:
         """SIGKILL a program and its children."""
         process = self._running.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def kill_child(self, name: str) -> bool:
+        """SIGKILL one child of a program, as the kernel does when memory ends; False when it has none."""
+        pid = self._running[name].pid
+        with suppress(OSError):
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+                return True
+        return False
 
     def crash_postgres(self, *, down: float) -> None:
         """Stop PostgreSQL without a checkpoint, as `pg_ctl stop -m immediate` does, and start it again."""
@@ -118,7 +144,10 @@ class System:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
+            with (
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5),
+                socket.create_connection(("127.0.0.1", self.smtp_port), timeout=5),
+            ):
                 return True
         except (urllib.error.URLError, OSError):
             return False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from conversation_tracker.models import Channel, Receipt
 from orders import vault
@@ -100,3 +103,38 @@ def test_the_counts_are_readable(client: Client, placed: Placed) -> None:
     assert "pending         1" in run("inbox")
     assert "Oldest pending: 0 s" in run("inbox")
     assert "queued         0" in run("outbox")
+
+
+def test_watching_ends_when_nothing_waits_and_shows_progress_on_the_way(
+    client: Client, placed: Placed, work: Work, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    past = timezone.now() - timedelta(seconds=75)
+    Receipt.objects.update(received_at=past)
+    looks: list[float] = []
+
+    def a_second_goes_by(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            work()
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich it is a terminal
+    monkeypatch.setattr(time, "sleep", a_second_goes_by)
+    assert "pending         0\n        done         1" in run("inbox", "--watch")
+    assert len(looks) == 2
+    drawn = capsys.readouterr().err
+    assert "0/1" in drawn
+    assert "oldest 75 s" in drawn
+
+
+def test_watching_may_be_broken_off(
+    client: Client, placed: Placed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert "pending         1" in run("inbox", "--watch")
+    assert "the workers go on" in capsys.readouterr().err
