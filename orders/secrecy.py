@@ -86,9 +86,19 @@ def _digest_key(encoded: str) -> bytes:
 def seal(plain: bytes, *, place: str) -> bytes:
     """Seal bytes for a place with the current key."""
     keys = _keys(tuple(settings.SEAL_KEYS))
-    kid = keys.current.encode()
     nonce = os.urandom(NONCE_BYTES)
-    return bytes((VERSION, len(kid))) + kid + nonce + keys.ciphers[keys.current].encrypt(nonce, plain, place.encode())
+    return head() + nonce + keys.ciphers[keys.current].encrypt(nonce, plain, place.encode())
+
+
+def current_key_id() -> str:
+    """The id of the key that seals."""
+    return _keys(tuple(settings.SEAL_KEYS)).current
+
+
+def head() -> bytes:
+    """How everything begins that the current key sealed."""
+    kid = current_key_id().encode()
+    return bytes((VERSION, len(kid))) + kid
 
 
 def unseal(sealed: bytes, *, place: str) -> bytes:

@@ -15,6 +15,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from orders import secrecy
 
 PLACE = "vault"
+UNFINISHED = ".writing-"  # how the name of a file begins that is not yet whole
 WRITERS = 4  # at once; with them waiting for the disk costs a batch of mails no time that could be measured
 
 
@@ -33,7 +34,7 @@ class Folder(FileSystemStorage):
         target = Path(self.path(name))
         missing = [folder for folder in target.parents if not folder.is_dir()]
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():

@@ -15,6 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from conversation_tracker.models import Channel, Receipt
 from orders import vault
@@ -61,6 +62,14 @@ def test_every_file_is_in_the_inbox_byte_for_byte(folder: Path, placed: Placed) 
     assert run("ingest", str(folder), "--to", placed.customer_alias.address.text()) == "12 mails are in the inbox.\n"
     assert {receipt.body.bytes() for receipt in Receipt.objects.all()} == set(ODD.values())
     assert set(Receipt.objects.values_list("channel", flat=True)) == {Channel.MIME}
+
+
+def test_one_mail_is_one_and_one_file_left_out_is_one(folder: Path, placed: Placed, settings: Settings) -> None:
+    alias = placed.customer_alias.address.text()
+    assert run("ingest", str(folder / "daemon.eml"), "--to", alias) == "1 mail is in the inbox.\n"
+    settings.WEBHOOK_MAX_BYTES = 1
+    with pytest.raises(CommandError, match="1 file was left out"):
+        run("ingest", str(folder / "daemon.eml"), "--to", alias)
 
 
 def test_every_odd_mail_is_recorded_with_its_original(folder: Path, placed: Placed, work: Work) -> None:

@@ -52,6 +52,8 @@ class Command(BaseCommand):
         tasks.wake_inbox()
         for problem in problems:
             self.stderr.write(problem)
-        self.stdout.write(f"{kept} mails are in the inbox.")
+        self.stdout.write("1 mail is in the inbox." if kept == 1 else f"{kept} mails are in the inbox.")
         if problems:
-            raise CommandError(f"{len(problems)} files were left out.")
+            raise CommandError(
+                "1 file was left out." if len(problems) == 1 else f"{len(problems)} files were left out."
+            )
