@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import http.client
@@ -19,10 +18,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from queue import Empty, SimpleQueue
 
-from tests import letters
-from tests.chaos.system import CREDENTIAL, SIGNING_KEY
+from tests import letters, production
 
-AUTHORIZATION = f"Basic {base64.b64encode(CREDENTIAL.encode()).decode()}"
 MOST_COPIES = 3
 TO_TWO = 0.2  # of the mails go to two aliases
 TORN = 0.01  # of the mails are of no sense to anybody
@@ -145,7 +142,7 @@ class Generator:
         return True
 
     def _http(self, provider: str, body: bytes, content_type: str) -> None:
-        headers = {"Authorization": AUTHORIZATION, "Content-Type": content_type}
+        headers = {"Authorization": production.authorization(), "Content-Type": content_type}
         request = urllib.request.Request(f"{self.url}/anymail/{provider}/inbound/", body, headers)
         with urllib.request.urlopen(request, timeout=PATIENCE):
             pass
@@ -169,5 +166,5 @@ def _mailgun(mail: Numbered) -> bytes:
     fields = {"message-headers": json.dumps(headers), "subject": mail.subject}
     form = letters.mailgun(",".join(mail.aliases), **fields)
     signed = f"{form['timestamp']}{form['token']}".encode()
-    form["signature"] = hmac.new(SIGNING_KEY.encode(), signed, hashlib.sha256).hexdigest()
+    form["signature"] = hmac.new(production.SIGNING_KEY.encode(), signed, hashlib.sha256).hexdigest()
     return urllib.parse.urlencode(form).encode()

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import redis as redis_client
 
-from conversation_tracker.local import environment, keys, processes
+from conversation_tracker.local import processes
 from conversation_tracker.local.services import Services, remove
+from tests import production
 from tests.services import scratch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
-CREDENTIAL = "chaos:0123456789abcdef0123456789abcdef"
-SIGNING_KEY = "fedcba9876543210fedcba9876543210"
 PORTS = (20_000, 32_000)
 
 
@@ -46,19 +45,7 @@ class System:
         self._services = Services(self.var, environ={}, durable=True)
         urls = self._services.start()
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ANYMAIL_", "DATABASE_"))},
-            **environment.compose(
-                self._services.var, keys.keep(self._services.var), urls=urls, host="127.0.0.1", port=self.port
-            ),
-            # As in production: nothing is slower or kinder than there.
-            "DEBUG": "false",
-            "LOCAL": "false",
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "WEBHOOK_SECRET": CREDENTIAL,
-            "MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY,
-            "LOG_LEVEL": "WARNING",
-            "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
-            "ANYMAIL_POSTMARK_SERVER_TOKEN": "chaos",
+            **production.environment(self._services.var, urls, port=self.port),
             "ANYMAIL_POSTMARK_API_URL": api_url,
         }
         worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency", "1", "-l", "WARNING"]
