@@ -17,9 +17,10 @@ from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from conversation_tracker import faults, inbox, providers, tasks
+from conversation_tracker import inbox, providers, tasks
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
+from orders import faults
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import claims, delivery, faults, limits, providers, replay
+from conversation_tracker import delivery, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
 from conversation_tracker.providers import fetching, mime
 from conversation_tracker.providers.smtp_verdict import Handover
-from orders import audit, secrecy
+from orders import audit, claims, faults, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
 

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import alarm, claims, faults, send
+from conversation_tracker import alarm, send
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
-from orders import access, audit, suppression
+from orders import access, audit, claims, faults, suppression
 from orders.models import Action, Order, SuppressionReason, User
 
 log = logging.getLogger(__name__)

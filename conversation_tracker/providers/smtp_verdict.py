@@ -10,12 +10,12 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
-from conversation_tracker import faults
 from conversation_tracker.authenticity import dmarc
 from conversation_tracker.authenticity.dmarc import Handover
 from conversation_tracker.authenticity.lookup import Lookup, Resolver
 from conversation_tracker.mailflow.shapes import Verdict
 from conversation_tracker.providers import authentication
+from orders import faults
 
 __all__ = ["Handover", "judge"]
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections
 from django.utils import timezone
 
-from conversation_tracker import faults, inbox, tasks
+from conversation_tracker import inbox, tasks
 from conversation_tracker.providers.mime import Handed
-from orders import addresses
+from orders import addresses, faults
 from orders.models import Store
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd import lmtp, smtp
 from django.conf import settings
 
-from conversation_tracker import faults
 from conversation_tracker.providers.mime import Handed
 from conversation_tracker.providers.smtp_verdict import Handover
 from conversation_tracker.smtpd.desk import NotStored
+from orders import faults
 
 if TYPE_CHECKING:
     from conversation_tracker.smtpd.server import Server

@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from conversation_tracker import claims, inbox, outbox
+from conversation_tracker import inbox, outbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
+from orders import claims
 from tests import factories, letters
 
 WORKERS = 4

@@ -13,9 +13,10 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from conversation_tracker import claims, inbox
+from conversation_tracker import inbox
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
+from orders import claims
 from orders.models import Action, AuditEntry, Kind, TimelineEntry
 from orders.placing import Placed
 from tests import factories, letters

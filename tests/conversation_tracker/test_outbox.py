@@ -19,9 +19,9 @@ from pytest_django import Settings
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from conversation_tracker import claims, inbox, outbox
+from conversation_tracker import inbox, outbox
 from conversation_tracker.models import OutboundMail, SendState
-from orders import suppression, vault
+from orders import claims, suppression, vault
 from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason, User
 from orders.placing import Placed
 from orders.secrecy import Secret

@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import claims, inbox
+from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, SendState
-from orders import vault
+from orders import claims, vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
 from tests import letters

@@ -1,4 +1,4 @@
-"""Tell faults that pass from those that do not, and say what went wrong without quoting the mail."""
+"""Tell faults that pass from those that do not, and say what went wrong without quoting the mail or document."""
 
 from __future__ import annotations
 
