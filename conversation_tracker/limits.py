@@ -1,4 +1,4 @@
-"""Bound what one mail may cost the process that reads it: processor time and memory.
+"""Bound what one mail may cost the process that reads or sends it: processor time and memory.
 
 Processor time, not time on the clock: a slow database or provider is not the mail's doing.
 """
@@ -13,35 +13,37 @@ from contextlib import contextmanager
 from types import FrameType
 
 SECONDS = 10.0  # of processor time, until TooSlow is raised
-GRACE = 5.0  # more, until the process is killed, for code that cannot be interrupted
+GRACE = 5.0  # more, until the process is killed: a library in C or Rust cannot be interrupted
 
 
 class TooSlow(BaseException):
-    """Reading took too long. No Exception, so that nothing that guards against broken mail swallows it."""
+    """It took too long. No Exception, so that nothing that guards against broken mail swallows it."""
 
 
 @contextmanager
 def processor_time(seconds: float | None = None) -> Iterator[None]:
     """Raise TooSlow in the block after so much processor time, SECONDS unless told.
 
-    The process is killed when that does not end the block. Only in a main thread, where signals arrive; elsewhere
-    the block runs without a limit.
+    The system kills the process when that does not end the block. Only in a main thread, where signals arrive;
+    elsewhere the block runs without a limit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def expire(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_PROF, GRACE)
         raise TooSlow
 
+    seconds = SECONDS if seconds is None else seconds
     before = signal.signal(signal.SIGPROF, expire)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS if seconds is None else seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # Without a handler of ours, which Python would call only once the library returns.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds + GRACE)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGPROF, before)
 
 

@@ -21,6 +21,7 @@ from orders.models import Action, Order, SuppressionReason, User
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 12
+MOST_STOPPED = 5  # attempts that ended with their worker
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
@@ -62,12 +63,14 @@ def work(*, now: datetime) -> bool:
 
 
 def _send(row: OutboundMail) -> send.Result:
-    if row.attempts > MOST_ATTEMPTS:
-        return send.Never(STOPPED)
+    if row.attempts > row.failures + MOST_STOPPED:
+        return send.Held(STOPPED)
     try:
         return send.send(row)
     except SoftTimeLimitExceeded:
         raise
+    except MemoryError:
+        return send.Held(send.TOO_LARGE)
     except Exception as error:  # noqa: BLE001  one mail that cannot be sent must not stop the others
         log.error("sending failed outbound=%s\n%s", row.pk, faults.trace(error))  # noqa: TRY400  its text may quote a mail
         return send.Later(faults.describe(error))

@@ -17,15 +17,19 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connectio
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.translation import gettext_noop
 
+from conversation_tracker import limits
 from conversation_tracker.mailflow import leakgate, mask, match
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
 from orders import secrecy, suppression, vault
 from orders.models import Alias
+from orders.spellings import Known
 
 LISTED = gettext_noop("The store suppresses this address.")
 MISSING = gettext_noop("An attachment is not in the storage.")
 DAMAGED = gettext_noop("An attachment in the storage is damaged.")
+TOO_SLOW = gettext_noop("Searching it for real addresses takes too long.")
+TOO_LARGE = gettext_noop("Searching it for real addresses takes too much memory.")
 
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
 KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
@@ -74,7 +78,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The leak gate found a real address in the finished mail."""
+    """The leak gate found a real address in the finished mail, or could not search all of it."""
 
     problem: str
 
@@ -82,23 +86,32 @@ class Held:
 Result = Sent | Later | Never | Suppressed | Listed | Held
 
 
-def send(row: OutboundMail) -> Result:
+def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way it can end
     """Build the mail, let the leak gate search it, hand it to the backend. What a provider does is a result."""
     if suppression.is_suppressed(row.recipient.text(), store_id=row.store_id):
         return Listed(LISTED)
     try:
-        message = build(row)
+        with limits.processor_time():
+            message = build(row)
+            places = leakgate.leaks(message.message().as_bytes(), _known(row))
+    except limits.TooSlow:
+        return Held(TOO_SLOW)
+    except MemoryError:
+        return Held(TOO_LARGE)
     except vault.Missing:
         return Later(MISSING)
     except secrecy.CannotOpen:
         return Never(DAMAGED)
     except OSError as error:
         return Later(type(error).__name__)
-    known = mask.known(match.party(alias) for alias in Alias.objects.filter(order_id=row.order_id))
-    places = leakgate.leaks(message.message().as_bytes(), known)
     if places:
         return Held(", ".join(places)[:200])
     return _hand_over(message, key=idempotency_key(row))
+
+
+def _known(row: OutboundMail) -> tuple[Known, ...]:
+    """Whom to look for: everybody whom the order has by now."""
+    return mask.known(match.party(alias) for alias in Alias.objects.filter(order_id=row.order_id))
 
 
 def build(row: OutboundMail) -> EmailMultiAlternatives:

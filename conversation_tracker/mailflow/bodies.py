@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 
 import nh3
 
@@ -45,6 +46,20 @@ _CLEANER = nh3.Cleaner(
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
+# Where the cleaner takes quadratic time: in elements deep in each other, and for each sign that it writes as an entity
+# in a long text between two tags. _CLOSING are those that close their like when they open, and so do not get deep.
+DEEPEST = 500
+MOST_ENTITIES = 20_000_000_000  # of a text, times its length; a megabyte with a sign every fifty letters
+_ELEMENT = re.compile(r"<(/?)([a-z][^\s/>]{0,40})")
+_CLOSING = frozenset(
+    {
+        "a", "area", "base", "basefont", "bgsound", "body", "br", "button", "col", "colgroup", "dd", "dt", "embed",
+        "frame", "frameset", "head", "hr", "html", "img", "input", "li", "link", "meta", "nobr", "optgroup", "option",
+        "p", "param", "rp", "rt", "select", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+    }
+)  # fmt: skip
+_ANY_TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
+
 _BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
@@ -54,9 +69,11 @@ _TRAILING = re.compile(r"[ \t\xa0]+\n")
 def clean(source: str) -> str:
     """The HTML without anything that runs, submits, frames or hides, in one canonical spelling.
 
-    Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text.
+    Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text. Of what
+    would keep the cleaner busy for long only the text is left.
     """
-    return headers.clean(_CLEANER.clean(headers.clean(source)))
+    source = headers.clean(source)
+    return from_text(bare(source)) if _is_absurd(source) else headers.clean(_CLEANER.clean(source))
 
 
 def to_text(source: str) -> str:
@@ -67,7 +84,25 @@ def to_text(source: str) -> str:
 
 def bare(source: str) -> str:
     """The HTML's text with every tag simply taken out, as two halves of a word around a tag are read as one."""
-    return headers.clean(html.unescape(_STRIPPER.clean(source)))
+    stripped = _ANY_TAG.sub("", source) if _is_absurd(source) else _STRIPPER.clean(source)
+    return headers.clean(html.unescape(stripped))
+
+
+def _is_absurd(source: str) -> bool:
+    """Whether the cleaner would take long: a guess, made in one scan. Who is not caught by it is by the limits."""
+    depth, opened = 0, Counter[str]()
+    for slash, name in _ELEMENT.findall(source.lower()):
+        if name in _CLOSING:
+            continue
+        if not slash:
+            opened[name] += 1
+            depth += 1
+        elif opened[name]:
+            opened[name] -= 1
+            depth -= 1
+        if depth > DEEPEST:
+            return True
+    return any(run.count("&") * len(run) > MOST_ENTITIES for run in source.split("<"))
 
 
 def from_text(text: str) -> str:

@@ -17,7 +17,7 @@ class SendState(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Could not be sent")
     SUPPRESSED = "suppressed", _("Not sent: the address is suppressed")
-    HELD = "held", _("Held: a real address was found in it")
+    HELD = "held", _("Held: it may show a real address")
     DELIVERED = "delivered", _("Delivered")
     BOUNCED = "bounced", _("Bounced")
     COMPLAINED = "complained", _("Marked as spam by the recipient")

@@ -13,7 +13,7 @@ class AlertKind(models.TextChoices):
 
     FAILED = "failed", _("The mail could not be sent")
     SUPPRESSED = "suppressed", _("The mail was not sent: the address is suppressed")
-    HELD = "held", _("The mail is held: a real address was found in it")
+    HELD = "held", _("The mail is held: it may show a real address")
     BOUNCED = "bounced", _("The mail came back: the recipient’s mail server did not take it")
     COMPLAINED = "complained", _("The recipient marked the mail as spam")
     NOT_SENT = "not_sent", _("An order mail was to be sent and was not")
@@ -24,7 +24,8 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.FAILED: _("Send it again. If it fails once more, ask whoever runs this site to look at the provider."),
     AlertKind.SUPPRESSED: _("An admin of the store can lift the suppression in Store settings; then send it again."),
     AlertKind.HELD: _(
-        "Ask the sender to write again without the address. Send again only has the mail searched once more."
+        "Ask the sender to write again without the address or the file. "
+        "Send again only has the mail searched once more."
     ),
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
     AlertKind.NOT_SENT: _("Ask whoever runs this site why; then resend the mail from the order."),

@@ -34,8 +34,11 @@ def test_reading_that_takes_too_long_is_ended() -> None:
 
 
 def test_waiting_costs_nothing() -> None:
+    began = time.monotonic()
     with limits.processor_time(0.05):
         time.sleep(0.2)
+        waited = time.monotonic() - began
+    assert waited > 0.15  # more than the limit, and to its end
 
 
 def test_the_limit_ends_with_the_block() -> None:
@@ -58,7 +61,19 @@ def test_code_that_cannot_be_interrupted_is_killed() -> None:
         "        try: sum(range(1000))\n"
         "        except BaseException: pass\n"
     )
-    assert run(code).returncode == -signal.SIGPROF
+    assert run(code).returncode == -signal.SIGVTALRM
+
+
+def test_a_library_that_does_not_return_is_killed() -> None:
+    code = (
+        "import nh3\n"
+        "from conversation_tracker import limits; limits.GRACE = 0.2\n"
+        "with limits.processor_time(0.2):\n"
+        "    nh3.clean('<div>' * 60_000)\n"
+        "print('returned')\n"
+    )
+    ended = run(code)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGVTALRM, "")
 
 
 def test_a_process_at_its_memory_limit_gets_a_memory_error() -> None:

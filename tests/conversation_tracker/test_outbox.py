@@ -6,6 +6,7 @@ import json
 import smtplib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError, AnymailUnsupportedFeature
@@ -19,12 +20,14 @@ from pytest_django import Settings
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from conversation_tracker import inbox, outbox
+from conversation_tracker import inbox, limits, outbox, send
+from conversation_tracker.mailflow import leakgate
 from conversation_tracker.models import OutboundMail, SendState
 from orders import claims, suppression, vault
 from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason, User
 from orders.placing import Placed
 from orders.secrecy import Secret
+from orders.spellings import Known
 from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
@@ -181,13 +184,58 @@ def test_a_mail_that_cannot_be_built_does_not_stop_the_others(client: Client, wo
     assert broken.state == SendState.RETRY
 
 
-def test_a_mail_that_stops_its_worker_each_time_has_failed(client: Client, work: Work, placed: Placed) -> None:
+def test_a_mail_that_stops_its_worker_each_time_is_held(client: Client, work: Work, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-    for _ in range(12):
+    for _ in range(5):
         lose_worker()
     assert work() == []
-    assert OutboundMail.objects.get().state == SendState.FAILED
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem) == (SendState.HELD, outbox.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"), [(limits.TooSlow(), send.TOO_SLOW), (MemoryError(), send.TOO_LARGE)], ids=["time", "memory"]
+)
+def test_a_mail_that_cannot_be_searched_within_the_limits_is_held_and_its_neighbours_leave(
+    client: Client, work: Work, placed: Placed, error: BaseException, problem: str
+) -> None:
+    search = leakgate.leaks
+
+    def exhaust(finished: bytes, known: Sequence[Known]) -> list[str]:
+        if b"Subject: huge" in finished:
+            raise error
+        return search(finished, known)
+
+    for subject in ("one", "huge", "two"):
+        headers = [{"Name": "Message-ID", "Value": f"<{subject}@x.example>"}]
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Subject=subject, Headers=headers))
+    with patch.object(leakgate, "leaks", exhaust):
+        left = work()
+    assert [mail.subject for mail in left] == ["one", "two"]
+    held = OutboundMail.objects.exclude(state=SendState.SENT).get()
+    assert (held.state, held.problem) == (SendState.HELD, problem)
+
+
+def test_searching_a_mail_takes_no_longer_than_reading_one_may(client: Client, work: Work, placed: Placed) -> None:
+    def search(finished: bytes, known: Sequence[Known]) -> list[str]:
+        while True:
+            sum(range(1_000))
+
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    with patch.object(leakgate, "leaks", search), patch.object(limits, "SECONDS", 0.1):
+        assert work() == []
+    assert OutboundMail.objects.get().problem == send.TOO_SLOW
+
+
+def test_a_mail_too_large_to_be_handed_over_is_held(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(MemoryError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
 
 
 def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
@@ -195,13 +243,13 @@ def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
 ) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-    for _ in range(6):
+    for _ in range(4):
         lose_worker()
     provider.append(TimeoutError())
     now = timezone.now()
     outbox.work(now=now)
     row = OutboundMail.objects.get()
-    assert (row.attempts, row.failures) == (7, 1)
+    assert (row.attempts, row.failures) == (5, 1)
     assert row.next_attempt_at - now < timedelta(seconds=19)
 
 
@@ -291,10 +339,10 @@ def test_a_held_mail_raises_an_alert(client: Client, work: Work, placed: Placed)
 def test_a_mail_that_stopped_its_worker_each_time_raises_an_alert(client: Client, work: Work, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-    for _ in range(12):
+    for _ in range(5):
         lose_worker()
     work()
-    assert Alert.objects.get().kind == AlertKind.FAILED
+    assert Alert.objects.get().kind == AlertKind.HELD
 
 
 def test_a_mail_that_left_raises_none(client: Client, work: Work, placed: Placed) -> None:

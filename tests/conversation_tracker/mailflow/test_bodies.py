@@ -1,0 +1,46 @@
+"""HTML that would keep the cleaner busy is text before it is cleaned."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from conversation_tracker.mailflow import bodies
+
+MEGABYTE = 1_000_000
+HOSTILE = [
+    "<div>",
+    "<div></p>",
+    "<b></p>",
+    "<ul><li>",
+    "<x></y>",
+    "<span></div>",
+    "<b><div></b>",
+    "&",
+    "&#",
+    "&lt;",
+    "<",
+    "<!",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_megabyte_of_anything_is_cleaned_within_seconds(unit: str) -> None:
+    source = unit * (MEGABYTE // len(unit))
+    began = time.process_time()
+    cleaned = bodies.clean(source)
+    bodies.to_text(cleaned)
+    assert time.process_time() - began < 10  # a second or two; without the check half a minute to hours
+
+
+def test_of_html_too_deep_to_be_cleaned_the_text_is_left() -> None:
+    cleaned = bodies.clean("<div>" * 1_000 + "<a href='javascript:x()'>Hello & <b>goodbye</b></a>")
+    assert bodies.to_text(cleaned) == "Hello & goodbye"
+    assert "javascript" not in cleaned
+
+
+def test_ordinary_html_is_cleaned_whatever_its_size() -> None:
+    row = "<tr><td>1 &amp; 2<td><p>x<p>y<li>z<br><img src='https://a.example/b?c=1&amp;d=2'>"
+    cleaned = bodies.clean("<table>" + row * 5_000 + "</table>" + "<div>" * 100 + "deep" + "</div>" * 100)
+    assert (cleaned.count("<td>"), cleaned.count("<div>")) == (10_000, 100)
