@@ -353,15 +353,18 @@ def resend(recipients: list[str], **data: Any) -> dict[str, Any]:
     }
 
 
-def post_resend(client: Client, payload: object, *, secret: str, channel: str = "inbound") -> HttpResponse:
-    """Post it as Svix signs it."""
+def svix(payload: object, *, secret: str) -> tuple[bytes, dict[str, str]]:
+    """A body as Svix signs it, for Resend, with the headers that say so."""
     body, stamp = json.dumps(payload), str(int(time.time()))
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signature = base64.b64encode(hmac.new(key, f"msg_1.{stamp}.{body}".encode(), hashlib.sha256).digest()).decode()
-    return post(
-        client, f"/anymail/resend/{channel}/", body.encode(),
-        svix_id="msg_1", svix_timestamp=stamp, svix_signature=f"v1,{signature}",
-    )  # fmt: skip
+    return body.encode(), {"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": f"v1,{signature}"}
+
+
+def post_resend(client: Client, payload: object, *, secret: str, channel: str = "inbound") -> HttpResponse:
+    """Post it, signed."""
+    body, headers = svix(payload, secret=secret)
+    return post(client, f"/anymail/resend/{channel}/", body, **headers)
 
 
 def sparkpost_mail(recipient: str, raw: bytes, **fields: Any) -> dict[str, Any]:

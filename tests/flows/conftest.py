@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,6 +52,10 @@ class System:
         os.killpg(process.pid, 9)
         process.wait()
 
+    def pid(self, name: str) -> int:
+        """The process it was started as; its children are in a group of that number."""
+        return self._running[name].pid
+
     def stop(self) -> None:
         """Kill whatever runs."""
         for name in list(self._running):
@@ -73,7 +78,13 @@ def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 30) -> Non
 
 
 @pytest.fixture
-def system(transactional_db: None, tmp_path: Path) -> Iterator[System]:
+def own_environment() -> dict[str, str]:
+    """What a module's system is told beyond the ordinary."""
+    return {}
+
+
+@pytest.fixture
+def system(transactional_db: None, tmp_path: Path, own_environment: dict[str, str]) -> Iterator[System]:
     """Web and worker running on the test's own database; beat only when the test starts it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -89,6 +100,7 @@ def system(transactional_db: None, tmp_path: Path) -> Iterator[System]:
         "EMAIL_BACKEND": "conversation_tracker.local.mailbox.MailboxBackend",
         "INBOUND_PROVIDERS": "postmark,mailgun,amazon_ses",
         "AMAZON_SES_TOPIC_ARNS": letters.TOPIC,
+        **own_environment,
     }
     running = System(environment, tmp_path, port)
     try:
@@ -97,3 +109,20 @@ def system(transactional_db: None, tmp_path: Path) -> Iterator[System]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def smtp_place(system: System) -> Iterator[tuple[str, int]]:
+    """Where the SMTP door of the running system listens."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "smtpd", "--listen", "127.0.0.1:0"],
+        cwd=ROOT,
+        env={**os.environ, **system.environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    host, _, port = process.stdout.readline().strip().removeprefix("Listening at ").rpartition(":")
+    yield host, int(port)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import smtplib
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +12,7 @@ from conversation_tracker.local.models import LocalMail
 from orders.models import Kind, TimelineEntry, Verification
 from tests import factories, letters
 from tests.conversation_tracker.authenticity import zones
-from tests.flows.conftest import ROOT, System, wait_for
+from tests.flows.conftest import wait_for
 
 ZONE = {
     ("_dmarc.carrier.example", "TXT"): ("v=DMARC1; p=reject",),
@@ -25,34 +21,16 @@ ZONE = {
 
 
 @pytest.fixture
-def _name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A name server that the worker asks; to be there before the worker is."""
+def own_environment() -> Iterator[dict[str, str]]:
+    """A name server that the worker asks."""
     with zones.served(ZONE) as address:
-        monkeypatch.setenv("DNS_SERVERS", address)
-        yield
+        yield {"DNS_SERVERS": address}
 
 
-@pytest.fixture
-def place(_name_server: None, system: System) -> Iterator[tuple[str, int]]:
-    """Where the SMTP door of the running system listens."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "smtpd", "--listen", "127.0.0.1:0"],
-        cwd=ROOT,
-        env={**os.environ, **system.environment},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    host, _, port = process.stdout.readline().strip().removeprefix("Listening at ").rpartition(":")
-    yield host, int(port)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-
-
-def test_mails_over_smtp_reach_timeline_and_mailbox(place: tuple[str, int]) -> None:
+def test_mails_over_smtp_reach_timeline_and_mailbox(smtp_place: tuple[str, int]) -> None:
     placed = factories.place_order()
     both = [placed.customer_alias.address.text(), placed.store_alias.address.text()]
-    with smtplib.SMTP(*place, timeout=20) as client:
+    with smtplib.SMTP(*smtp_place, timeout=20) as client:
         for number in range(10):
             raw = letters.mime(Message_ID=f"<{number}@carrier.example>").replace(b"\n", b"\r\n")
             client.sendmail("kim@carrier.example", both, zones.signed(raw, domain="carrier.example"))
