@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from datetime import datetime
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
-from orders import aliases, customers
-from orders.models import Alert, Customer, Kind, Order, Status, Store, TimelineEntry
+from orders import aliases, customers, secrecy
+from orders.models import Alert, Customer, Kind, Order, Status, Store, TimelineEntry, User
 from orders.paging import Place
 
 PAGE = 50
@@ -64,6 +65,26 @@ def wanted(query: str) -> str:
     """What was typed, as it is looked for: the address of ``Name <address>``, and no NUL, which no column holds."""
     query = query.replace("\0", "").strip()[:LONGEST_QUERY]
     return found[1].strip() if (found := _IN_BRACKETS.search(query)) else query
+
+
+def is_address(query: str) -> bool:
+    """Whether this may be somebody's address, or an alias, which as a Soft one shows it: then no URL may hold it."""
+    return any(sign in query for sign in ("@", "＠", "%40"))
+
+
+def veiled(query: str, user: User) -> str:
+    """The query for a URL, which histories and logs keep: sealed, and opened for this user only."""
+    sealed = secrecy.seal(query.encode("utf-8", "replace"), place=f"search.{user.pk}")
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def unveiled(text: str, user: User) -> str:
+    """What was ``veiled`` for this user; empty for anything else."""
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return secrecy.unseal(sealed, place=f"search.{user.pk}").decode()
+    except (ValueError, secrecy.KeyMissing):
+        return ""
 
 
 def page(orders: QuerySet[Order], *, before: Place | None = None) -> Page:

@@ -10,6 +10,7 @@ app_name = "orders"
 _ORDER = "<slug:account>/<slug:number>/"
 urlpatterns = [
     path("", views.order_list, name="list"),
+    path("search/", views.search, name="search"),
     path(_ORDER, views.order_detail, name="detail"),
     path(f"{_ORDER}entries/<int:pk>/body/", views.entry_body, name="entry-body"),
     path(f"{_ORDER}entries/<int:pk>/text/", views.entry_text, name="entry-text"),

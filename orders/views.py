@@ -7,10 +7,13 @@ import logging
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders import access, alerts, history, listing, pages, rendering, secrecy, timeline, vault
 from orders.access import Right
@@ -25,11 +28,14 @@ log = logging.getLogger(__name__)
 @require_safe
 @pages.guarded
 def order_list(request: HttpRequest) -> HttpResponseBase:
-    """The orders of every store one may see, newest first; with ``q`` those that it names exactly."""
+    """The orders of every store one may see, newest first; with ``q``, or ``s`` veiled, those that it names exactly."""
     stores = list(access.stores_of(request.user).order_by("name", "account"))
     chosen = next((store for store in stores if store.account == request.GET.get("store")), None)
     status = _status(request.GET.get("status", ""))
-    query = listing.wanted(request.GET.get("q", ""))
+    asked = listing.wanted(request.GET.get("q", ""))
+    if listing.is_address(asked):
+        return _to_search(request, asked)
+    query = asked or listing.unveiled(request.GET.get("s", ""), pages.user(request))
     if query:
         return _search(request, stores, query)
     before = Place.parse(request.GET.get("before", ""))
@@ -48,13 +54,39 @@ def order_list(request: HttpRequest) -> HttpResponseBase:
     return render(request, "orders/list.html", context)
 
 
+@sensitive_post_parameters("q")
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.guarded
+def search(request: HttpRequest) -> HttpResponseBase:
+    """Take in what was typed, so that an address does not pass through a URL, and lead to what it finds."""
+    return _to_search(request, listing.wanted(request.POST.get("q", "")))
+
+
+def _to_search(request: HttpRequest, query: str) -> HttpResponseBase:
+    return redirect(reverse("orders:list", query=_url_query(request, query)))
+
+
+def _url_query(request: HttpRequest, query: str) -> dict[str, str]:
+    """Shareable as it is, but for an address."""
+    if listing.is_address(query):
+        return {"s": listing.veiled(query, pages.user(request))}
+    return {"q": query} if query else {}
+
+
 def _search(request: HttpRequest, stores: list[Store], query: str) -> HttpResponseBase:
-    found = listing.page(listing.found_by(stores, query), before=Place.parse(request.GET.get("before", "")))
+    before = Place.parse(request.GET.get("before", ""))
+    found = listing.page(listing.found_by(stores, query), before=before)
     settings_of = list(access.stores_of(request.user, Right.SETTINGS).order_by("name")) if _names_a_page(query) else []
-    if len(found.rows) == 1 and not settings_of:
+    if len(found.rows) == 1 and not (settings_of or before or found.older):
         order = found.rows[0].order
         return redirect("orders:detail", order.store.account, order.number)
-    return render(request, "orders/search.html", {"page": found, "query": query, "settings_of": settings_of})
+    context = {
+        "page": found,
+        "query": query,
+        "url_query": urlencode(_url_query(request, query)),
+        "settings_of": settings_of,
+    }
+    return render(request, "orders/search.html", context)
 
 
 def _names_a_page(query: str) -> bool:
