@@ -17,7 +17,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import delivery, limits, providers, replay
+from conversation_tracker import bytea, delivery, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
@@ -30,6 +30,7 @@ from orders.secrecy import Secret
 log = logging.getLogger(__name__)
 
 BATCH = 20
+LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
@@ -71,11 +72,12 @@ def accept(
         received_at=now,
     )
     if not once:
-        receipt.save(force_insert=True)
+        with bytea.sent():
+            receipt.save(force_insert=True)
         return receipt
     receipt.once = secrecy.digest(f"{provider}:{once}", purpose="once")
     try:
-        with transaction.atomic():
+        with transaction.atomic(), bytea.sent():
             receipt.save(force_insert=True)
     except IntegrityError:
         earlier = Receipt.objects.filter(once=receipt.once).first()
@@ -102,22 +104,25 @@ _DONE = """
 """
 
 
-# A batch of new receipts, and one that is to be read alone: tried before, or slow because its mail has to be fetched.
+# A batch of new receipts, and one that is to be read alone: tried before, large, or slow because its mail has to be
+# fetched.
 _TAKE = """
     WITH fresh AS (
         SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND provider <> ALL(%(slow)s)
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND size <= %(large)s
+          AND provider <> ALL(%(slow)s)
         ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), lone AS (
         SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND (attempts > 0 OR provider = ANY(%(slow)s))
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s
+          AND (attempts > 0 OR size > %(large)s OR provider = ANY(%(slow)s))
         ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
         (SELECT id FROM fresh WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s)
         UNION ALL (SELECT id FROM lone WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1)
     )
     UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
-    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.provider
+    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.size, receipt.provider
 """
 
 
@@ -125,30 +130,31 @@ def work(*, now: datetime) -> int | None:
     """Settle the next batch of new receipts, and one more that has to be read alone. Returns how many were looked at,
     None when nothing waits.
     """
-    params = {"now": now, "batch": BATCH, "slow": providers.fetching_ones()}
+    params = {"now": now, "batch": BATCH, "large": LARGE, "slow": providers.fetching_ones()}
     with claims.held(claims.Space.INBOX, _TAKE, params) as taken:
-        together = sorted(pk for pk, attempts, provider in taken if attempts == 1 and not providers.fetches(provider))
+        together = sorted(
+            pk
+            for pk, attempts, size, provider in taken
+            if attempts == 1 and size <= LARGE and not providers.fetches(provider)
+        )
         if together:
             _work_on(together, attempts=1, now=now)
-        for pk, attempts, _ in taken:
+        for pk, attempts, size, _ in taken:
             if pk in together:
                 continue
             if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
                 _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
             else:
-                _work_on([pk], attempts=attempts, now=now)
+                _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
     return len(taken) or None
 
 
-def _work_on(ids: Sequence[int], *, attempts: int, now: datetime) -> None:
+def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:
     """Settle these receipts, all in one transaction; what goes wrong becomes their state."""
     alone = attempts > 1
     try:
         with limits.processor_time(), transaction.atomic():
-            rows = list(
-                Receipt.objects.select_for_update().filter(pk__in=ids, state=ReceiptState.PENDING).order_by("id")
-            )
-            _settle(rows, alone=alone, now=now)
+            _settle(_locked(ids, is_large=is_large), alone=alone, now=now)
     except IntegrityError as error:
         # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat.
         log.info("receipts met a copy receipts=%s", ids)
@@ -167,6 +173,12 @@ def _work_on(ids: Sequence[int], *, attempts: int, now: datetime) -> None:
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         if alone or len(ids) == 1:
             _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+
+
+def _locked(ids: Sequence[int], *, is_large: bool) -> list[Receipt]:
+    """Those of the receipts that still wait."""
+    rows = Receipt.objects.select_for_update().filter(pk__in=ids, state=ReceiptState.PENDING).order_by("id")
+    return bytea.fetched(rows, "body") if is_large else list(rows)
 
 
 def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:

@@ -65,7 +65,7 @@ def test_every_mail_leaves_once(client: Client) -> None:
 
 def test_a_row_that_is_held_is_not_taken_by_another(client: Client) -> None:
     post(client, 1)
-    params = {"now": timezone.now(), "batch": 20, "slow": []}
+    params = {"now": timezone.now(), "batch": 20, "large": inbox.LARGE, "slow": []}
     seen: list[object] = []
     with claims.held(claims.Space.INBOX, inbox._TAKE, params) as taken:
         at_once(lambda: seen.append(inbox.work(now=timezone.now())))

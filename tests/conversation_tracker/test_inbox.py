@@ -23,7 +23,7 @@ from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
-TAKING = {"batch": 20, "slow": []}
+TAKING = {"batch": 20, "large": inbox.LARGE, "slow": []}
 
 
 def mails() -> int:

@@ -1,0 +1,43 @@
+"""Send and fetch large columns of bytes as bytes: written into the statement as text they take ten times their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.models import Model, QuerySet
+
+
+@contextmanager
+def sent() -> Iterator[None]:
+    """In the block, values travel beside the statements that Django writes, and not inside."""
+    connection.ensure_connection()
+    raw: psycopg.Connection[Any] = connection.connection
+    before = raw.cursor_factory
+    raw.cursor_factory = ServerBindingCursor  # type: ignore[assignment]  # django-stubs knows psycopg 2 too
+    try:
+        yield
+    finally:
+        raw.cursor_factory = before
+
+
+def fetched(rows: QuerySet[Any], *fields: str) -> list[Any]:
+    """The rows, with these sealed columns fetched by themselves."""
+    found = list(rows.defer(*fields))
+    for row in found:
+        for name in fields:
+            setattr(row, name, _one(row, name))
+    return found
+
+
+def _one(row: Model, name: str) -> Any:
+    field: Any = row._meta.get_field(name)
+    table, column = psycopg.sql.Identifier(row._meta.db_table), psycopg.sql.Identifier(field.column)
+    statement = psycopg.sql.SQL("SELECT {} FROM {} WHERE id = %s").format(column, table)
+    with psycopg.Cursor(connection.connection) as cursor:
+        (value,) = cursor.execute(statement, [row.pk], binary=True).fetchone() or (None,)
+    return field.from_db_value(value, None, connection)
