@@ -18,7 +18,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import limits
-from conversation_tracker.mailflow import leakgate, mask, match
+from conversation_tracker.mailflow import leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
 from orders import secrecy, suppression, vault
@@ -105,7 +105,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
     except OSError as error:
         return Later(type(error).__name__)
     if places:
-        return Held(", ".join(places)[:200])
+        return Held("; ".join(places)[:200])
     return _hand_over(message, key=idempotency_key(row))
 
 
@@ -115,8 +115,13 @@ def _known(row: OutboundMail) -> tuple[Known, ...]:
 
 
 def build(row: OutboundMail) -> EmailMultiAlternatives:
-    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
+    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles.
+
+    One that staff have sent again is masked anew first, with everybody who belongs to the order by now.
+    """
     content = read_content(row.content.json())
+    if row.resends:
+        content = remask.again(content, _known(row))
     message = EmailMultiAlternatives(
         subject=content.subject,
         body=content.text,

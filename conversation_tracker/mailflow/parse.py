@@ -150,8 +150,8 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], lis
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
             content = _payload(part)
-            if mails := _sniffed(content, name=name, kind=kind, depth=depth):
-                files.extend(mails)
+            if inner := mails(content, name=name, kind=kind, depth=depth):
+                files.extend(inner)
             elif content or name:
                 name, charset = name or _default_name(kind), _charset(part) or ""
                 files.append(File(name, kind, content, content_id=content_id, charset=charset))
@@ -185,18 +185,18 @@ def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
     return File(name=name, content_type="message/rfc822", content=attached.raw(part))
 
 
-def _sniffed(content: bytes, *, name: str, kind: str, depth: int) -> list[File]:
+def mails(content: bytes, *, name: str, kind: str, depth: int = 0) -> list[File]:
     """The mails in a file that claims to be something else; none where one of them cannot be read."""
-    mails = attached.mails(content, name=name, claimed=kind) if depth < DEEPEST_NESTED_MAIL else []
-    if not mails or len(mails) > attached.MOST:
+    raws = attached.mails(content, name=name, claimed=kind) if depth < DEEPEST_NESTED_MAIL else []
+    if not raws or len(raws) > attached.MOST:
         return []
     found = []
-    for number, raw in enumerate(mails, 1):
+    for number, raw in enumerate(raws, 1):
         message = attached.read(raw)
         if message is None:
             return []
         mail, _ = _read(message, depth=depth + 1)
-        title = (name or "message.eml") if len(mails) == 1 else f"message-{number}.eml"
+        title = (name or "message.eml") if len(raws) == 1 else f"message-{number}.eml"
         found.append(File(name=title, content_type="message/rfc822", content=b"", nested=mail))
     return found
 

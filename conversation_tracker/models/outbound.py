@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders import secrecy
@@ -21,6 +22,26 @@ class SendState(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     BOUNCED = "bounced", _("Bounced")
     COMPLAINED = "complained", _("Marked as spam by the recipient")
+
+
+# The places that the leak gate names (mailflow.leakgate), in words for people.
+PLACES = {
+    "plain body": _("the text"),
+    "html body": _("the formatted text"),
+    "file": _("an attached file"),
+    "file name": _("the name of a file"),
+    "between parts": _("what stands between its parts"),
+    "too many parts": _("more parts than are searched"),
+    "attached mail that cannot be searched": _("an attached mail that cannot be searched"),
+}
+
+
+def _in_words(place: str) -> str:
+    if place.startswith("attached mail, "):
+        return gettext("an attached mail: %(place)s") % {"place": _in_words(place.removeprefix("attached mail, "))}
+    if place.startswith("header "):
+        return gettext("the header %(name)s") % {"name": place.removeprefix("header ")}
+    return str(PLACES.get(place) or gettext(place))  # what is no place says what went wrong
 
 
 WAITING = (SendState.QUEUED, SendState.SENDING, SendState.RETRY)
@@ -81,3 +102,8 @@ class OutboundMail(models.Model):
     def may_be_sent_again(self) -> bool:
         """Whether it ended in a way that staff may not want to leave it at."""
         return self.state in ENDED_BADLY
+
+    @property
+    def held_for(self) -> list[str]:
+        """Where the leak gate found an address, or why it could not look, in words; empty when it is not held."""
+        return [_in_words(place) for place in self.problem.split("; ")] if self.state == SendState.HELD else []

@@ -24,8 +24,8 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.FAILED: _("Send it again. If it fails once more, ask whoever runs this site to look at the provider."),
     AlertKind.SUPPRESSED: _("An admin of the store can lift the suppression in Store settings; then send it again."),
     AlertKind.HELD: _(
-        "Ask the sender to write again without the address or the file. "
-        "Send again only has the mail searched once more."
+        "Send it again: it is masked anew, with everybody who belongs to the order by now. "
+        "If it is held once more, ask the sender to write again without the address or the file."
     ),
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
     AlertKind.NOT_SENT: _("Ask whoever runs this site why; then resend the mail from the order."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,13 +13,15 @@ from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
 
-from conversation_tracker import outbox, tasks
+from conversation_tracker import inbox, outbox, tasks
+from conversation_tracker.mailflow import leakgate, mask, match
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import ENDED_BADLY, WAITING
 from conversation_tracker.outbox import Again
-from orders import aliases
-from orders.models import Action, Alert, AuditEntry, Order, Role, Store, User
+from orders import aliases, vault
+from orders.models import Action, Alert, AuditEntry, Order, PartyKind, Role, Store, User
 from orders.placing import Placed
+from orders.secrecy import Secret
 from tests import factories, letters
 from tests.orders.concurrency import at_once
 
@@ -224,3 +227,77 @@ class TestOldNews:
         self.report(client, self.event(again, timezone.now() + timedelta(seconds=1)))
         work()
         assert OutboundMail.objects.get().state == SendState.BOUNCED
+
+
+LATECOMER = "lee@depot.example"
+
+
+@pytest.fixture
+def held(client: Client, work: Work, placed: Placed) -> OutboundMail:
+    """A mail that speaks of somebody who becomes a party of the order before it leaves."""
+    nested = f"From: {LATECOMER}\r\nSubject: From {LATECOMER}\r\n\r\nI am {LATECOMER}"
+    letters.post_postmark(
+        client,
+        letters.postmark(
+            placed.customer_alias,
+            Subject=f"Ask {LATECOMER}",
+            TextBody=f"{LATECOMER} knows more.",
+            HtmlBody=f"<p><b>{LATECOMER}</b> knows more.</p>",
+            Attachments=[
+                {"Name": "note.txt", "Content": _base64(f"Call {LATECOMER}"), "ContentType": "text/plain"},
+                {"Name": "old.eml", "Content": _base64(nested), "ContentType": "message/rfc822"},
+            ],
+        ),
+    )
+    inbox.work(now=timezone.now())
+    party = aliases.Party(PartyKind.THIRD_PARTY, LATECOMER)
+    aliases.issue(placed.order, [party], now=timezone.now())
+    assert work() == []
+    return OutboundMail.objects.get()
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_the_timeline_says_where_a_held_mail_may_show_an_address(
+    as_support: Client, placed: Placed, held: OutboundMail
+) -> None:
+    assert held.state == SendState.HELD
+    shown = page(as_support, placed.order)
+    where = "the header Subject; the text; the formatted text; an attached file; an attached mail: "
+    assert f"Where it may show one: {where}" in shown
+    assert f'Held: it may show a real address <span class="muted">({where}' in shown
+
+
+def test_sent_again_a_held_mail_is_masked_with_who_is_known_by_now_and_leaves(
+    as_support: Client, placed: Placed, held: OutboundMail, work: Work
+) -> None:
+    as_support.post(url(placed.order, held.entry_id))
+    (sent,) = work()
+    alias = placed.order.aliases.latest("pk").address.text()
+    assert (sent.subject, sent.body) == (f"Ask {alias}", f"{alias} knows more.")
+    finished = sent.message().as_bytes()
+    known = mask.known(match.party(one) for one in placed.order.aliases.all())
+    assert (leakgate.leaks(finished, known), LATECOMER.encode() in finished) == ([], False)
+    assert [name for name, _, _ in map(_attached, sent.attachments)] == ["note.txt", "old.eml"]
+    assert f"Call {alias}" in [content for _, _, content in map(_attached, sent.attachments)]
+    assert Alert.objects.get().settled_at is not None
+
+
+def _attached(part: Any) -> tuple[str, str, str]:
+    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True).decode()
+
+
+def test_what_cannot_be_masked_is_held_again(
+    client: Client, as_support: Client, placed: Placed, held: OutboundMail, work: Work
+) -> None:
+    picture = vault.save(b"\x89PNG\r\n\x1a\n\0\0" + LATECOMER.encode())
+    content = held.content.json()
+    content["files"] = [{"name": "p.png", "content_type": "image/png", "content_id": "", "stored_as": picture}]
+    held.content = Secret.of_json(content)
+    held.save()
+    as_support.post(url(placed.order, held.entry_id))
+    assert work() == []
+    held.refresh_from_db()
+    assert (held.state, held.problem) == (SendState.HELD, "file")
