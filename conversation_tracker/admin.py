@@ -5,16 +5,22 @@ be put back.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path as path_to
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from conversation_tracker import inbox, tasks
-from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
+from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptState
+from orders import pages, secrecy
 from orders.admin import ReadOnly
 from orders.models import User
 
@@ -32,6 +38,37 @@ class ReceiptAdmin(ReadOnly):
     readonly_fields = ("what_became_of_it",)
     actions = ("replay",)
 
+    def get_urls(self) -> list[Any]:
+        def at(path: str, view: Any, name: str) -> Any:
+            return path_to(f"<int:pk>/{path}/", self.admin_site.admin_view(require_POST(view)), name=f"receipt-{name}")
+
+        return [at("replay", self.replay_one, "replay"), at("bytes", self.download, "bytes"), *super().get_urls()]
+
+    def replay_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put this receipt back into the inbox, from its own page."""
+        user, receipt = _operator(request), get_object_or_404(Receipt, pk=pk)
+        if inbox.put_back(receipt, user=user, now=timezone.now()):
+            tasks.wake_inbox()
+            messages.success(request, _("Put back into the inbox. A worker reads it now."))
+        else:
+            messages.info(request, _("It is not in quarantine any more."))
+        return redirect("admin:conversation_tracker_receipt_change", pk)
+
+    def download(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The bytes as they came, as a file that no browser opens; a reason is asked for and audited."""
+        user, receipt = _operator(request), get_object_or_404(Receipt, pk=pk)
+        reason = request.POST.get("reason", "").replace("\0", "").strip()
+        if not reason:
+            messages.error(request, _("Say why the mail has to be opened."))
+            return redirect("admin:conversation_tracker_receipt_change", pk)
+        try:
+            content = inbox.reveal(receipt, user=user, reason=reason, now=timezone.now())
+        except (secrecy.CannotOpen, secrecy.KeyMissing):
+            messages.error(request, _("Its bytes cannot be opened: they are damaged, or their key is gone."))
+            return redirect("admin:conversation_tracker_receipt_change", pk)
+        ending = "eml" if receipt.channel == Channel.MIME else "txt"
+        return pages.download(content, name=f"receipt-{pk}.{ending}", content_type="", is_dangerous=True)
+
     @admin.display(description=_("What became of it"))
     def what_became_of_it(self, receipt: Receipt) -> str:
         """The result for each recipient."""
@@ -40,12 +77,19 @@ class ReceiptAdmin(ReadOnly):
     @admin.action(description=_("Replay"), permissions=["view"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> None:
         """Put quarantined receipts back into the inbox, to be tried anew."""
-        if not isinstance(request.user, User) or not request.user.is_superuser:
-            return
+        user = _operator(request)
         waiting = queryset.filter(state=ReceiptState.QUARANTINED)
-        done = sum(inbox.put_back(receipt, user=request.user, now=timezone.now()) for receipt in waiting)
+        done = sum(inbox.put_back(receipt, user=user, now=timezone.now()) for receipt in waiting)
         tasks.wake_inbox()
         messages.success(request, _("%(count)d receipts put back into the inbox.") % {"count": done})
+
+
+def _operator(request: HttpRequest) -> User:
+    """Who runs the site; raises PermissionDenied for staff with fewer rights."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_superuser:
+        raise PermissionDenied
+    return user
 
 
 @admin.register(OutboundMail)

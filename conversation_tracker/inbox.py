@@ -339,6 +339,13 @@ def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:
     return bool(changed)
 
 
+def reveal(receipt: Receipt, *, user: User, reason: str, now: datetime) -> bytes:
+    """The bytes as they came, with every real address in them. Audited; raises what opening them raises."""
+    with transaction.atomic():
+        audit.record(Action.RECEIPT_REVEALED, subject=str(receipt), user=user, reason=reason, now=now)
+        return receipt.body.bytes()
+
+
 def forget_settled(*, before: datetime, batch: int = 1_000) -> int:
     """Delete up to one batch of receipts that were settled before a moment; quarantined ones stay."""
     done = Receipt.objects.filter(state=ReceiptState.DONE, settled_at__lt=before).values("pk")[:batch]

@@ -174,7 +174,7 @@ def conversation(shop: Store) -> Placed:
     )
     factories.make_attachment(notice, b"MZ\x90", name="label.exe", content_type=PROGRAM, is_dangerous=True)
     factories.make_attachment(notice, b"PK", name="forms.zip", content_type="application/zip", is_searchable=False)
-    factories.make_outbound(notice, state="held", problem="text/html")
+    factories.make_outbound(notice, state="held", problem="html body; file")
     factories.make_alert(notice, AlertKind.HELD, now=start + timedelta(days=1, minutes=2))
     factories.make_mail(
         carrier,
