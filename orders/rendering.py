@@ -19,13 +19,13 @@ POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; f
 MAX_HTML = 2_000_000  # characters; what is longer is cut, since no person reads it and no browser should
 MAX_PICTURES = 8_000_000  # bytes of all pictures put into one page
 
-_TAGS = frozenset(
+TAGS = frozenset(
     "a abbr address article aside b bdi bdo blockquote br caption center cite code col colgroup dd del details dfn div "
     "dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q s "
     "samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var "
     "wbr".split()
 )
-_WITH_CONTENT = frozenset(
+DROPPED_WHOLE = frozenset(
     "applet audio base canvas embed frame frameset iframe input link math meta noembed noframes noscript object "
     "option script select style svg template textarea title video xmp".split()
 )
@@ -99,8 +99,8 @@ def safe_html(html: str, pictures: Mapping[str, bytes] | None = None) -> Shown:
     cut = html[:MAX_HTML]
     cleaned = nh3.clean(
         cut,
-        tags=set(_TAGS),
-        clean_content_tags=set(_WITH_CONTENT),
+        tags=set(TAGS),
+        clean_content_tags=set(DROPPED_WHOLE),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         attribute_filter=_filter(own, left_out),
         filter_style_properties=set(_STYLE_PROPERTIES),

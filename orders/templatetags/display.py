@@ -14,15 +14,11 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders import currencies
 from orders.models import PartyKind, Status
 
 register = template.Library()
 
-# ISO 4217: currencies whose minor unit is not a hundredth.
-_DIGITS = {
-    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 _SIGNS = {"BRL": "R$", "EUR": "€", "GBP": "£", "JPY": "¥", "USD": "US$"}
 
 _GOOD = {Status.PAYMENT_APPROVED, Status.INVOICED, Status.READY_FOR_HANDLING}
@@ -62,7 +58,7 @@ def moment(value: datetime, zone: str = "UTC") -> SafeString:
 @register.filter
 def money(minor: int, currency: str) -> str:
     """An amount of minor units as people write it: ``R$ 1.299,90``."""
-    digits = _DIGITS.get(currency, 2)
+    digits = currencies.digits(currency)
     amount = formats.number_format(Decimal(minor).scaleb(-digits), decimal_pos=digits, force_grouping=True)
     return f"{_SIGNS.get(currency, currency)}\u00a0{amount}"
 

@@ -1,0 +1,263 @@
+"""What a template is filled with: an order at an event, or a sample. Every address in it is an alias."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from conversation_tracker.message_center import samples, shape
+from conversation_tracker.models.template import TemplateKey
+from orders import masking
+from orders.models import Alias, Invoice, InvoiceKind, Order, OrderEvent, PartyKind, Store
+
+MOST_SIGHTINGS = 20  # of what a carrier said of a parcel, the newest
+_LINK = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+
+
+def of_event(order: Order, event: OrderEvent) -> dict[str, Any]:
+    """Everything ``shape`` names, as JSON can carry it: values in minor units, moments in ISO 8601 and UTC."""
+    invoice = event.invoice or _last_invoice(order)
+    return _of(order, invoice, kind=event.kind, occurred_at=event.occurred_at, said=event.details.json() or {})
+
+
+def of_order(order: Order, *, now: datetime) -> dict[str, Any]:
+    """The same for an order as it stands, without an event: for trying a template on it."""
+    last = order.events.select_related("invoice").order_by("-pk").first()
+    if last is not None:
+        return of_event(order, last)
+    return _of(order, _last_invoice(order), kind="", occurred_at=now, said={})
+
+
+def sample(store: Store, key: TemplateKey) -> dict[str, Any]:
+    """A made-up order of this store in which everything is known, for trying a template."""
+    return samples.of(store, key)
+
+
+def _of(
+    order: Order, invoice: Invoice | None, *, kind: str, occurred_at: datetime, said: dict[str, Any]
+) -> dict[str, Any]:
+    store = order.store
+    document = order.document.json() or {}
+    aliases = list(Alias.objects.filter(order=order).order_by("issued_at", "pk"))
+    name = order.customer.name.text()
+    items = _items(document.get("items"))
+    found = {
+        "locale": order.customer.locale,
+        "time_zone": store.time_zone,
+        "currency": order.currency,
+        "store": {"name": store.name, "account": store.account},
+        "customer": {"name": name, "first_name": _first_name(document, name)},
+        "order": {
+            "number": order.number,
+            "marketplace_number": order.marketplace_number,
+            "placed_at": _iso(order.placed_at),
+            "status": order.status,
+            "value": order.value,
+            "item_count": order.item_count,
+            "items": items,
+            "totals": _totals(document, items),
+        },
+        "delivery": _delivery(_dict(document.get("shippingData"))),
+        "payment": _payment(said if _payments(said) else _dict(document.get("paymentData")), order.value),
+        "invoice": _invoice(invoice, items),
+        "parcel": _parcel(invoice),
+        "change": {
+            "before": said.get("before"),
+            "after": said.get("after"),
+            "added": _items(said.get("added"), named=items),
+            "removed": _items(said.get("removed"), named=items),
+        },
+        "replacement": {"old_number": said.get("order"), "new_number": said.get("by")},
+        "event": {
+            "kind": kind,
+            "occurred_at": _iso(occurred_at),
+            "reason": said.get("reason"),
+            "description": said.get("description"),
+            "place": _place(said.get("city"), said.get("state")),
+        },
+        "aliases": [{"party": one.party, "name": one.display_name.text()} for one in aliases],
+    }
+    # Aliases come in afterwards: a Soft one holds a real address in a readable form, and is to be left as it is.
+    masked: dict[str, Any] = masking.document(shape.complete(found), masking.known(aliases))
+    for shown, alias in zip(masked["aliases"], aliases, strict=True):
+        shown["address"] = alias.address.text()
+    masked["customer"]["address"] = _address(aliases, PartyKind.CUSTOMER)
+    masked["store"]["address"] = _address(aliases, PartyKind.STORE)
+    return masked
+
+
+def _address(aliases: list[Alias], party: PartyKind) -> str | None:
+    return next((alias.address.text() for alias in aliases if alias.party == party), None)
+
+
+def _last_invoice(order: Order) -> Invoice | None:
+    return Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).order_by("-pk").first()
+
+
+def _first_name(document: dict[str, Any], name: str) -> str | None:
+    said = _text(_dict(document.get("clientProfileData")).get("firstName"))
+    return said or (name.split(maxsplit=1)[0] if name.split() else None)
+
+
+def _items(posted: Any, *, named: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Items as templates know them; what was posted without a name or price is called as in the order."""
+    known = {item["id"]: item for item in named or []}
+    found = []
+    for one in posted if isinstance(posted, list) else []:
+        item = _dict(one)
+        like = known.get(_text(item.get("id")), {})
+        price = _whole(item.get("price"))
+        price = like.get("price") if price is None else price
+        quantity = _whole(item.get("quantity")) or 1
+        found.append(
+            {
+                "id": _text(item.get("id")),
+                "name": _text(item.get("name")) or like.get("name"),
+                "quantity": quantity,
+                "price": price,
+                "total": None if price is None else price * quantity,
+                "image": _link(item.get("imageUrl")) or like.get("image"),
+                "url": _link(item.get("detailUrl")) or like.get("url"),
+            }
+        )
+    return found
+
+
+def _totals(document: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    posted = document.get("totals")
+    if isinstance(posted, list) and posted:
+        totals = [_dict(one) for one in posted]
+        return [
+            {"id": _text(one.get("id")), "name": _text(one.get("name")), "value": _whole(one.get("value"))}
+            for one in totals
+            if _whole(one.get("value")) or one.get("id") == "Items"
+        ]
+    found = [{"id": "Items", "name": "Items", "value": sum(item["total"] or 0 for item in items)}]
+    logistics = _dict(document.get("shippingData")).get("logisticsInfo")
+    prices = [_whole(_dict(one).get("price")) for one in logistics] if isinstance(logistics, list) else []
+    if shipping := sum(price for price in prices if price):
+        found.append({"id": "Shipping", "name": "Shipping", "value": shipping})
+    return found
+
+
+def _delivery(shipping: dict[str, Any]) -> dict[str, Any]:
+    address = _dict(shipping.get("address"))
+    said = {
+        name: _text(address.get(posted))
+        for name, posted in (
+            ("receiver", "receiverName"), ("street", "street"), ("number", "number"), ("complement", "complement"),
+            ("neighborhood", "neighborhood"), ("city", "city"), ("state", "state"), ("postal_code", "postalCode"),
+            ("country", "country"),
+        )
+    }  # fmt: skip
+    lines = (
+        " ".join(filter(None, (said["street"], said["number"]))),
+        said["complement"],
+        said["neighborhood"],
+        ", ".join(filter(None, (said["city"], said["state"]))),
+        " ".join(filter(None, (said["postal_code"], said["country"]))),
+    )
+    logistics = shipping.get("logisticsInfo")
+    first = _dict(logistics[0]) if isinstance(logistics, list) and logistics else {}
+    return {
+        **said,
+        "lines": [line for line in lines if line],
+        "method": _text(first.get("selectedSla")),
+        "estimated_at": _moment(first.get("shippingEstimateDate")),
+    }
+
+
+def _payments(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Payments, whether they stand by themselves or in transactions."""
+    found = data.get("payments")
+    if found is None and isinstance(data.get("transactions"), list) and data["transactions"]:
+        found = _dict(data["transactions"][0]).get("payments")
+    return [_dict(one) for one in found] if isinstance(found, list) else []
+
+
+def _payment(data: dict[str, Any], order_value: int) -> dict[str, Any]:
+    payments = _payments(data)
+    names = [_text(one.get("paymentSystemName")) or _text(one.get("group")) for one in payments]
+    first = payments[0] if payments else {}
+    return {
+        "method": ", ".join(dict.fromkeys(name for name in names if name)) or None,
+        "installments": _whole(first.get("installments")) or 1,
+        "value": _whole(first.get("value")) if len(payments) == 1 else order_value,
+        "url": _link(first.get("url")),
+    }
+
+
+def _invoice(invoice: Invoice | None, items: list[dict[str, Any]]) -> dict[str, Any]:
+    if invoice is None:
+        return {}
+    document = invoice.document.json() or {}
+    return {
+        "number": invoice.number,
+        "value": invoice.value,
+        "key": _text(document.get("invoiceKey")),
+        "url": _link(document.get("invoiceUrl")),
+        "issued_at": _iso(invoice.issued_at),
+        "items": _items(document.get("items"), named=items),
+    }
+
+
+def _parcel(invoice: Invoice | None) -> dict[str, Any]:
+    if invoice is None:
+        return {}
+    sightings = invoice.tracking.order_by("-happened_at", "-pk")[:MOST_SIGHTINGS]
+    return {
+        "courier": invoice.courier.text() or None,
+        "number": invoice.tracking_number.text() or None,
+        "url": _link(invoice.tracking_url.text()),
+        "dispatched_at": _iso(invoice.dispatched_at),
+        "delivered_at": _iso(invoice.delivered_at),
+        "events": [
+            {
+                "happened_at": _iso(one.happened_at),
+                "place": _place(one.city, one.state),
+                "city": one.city or None,
+                "state": one.state or None,
+                "description": one.description or None,
+            }
+            for one in sightings
+        ],
+    }
+
+
+def _place(city: Any, state: Any) -> str | None:
+    return ", ".join(filter(None, (_text(city), _text(state)))) or None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    """A text or number as text; what is empty or something else is nothing."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _link(value: Any) -> str | None:
+    """An address on the web; any other is not for a mail."""
+    said = _text(value)
+    return said if said and _LINK.fullmatch(said) else None
+
+
+def _moment(value: Any) -> str | None:
+    said = _text(value)
+    try:
+        moment = datetime.fromisoformat(said) if said else None
+    except ValueError:
+        return None
+    return _iso(moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None

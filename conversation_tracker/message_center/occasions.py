@@ -1,0 +1,66 @@
+"""Which order mail goes with what happened on an order."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from conversation_tracker.models.template import TemplateKey
+from orders.models import EventKind, OrderEvent, Status
+
+_STATUSES = {
+    Status.ORDER_CREATED: TemplateKey.NEW_ORDER,
+    Status.PAYMENT_APPROVED: TemplateKey.PAYMENT_APPROVED,
+    Status.PAYMENT_DENIED: TemplateKey.PAYMENT_DENIED,
+    Status.HANDLING: TemplateKey.IN_HANDLING,
+    Status.CANCELED: TemplateKey.CANCELLED,
+}
+
+
+def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0912, C901  one line for each kind there is
+    """The template of the mail, or None when none goes with it."""
+    kind = EventKind(event.kind)
+    match kind:
+        case EventKind.STATUS:
+            return _of_status(event)
+        case EventKind.PAYMENT_PENDING:
+            return TemplateKey.PAYMENT_PENDING
+        case EventKind.PAYMENT_CHANGED:
+            return TemplateKey.PAYMENT_CHANGED
+        case EventKind.INVOICED:
+            return TemplateKey.INVOICED
+        case EventKind.SHIPPED:
+            return TemplateKey.SHIPPED
+        case EventKind.TRACKING:
+            return TemplateKey.SHIPPING_UPDATE
+        case EventKind.DELIVERED:
+            return TemplateKey.DELIVERED
+        case EventKind.REFUNDED:
+            return TemplateKey.REFUNDED
+        case EventKind.CHANGED:
+            said = event.details.json() or {}
+            is_about_items = bool(said.get("added") or said.get("removed"))
+            return TemplateKey.ORDER_CHANGED_V2 if is_about_items else TemplateKey.ORDER_CHANGED
+        case EventKind.REPLACED:
+            return TemplateKey.REPLACED
+        case EventKind.CANCEL_REFUSED:
+            is_shipped = bool((event.details.json() or {}).get("shipped"))
+            return TemplateKey.CANCEL_REFUSED_SHIPPED if is_shipped else TemplateKey.CANCEL_REFUSED_INVOICED
+        case EventKind.MESSAGE_RECEIVED | EventKind.MESSAGE_SENT | EventKind.MESSAGE_BOUNCED:
+            return None
+        case _:
+            assert_never(kind)
+
+
+def _of_status(event: OrderEvent) -> TemplateKey | None:
+    template = _STATUSES.get(Status(event.new_status))
+    if template is TemplateKey.CANCELLED and _was_denied(event):
+        return None  # the mail about the denied payment says it already
+    return template
+
+
+def _was_denied(event: OrderEvent) -> bool:
+    """Whether the order was cancelled because its payment was denied."""
+    denied = OrderEvent.objects.filter(
+        order=event.order_id, kind=EventKind.STATUS, new_status=Status.PAYMENT_DENIED, pk__lt=event.pk
+    )
+    return denied.exists()
