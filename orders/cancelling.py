@@ -15,13 +15,15 @@ class TooLate(ValueError):
 
 
 def cancel(order: Order, *, reason: str, actor: str, now: datetime) -> None:
-    """Cancel the order. Raises TooLate or flow.IllegalTransition.
+    """Cancel the order; one that is cancelled already stays as it is. Raises TooLate or flow.IllegalTransition.
 
     A refusal for an invoice is itself written on the timeline and published, since the customer is told of it: call
     this outside of a transaction that the error would undo.
     """
     with transaction.atomic():
         flow.hold(order)
+        if order.status == Status.CANCELED:
+            return
         invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).order_by("-id").first()
         if invoice is None:
             flow.advance(order, Status.CANCEL, actor=actor, why=reason, now=now)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from orders import events, flow, masking, timeline
-from orders.models import EventKind, Kind, Order, Status
+from orders import events, flow, invoicing, masking, secrecy, timeline
+from orders.models import EventKind, InvoiceKind, Kind, Order, OrderEvent, Status
 from orders.secrecy import Secret
 
 FINAL = (Status.INVOICED, Status.CANCEL, Status.CANCELED)
@@ -20,14 +21,19 @@ class TooLate(ValueError):
 
 
 class NotSo(ValueError):
-    """The order has no such items, or would be worth less than nothing."""
+    """The order has no such items, or would be worth less than nothing or less than was invoiced of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to change, as posted: values in minor units, items as in the order."""
+    """What is to change, as posted: values in minor units, items as in the order.
+
+    What is removed is worth what it costs in the order, whatever was posted. ``request_id`` is the caller's own name
+    for the change; a second one of the same name is the first one again.
+    """
 
     reason: str
+    request_id: str = ""
     discount: int = 0
     increment: int = 0
     removed: list[dict[str, Any]] = field(default_factory=list)
@@ -35,38 +41,61 @@ class Change:
 
 
 def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> None:
-    """Change the order's items and value, and write it on the timeline. Raises TooLate or NotSo."""
+    """Change the order's items and value, and write it on the timeline. Raises TooLate or NotSo.
+
+    An order whose invoices add up to its new value is invoiced with that.
+    """
     with transaction.atomic():
         flow.hold(order)
+        occasion = _occasion(wanted)
+        if OrderEvent.objects.filter(order=order, kind=EventKind.CHANGED, occasion=occasion).exists():
+            return
         if order.status in FINAL:
             raise TooLate(f"an order that is {order.status} does not change any more")
-        document = order.document.json()
-        document["items"] = _items(document["items"], wanted)
-        before = order.value
-        order.value = _value(before, wanted)
-        order.item_count = sum(item["quantity"] for item in document["items"])
-        order.document = Secret.of_json(document)
-        order.changed_at = now
-        order.save(update_fields=["value", "item_count", "document", "changed_at"])
+        document, before = order.document.json(), order.value
+        items, removed_value = _items(document.get("items") or [], wanted)
+        after = before + wanted.increment - wanted.discount + _worth(wanted.added) - removed_value
+        invoiced = invoicing.total(order, InvoiceKind.OUTPUT)
+        if after < invoiced:
+            raise NotSo(f"the order would be worth {after}, and {invoiced} of it was invoiced")
+        _write(order, {**document, "items": items}, after, now=now)
         parties = masking.of_order(order)
         why = masking.text(wanted.reason, parties)
         said = masking.document(
             {
-                "event": EventKind.CHANGED.value, "before": before, "after": order.value,
-                "removed": wanted.removed, "added": wanted.added,
+                "event": EventKind.CHANGED.value, "before": before, "after": after, "discount": wanted.discount,
+                "increment": wanted.increment, "removed": wanted.removed, "added": wanted.added,
             },
             parties,
         )  # fmt: skip
         entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
         details = {**said, "reason": why}
-        changed = events.build(
-            order, EventKind.CHANGED, occasion=f"changed:{entry.pk}", entry=entry, details=details, now=now
+        events.publish(
+            [events.build(order, EventKind.CHANGED, occasion=occasion, entry=entry, details=details, now=now)]
         )
-        events.publish([changed])
+        if order.status == Status.INVOICE and after == invoiced:
+            flow.advance(order, Status.INVOICED, actor=actor, now=now)
+
+
+def _occasion(wanted: Change) -> str:
+    """Under which name the change is told; one that the caller gave may hold anything, so it is kept as a digest."""
+    if wanted.request_id:
+        return f"changed:{secrecy.digest(wanted.request_id, purpose='change-request').hex()}"
+    return f"changed:{uuid.uuid4().hex}"
+
+
+def _write(order: Order, document: dict[str, Any], value: int, *, now: datetime) -> None:
+    order.value = value
+    order.item_count = sum(item["quantity"] for item in document["items"])
+    order.document = Secret.of_json(document)
+    order.changed_at = now
+    order.save(update_fields=["value", "item_count", "document", "changed_at"])
 
 
 def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
-    """Say that an order takes another's place. Said again, nothing changes."""
+    """Say that an order takes another's place. Said again, nothing changes. Raises NotSo."""
+    if old.pk == new.pk or old.store_id != new.store_id:
+        raise NotSo("an order takes the place of another one of its store")
     with transaction.atomic():
         flow.hold(old)
         if Order.objects.filter(pk=new.pk, replaces=old).exists():
@@ -80,24 +109,24 @@ def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
         events.publish([events.build(new, EventKind.REPLACED, occasion=occasion, entry=entry, details=said, now=now)])
 
 
-def _value(before: int, wanted: Change) -> int:
-    def worth(items: list[dict[str, Any]]) -> int:
-        return sum(int(item["price"]) * int(item["quantity"]) for item in items)
-
-    after = before + wanted.increment - wanted.discount + worth(wanted.added) - worth(wanted.removed)
-    if after < 0:
-        raise NotSo("the order would be worth less than nothing")
-    return after
+def _worth(items: list[dict[str, Any]]) -> int:
+    return sum(item["price"] * item["quantity"] for item in items)
 
 
-def _items(items: list[dict[str, Any]], wanted: Change) -> list[dict[str, Any]]:
+def _items(items: list[dict[str, Any]], wanted: Change) -> tuple[list[dict[str, Any]], int]:
+    """The items that are left with those that are new, and what the removed ones were worth."""
     left = [dict(item) for item in items]
+    worth = 0
     for gone in wanted.removed:
-        item = next((item for item in left if item["id"] == gone["id"]), None)
-        if item is None or item["quantity"] < gone["quantity"]:
+        quantity = gone["quantity"]
+        for item in [item for item in left if item["id"] == gone["id"]]:  # one article may stand in several positions
+            taken = min(quantity, item["quantity"])
+            item["quantity"] -= taken
+            quantity -= taken
+            worth += taken * item.get("price", 0)
+        if quantity:
             raise NotSo(f"the order does not hold {gone['quantity']} of the item {gone['id']}")
-        item["quantity"] -= gone["quantity"]
     left = [item for item in left if item["quantity"]] + wanted.added
     if not left:
         raise NotSo("nothing would be left of the order: cancel it")
-    return left
+    return left, worth

@@ -67,7 +67,7 @@ class IllegalTransition(ValueError):
 def hold(order: Order) -> None:
     """Lock the order's row until the transaction ends, and take over what others have changed of it."""
     held = Order.objects.select_for_update().get(pk=order.pk)
-    for field in ("status", "status_changed_at", "changed_at", "value", *_MARKS.values()):
+    for field in ("status", "status_changed_at", "changed_at", "value", "item_count", "document", *_MARKS.values()):
         setattr(order, field, getattr(held, field))
 
 
@@ -96,14 +96,26 @@ def advance(
         return _take(order, steps, actor=actor, now=now, why=why, details={to: details or {}})
 
 
+def start_handling(order: Order, *, actor: str, now: datetime) -> None:
+    """The order is being picked and packed. Told again of it, nothing changes. Raises IllegalTransition."""
+    with transaction.atomic():
+        hold(order)
+        if order.status != Status.HANDLING:
+            advance(order, Status.START_HANDLING, actor=actor, now=now)
+
+
 def route(old: Status, new: Status) -> list[Status]:
-    """The shortest way, over statuses before a payment only. Raises IllegalTransition when there is none."""
+    """The shortest way, over statuses before a payment only, and of several the one by the steps furthest along.
+
+    Raises IllegalTransition when there is none.
+    """
     ways: deque[list[Status]] = deque([[old]])
     while ways:
         way = ways.popleft()
         if new in NEXT[way[-1]]:
             return [*way[1:], new]
-        ways.extend([*way, step] for step in sorted(NEXT[way[-1]]) if step in UNPAID and step not in way)
+        ahead = sorted(NEXT[way[-1]] & set(UNPAID) - set(way), key=UNPAID.index, reverse=True)
+        ways.extend([*way, step] for step in ahead)
     raise IllegalTransition(old, new)
 
 

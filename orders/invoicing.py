@@ -35,16 +35,18 @@ class Draft:
 
 
 def invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> tuple[Invoice, bool]:
-    """Write an invoice or a return; with True when it is new. The same one posted again gives the first.
+    """Write an invoice or a return; with True when it is new.
 
-    The order is invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced or
-    TooMuch; nothing is changed then.
+    The same one posted again gives the first, and takes over what it says that is new of the parcel. The order is
+    invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced or TooMuch; nothing
+    is changed then.
     """
     with transaction.atomic():
         flow.hold(order)
         if known := Invoice.objects.filter(order=order, number=draft.number).first():
             if (known.kind, known.value) != (draft.kind, draft.value):
                 raise AlreadyInvoiced(f"the order has an invoice {draft.number} of another value or type")
+            shipping.hand_over(order, known, draft.parcel, actor=actor, now=now)
             return known, False
         if draft.kind is InvoiceKind.INPUT:
             return _take_back(order, draft, actor=actor, now=now), True
@@ -74,9 +76,7 @@ def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoic
 
 def _take_back(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
     invoiced, returned = total(order, InvoiceKind.OUTPUT), total(order, InvoiceKind.INPUT) + draft.value
-    if not invoiced:
-        raise flow.IllegalTransition(Status(order.status), Status.INVOICED)
-    if returned > invoiced:
+    if not invoiced or returned > invoiced:
         raise TooMuch(f"the returns would add up to {returned}, and {invoiced} was invoiced")
     return _write(order, draft, EventKind.REFUNDED, actor=actor, now=now)
 

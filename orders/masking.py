@@ -27,6 +27,15 @@ def text(value: str, parties: tuple[Known, ...]) -> str:
     return Secret.DOTS if spellings.find(masked, parties) else masked
 
 
+def within(value: str, parties: tuple[Known, ...], *, most: int) -> str:
+    """The masked text, cut to so many characters at a white space; dots when it has none.
+
+    Never cut a masked text elsewhere: a Soft alias begins with the real address.
+    """
+    masked = text(value, parties)
+    return masked if len(masked) <= most else (masked[:most].rpartition(" ")[0] or Secret.DOTS)
+
+
 def document(value: Any, parties: tuple[Known, ...]) -> Any:
     """A JSON value with every text in it masked, keys too."""
     if isinstance(value, dict):

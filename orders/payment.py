@@ -9,10 +9,15 @@ from django.db import transaction
 from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Value
 
 from orders import events, flow, masking, timeline
-from orders.models import EventKind, Kind, Order, OrderEvent, Status
+from orders.models import EventKind, Kind, Order, OrderEvent, Status, TimelineEntry
 from orders.models.order import UNPAID
 
+FINAL = (Status.INVOICED, Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
 PENDING = "payment:pending"  # the occasion: said once for an order
+
+
+class TooLate(ValueError):
+    """The order has ended, so nothing of its payment changes any more."""
 
 
 def approve(order: Order, *, payment_id: str, actor: str, now: datetime) -> None:
@@ -24,16 +29,20 @@ def approve(order: Order, *, payment_id: str, actor: str, now: datetime) -> None
 
 
 def deny(order: Order, *, payment_id: str, reason: str, actor: str, now: datetime) -> None:
-    """The payment was denied, which cancels the order. Raises flow.IllegalTransition."""
-    flow.advance(
-        order, Status.PAYMENT_DENIED, actor=actor, why=reason, now=now, details={"payment_id": payment_id}
-    )  # fmt: skip
+    """The payment was denied, which cancels the order. Told again, nothing changes. Raises flow.IllegalTransition."""
+    with transaction.atomic():
+        flow.hold(order)
+        if not TimelineEntry.objects.filter(order=order, new_status=Status.PAYMENT_DENIED).exists():
+            details = {"payment_id": payment_id}
+            flow.advance(order, Status.PAYMENT_DENIED, actor=actor, why=reason, now=now, details=details)
 
 
 def change(order: Order, *, data: dict[str, Any], actor: str, now: datetime) -> None:
-    """The customer pays in another way: ``data`` says how, as posted."""
+    """The customer pays in another way: ``data`` says how, as posted. Raises TooLate."""
     with transaction.atomic():
         flow.hold(order)
+        if order.status in FINAL:
+            raise TooLate(f"an order that is {order.status} is not paid for in another way any more")
         masked = masking.document(data, masking.of_order(order))
         entry = timeline.happened(order, Kind.PAYMENT, data=masked, actor=actor, now=now)
         changed = events.build(

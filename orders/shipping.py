@@ -77,7 +77,10 @@ def tell_shipped(order: Order, invoice: Invoice, *, actor: str, now: datetime) -
     number, url = invoice.tracking_number.text(), invoice.tracking_url.text()
     if not (number and url) or invoice.kind != InvoiceKind.OUTPUT:
         return
-    said = {"invoice": invoice.number, "courier": invoice.courier.text(), "tracking_number": number, "url": url}
+    said = {
+        "invoice": invoice.number, "courier": invoice.courier.text(), "tracking_number": number, "url": url,
+        "dispatched_at": invoice.dispatched_at.isoformat() if invoice.dispatched_at else None,
+    }  # fmt: skip
     parties = masking.of_order(order)
     _tell(order, invoice, EventKind.SHIPPED, said, parties, occasion=f"shipped:{invoice.number}", actor=actor, now=now)
 
@@ -128,9 +131,9 @@ def _fresh(
             TrackingEvent(
                 store_id=invoice.store_id,
                 invoice=invoice,
-                description=masking.text(sighting.description, parties)[:1000],
-                city=masking.text(sighting.city, parties)[:200],
-                state=masking.text(sighting.state, parties)[:200],
+                description=masking.within(sighting.description, parties, most=1000),
+                city=masking.within(sighting.city, parties, most=200),
+                state=masking.within(sighting.state, parties, most=200),
                 happened_at=sighting.happened_at,
                 fingerprint=fingerprint,
                 created_at=now,

@@ -8,18 +8,20 @@ from typing import Any
 
 from django.utils import timezone
 
-from orders import alerts, aliases, customers, placing, suppression, vault
+from orders import alerts, aliases, customers, flow, invoicing, placing, shipping, suppression, vault
 from orders.models import (
     Alert,
     AlertKind,
     Alias,
     Attachment,
+    InvoiceKind,
     Kind,
     MaskType,
     Membership,
     Order,
     PartyKind,
     Role,
+    Status,
     Store,
     Suppression,
     SuppressionReason,
@@ -175,3 +177,46 @@ def make_suppression(
     """The person of this alias gets no more mail from the alias's store."""
     suppression.add(alias.real.text(), alias=alias, reason=reason, source="outbound 1", now=now or timezone.now())
     return Suppression.objects.get(store=alias.store_id, address_digest=alias.real_digest)
+
+
+ITEMS = [{"id": "lamp", "quantity": 2, "price": 5_000}, {"id": "bulb", "quantity": 3, "price": 1_000}]
+
+
+def make_order_at(
+    status: Status, *, store: Store | None = None, now: datetime | None = None, value: int = 13_000, **draft: Any
+) -> Order:
+    """An order of 13,000, two lamps and three bulbs, that was brought along the flow to this status."""
+    now = now or timezone.now()
+    document = draft.pop("document", {"items": ITEMS})
+    order = make_order(store, now=now, value=value, document=document, item_count=5, **draft)
+    for step in _WAYS[status]:
+        flow.move(order, step, actor="tests", now=now)
+    return order
+
+
+_PAID = (Status.WAITING_FOR_AUTHORIZATION, Status.PAYMENT_PENDING, Status.PAYMENT_APPROVED)
+_HANDLED = (*_PAID, Status.WINDOW_TO_CANCEL, Status.READY_FOR_HANDLING, Status.START_HANDLING, Status.HANDLING)
+_DENIED = (*_PAID[:2], Status.PAYMENT_DENIED)
+_WAYS: dict[Status, tuple[Status, ...]] = {
+    Status.ORDER_CREATED: (),
+    Status.ORDER_COMPLETED: (Status.ORDER_COMPLETED,),
+    **{step: _HANDLED[: place + 1] for place, step in enumerate(_HANDLED)},
+    Status.WAITING_FOR_FULFILLMENT: (*_PAID, Status.WAITING_FOR_FULFILLMENT),
+    Status.PAYMENT_DENIED: _DENIED,
+    Status.INVOICE: (*_HANDLED, Status.INVOICE),
+    Status.INVOICED: (*_HANDLED, Status.INVOICE, Status.INVOICED),
+    Status.CANCELLATION_REQUESTED: (*_PAID, Status.CANCELLATION_REQUESTED),
+    Status.CANCEL: (Status.CANCEL,),
+    Status.CANCELED: (Status.CANCEL, Status.CANCELED),
+}
+
+
+def make_invoice_draft(number: str = "F-1", value: int = 13_000, **fields: Any) -> invoicing.Draft:
+    """An invoice as posted, checked."""
+    values = {
+        "kind": InvoiceKind.OUTPUT,
+        "issued_at": timezone.now(),
+        "document": {"items": []},
+        "parcel": shipping.Parcel(),
+    }
+    return invoicing.Draft(number=number, value=value, **{**values, **fields})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from orders.api import bodies, errors, keys
-from orders.api.views import router
+from orders.api import act, bodies, errors, keys, place, read
 
 api = NinjaAPI(
     title="Conversation Tracker",
@@ -17,5 +16,6 @@ api = NinjaAPI(
     openapi_url=None,
     urls_namespace="api",
 )
-api.add_router("", router)
+for router in (place.router, read.router, act.router):
+    api.add_router("", router)
 errors.install(api)

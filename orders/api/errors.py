@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from orders import access
+from orders import access, cancelling, changing, flow, invoicing, payment, shipping
 from orders.api import bodies
 
 
@@ -29,6 +30,19 @@ class BadRequest(ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
         super().__init__(f"{len(self.problems)} problems")
+
+
+# What the rooms refuse, and how it is answered: their message is for the caller.
+REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    flow.IllegalTransition: (409, "illegal_transition"),
+    cancelling.TooLate: (400, "too_late"),
+    changing.TooLate: (409, "too_late"),
+    payment.TooLate: (409, "too_late"),
+    changing.NotSo: (400, "invalid"),
+    invoicing.AlreadyInvoiced: (409, "already_invoiced"),
+    invoicing.TooMuch: (400, "invalid"),
+    shipping.NoSuchInvoice: (404, "not_found"),
+}
 
 
 class InJson:
@@ -85,12 +99,26 @@ def install(api: NinjaAPI) -> None:
     def _not_found(request: HttpRequest, _: access.NotFound) -> HttpResponse:
         return answer(request, 404, "not_found", "There is no such order in this store.")
 
+    for error, (status, code) in REFUSALS.items():
+        api.add_exception_handler(error, partial(_refused, answer, status, code))
+
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
         if isinstance(error.__cause__, bodies.Unreadable):
             problems = [Problem("", str(error.__cause__))]
             return answer(request, 400, "invalid", f"{error.__cause__} Nothing was created.", problems)
         return answer(request, error.status_code, "error", str(error))
+
+
+def _refused(
+    answer: Callable[..., HttpResponse], status: int, code: str, request: HttpRequest, error: Any
+) -> HttpResponse:
+    return answer(request, status, code, _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}. Nothing was changed."
 
 
 def _summary(problems: list[Problem]) -> str:
@@ -102,4 +130,6 @@ def _summary(problems: list[Problem]) -> str:
 def _path(loc: Iterable[object]) -> str:
     """``("body", "orders", 0, "items")`` → ``0.items``: the place in what the caller sent, not in our functions."""
     parts = [str(part) for part in loc]
-    return ".".join(parts[2:] if parts[:1] == ["body"] else parts)
+    if parts[:1] == ["body"]:
+        return ".".join(parts[2:])
+    return parts[-1] if parts[:1] in (["query"], ["path"]) else ".".join(parts)

@@ -20,3 +20,9 @@ class AppKeyAuth(AuthBase):
         key = request.headers.get("X-VTEX-API-AppKey", "")
         token = request.headers.get("X-VTEX-API-AppToken", "")
         return access.key(key, token) if key and token else None
+
+
+def of(request: HttpRequest) -> ApiKey:
+    """The key that the call came with."""
+    key: ApiKey = request.auth  # type: ignore[attr-defined]  # ninja sets it to what AppKeyAuth returned
+    return key

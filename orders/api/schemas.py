@@ -1,10 +1,19 @@
-"""What the API takes in: the fields we rely on are checked, all others are kept as posted."""
+"""What the API takes in. Of orders the fields we rely on are checked, and all others are kept as posted."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from orders import addresses
 
@@ -20,6 +29,7 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_storable)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_storable)]
 Money = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 
 
@@ -75,3 +85,146 @@ class NewOrder(_Posted):
     paymentData: dict[str, Any] | None = None  # noqa: N815
     openTextField: Any = None  # noqa: N815
     clientPreferencesData: ClientPreferences | None = None  # noqa: N815
+
+
+def _spoken(value: object) -> object:
+    """What systems post where a text is meant: nothing at all, and numbers."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _no_address(text: str) -> str:
+    if "@" in text:
+        raise ValueError("it cannot hold an e-mail address")
+    return text
+
+
+def _in_our_time(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"its year is not between {FIRST_YEAR} and {LAST_YEAR}")
+    return moment
+
+
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+Spoken = Annotated[Text, BeforeValidator(_spoken)]
+LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
+Number = Annotated[Spoken, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_address)]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+Moment = Annotated[datetime, AfterValidator(_in_our_time)]  # naive: in the store's time zone
+
+
+class _Taken(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Cancellation(_Taken):
+    """Why an order is cancelled."""
+
+    reason: LongSpoken = ""
+
+
+class Denial(_Taken):
+    """Why a payment was denied."""
+
+    reason: LongSpoken = ""
+
+
+class NewPayment(_Taken):
+    """How an order is paid for from now on. ``value`` in minor units."""
+
+    paymentSystem: Spoken = ""  # noqa: N815  the wire's names
+    paymentSystemName: Spoken = ""  # noqa: N815
+    value: Money | None = None
+    installments: Annotated[int, Field(ge=1, le=1_000, strict=True)] | None = None
+
+
+class InvoicedItem(_Taken):
+    """A position of an invoice, or of what is added to an order. ``price`` in minor units."""
+
+    id: Number
+    quantity: Quantity
+    price: Money = 0
+    description: Spoken = ""
+
+
+class NewInvoice(_Taken):
+    """An invoice over all of an order or a part (Output), or a return (Input). ``invoiceValue`` in minor units."""
+
+    type: Annotated[str, StringConstraints(pattern="^(Output|Input)$")] = "Output"
+    invoiceNumber: Number  # noqa: N815
+    invoiceValue: Money  # noqa: N815
+    issuanceDate: Moment  # noqa: N815
+    invoiceKey: Spoken = ""  # noqa: N815
+    invoiceUrl: LongSpoken = ""  # noqa: N815
+    embeddedInvoice: LongSpoken = ""  # noqa: N815
+    courier: Spoken = ""
+    trackingNumber: Spoken = ""  # noqa: N815
+    trackingUrl: LongSpoken = ""  # noqa: N815
+    dispatchDate: Moment | None = None  # noqa: N815
+    cfop: Spoken = ""
+    items: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS)] = []
+
+
+class NewParcel(_Taken):
+    """How the goods of an invoice travel; what is left out stays as it is."""
+
+    courier: Spoken = ""
+    trackingNumber: Spoken = ""  # noqa: N815
+    trackingUrl: LongSpoken = ""  # noqa: N815
+    dispatchedDate: Moment | None = None  # noqa: N815
+
+
+class CarrierEvent(_Taken):
+    """What a carrier said of a parcel."""
+
+    date: Moment
+    description: Spoken = ""
+    city: Annotated[Spoken, StringConstraints(max_length=100)] = ""
+    state: Annotated[Spoken, StringConstraints(max_length=100)] = ""
+
+
+class Tracking(_Taken):
+    """What a carrier said, and whether the parcel arrived."""
+
+    isDelivered: bool = False  # noqa: N815
+    deliveredDate: Moment | None = None  # noqa: N815
+    events: Annotated[list[CarrierEvent], Field(max_length=MOST_ITEMS)] = []
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _none_is_no_event(cls, value: object) -> object:
+        return [] if value is None else value
+
+
+class Interaction(_Taken):
+    """What another system did with the order."""
+
+    source: Annotated[Text, StringConstraints(min_length=1)]
+    message: Annotated[LongText, StringConstraints(min_length=1)]
+
+
+class AddedItem(InvoicedItem):
+    """A position that is added to an order."""
+
+    price: Money
+    seller: Spoken = "1"
+    name: Spoken = ""
+
+
+class NewChange(_Taken):
+    """What is to change of an order. Values in minor units."""
+
+    reason: LongSpoken = ""
+    requestId: Spoken = ""  # noqa: N815
+    discountValue: Money = 0  # noqa: N815
+    incrementValue: Money = 0  # noqa: N815
+    itemsRemoved: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS)] = []  # noqa: N815
+    itemsAdded: Annotated[list[AddedItem], Field(max_length=MOST_ITEMS)] = []  # noqa: N815
+
+
+def moment(value: datetime | None, zone: Any) -> datetime | None:
+    """The moment that was meant: without an offset it is the store's time."""
+    if value is None:
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)

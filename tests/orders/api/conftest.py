@@ -82,6 +82,17 @@ class Api:
         """Post any body."""
         return self._client.post(PLACE, body, content_type=content_type, headers={**self.headers, **headers})
 
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Any call; a body is sent as JSON."""
+        data = b"" if body is None else json.dumps(body)
+        return self._client.generic(
+            method, path, data, content_type="application/json", headers={**self.headers, **headers}
+        )
+
+    def act(self, order: Order, act: str, body: Any = None, *, method: str = "POST", **headers: str) -> Any:
+        """A call about an order, as ``invoice`` or ``cancel``."""
+        return self.send(method, f"{READ}{order.number}/{act}", body, **headers)
+
     def read(self, number: str, **headers: str) -> Any:
         """Ask for one order."""
         return self._client.get(READ + number, headers={**self.headers, **headers})

@@ -1,19 +1,19 @@
-"""The calls: place orders, read one."""
+"""The call that places orders."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Body, Router
 
-from orders import access, customers, placing
-from orders.api import documents
+from orders import customers, placing, tasks
+from orders.api import documents, keys
 from orders.api.schemas import MOST_ORDERS, NewOrder
-from orders.models import ApiKey
 
-router = Router()
+router = Router(tags=["Orders"])
 
 
 @router.post("/fulfillment/pvt/orders", summary="Place orders")
@@ -21,20 +21,11 @@ def place_orders(
     request: HttpRequest, orders: Annotated[list[NewOrder], Body(min_length=1, max_length=MOST_ORDERS)]
 ) -> list[dict[str, Any]]:
     """Place every order of the array or, when one has a problem, none. One placed before is answered as it stands."""
-    key = _key(request)
+    key = keys.of(request)
     drafts = [_draft(order) for order in orders]
-    return [documents.posted(one) for one in placing.place_all(key.store, drafts, now=timezone.now(), actor=key.label)]
-
-
-@router.get("/oms/pvt/orders/{order_id}", summary="Read an order")
-def read_order(request: HttpRequest, order_id: str) -> dict[str, Any]:
-    """The order with aliases in the place of addresses."""
-    return documents.order(access.order_of_key(_key(request), order_id))
-
-
-def _key(request: HttpRequest) -> ApiKey:
-    key: ApiKey = request.auth  # type: ignore[attr-defined]  # ninja sets it to what AppKeyAuth returned
-    return key
+    placed = placing.place_all(key.store, drafts, now=timezone.now(), actor=key.label)
+    transaction.on_commit(tasks.wake_events)
+    return [documents.posted(one) for one in placed]
 
 
 def _draft(order: NewOrder) -> placing.Draft:

@@ -1,0 +1,176 @@
+"""The calls by which an order goes on: handling, payment, invoices, parcels, cancellation, changes, interactions."""
+
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from orders import access, cancelling, changing, flow, interactions, invoicing, payment, shipping, tasks
+from orders.api import keys, schemas
+from orders.models import InvoiceKind, Order
+
+router = Router(tags=["Flow"])
+_ORDER = "/oms/pvt/orders/{order_id}"
+_RECEIPTS = uuid.UUID("5f0e3c9e-4ba5-4b1d-9a58-6d1e6f3a8f10")  # the space of our receipts
+
+
+@router.post(f"{_ORDER}/start-handling", summary="Start handling", response={204: None})
+def start_handling(request: HttpRequest, order_id: str) -> HttpResponse:
+    """The order is being picked and packed. 409 when it stands where this cannot begin."""
+    order, actor, now = _begin(request, order_id)
+    flow.start_handling(order, actor=actor, now=now)
+    return _done()
+
+
+@router.post(f"{_ORDER}/cancel", summary="Cancel an order")
+def cancel(request: HttpRequest, order_id: str, wanted: schemas.Cancellation | None = None) -> dict[str, Any]:
+    """Cancel the order. 400 when it is invoiced, even in part; then the customer is told that it cannot be."""
+    order, actor, now = _begin(request, order_id)
+    try:
+        cancelling.cancel(order, reason=wanted.reason if wanted else "", actor=actor, now=now)
+    except cancelling.TooLate:
+        transaction.on_commit(tasks.wake_events)  # the refusal is an event too
+        raise
+    return _receipt(order, order.canceled_at or now, "canceled")
+
+
+@router.post(f"{_ORDER}/payments/{{payment_id}}/payment-notification", summary="Payment approved", response={204: None})
+def approve_payment(request: HttpRequest, order_id: str, payment_id: str) -> HttpResponse:
+    """The payment came. Told twice, it is approved once."""
+    order, actor, now = _begin(request, order_id)
+    payment.approve(order, payment_id=payment_id[:128], actor=actor, now=now)
+    return _done()
+
+
+@router.post(f"{_ORDER}/payments/{{payment_id}}/payment-denied", summary="Payment denied", response={204: None})
+def deny_payment(
+    request: HttpRequest, order_id: str, payment_id: str, wanted: schemas.Denial | None = None
+) -> HttpResponse:
+    """The payment was denied, which cancels the order. Told twice, it is denied once."""
+    order, actor, now = _begin(request, order_id)
+    payment.deny(
+        order, payment_id=payment_id[:128], reason=wanted.reason if wanted else "", actor=actor, now=now
+    )  # fmt: skip
+    return _done()
+
+
+@router.post(f"{_ORDER}/payments/{{payment_id}}/payment-changed", summary="Payment changed", response={204: None})
+def change_payment(request: HttpRequest, order_id: str, payment_id: str, wanted: schemas.NewPayment) -> HttpResponse:
+    """The customer pays in another way."""
+    order, actor, now = _begin(request, order_id)
+    data = {"id": payment_id[:128], **wanted.model_dump(exclude_none=True)}
+    payment.change(order, data=data, actor=actor, now=now)
+    return _done()
+
+
+@router.post(f"{_ORDER}/invoice", summary="Invoice, or take goods back")
+def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> dict[str, Any]:
+    """Invoice all of an order or a part of it (Output), or write a return (Input).
+
+    The order is invoiced once its invoices add up to its value. An invoice posted again is the first one, and adds
+    what it says that is new of the parcel.
+    """
+    order, actor, now = _begin(request, order_id)
+    zone = zoneinfo.ZoneInfo(order.store.time_zone)
+    draft = invoicing.Draft(
+        kind=InvoiceKind(wanted.type),
+        number=wanted.invoiceNumber,
+        value=wanted.invoiceValue,
+        issued_at=schemas.moment(wanted.issuanceDate, zone) or now,
+        document=wanted.model_dump(mode="json"),
+        parcel=shipping.Parcel(
+            courier=wanted.courier,
+            number=wanted.trackingNumber,
+            url=wanted.trackingUrl,
+            dispatched_at=schemas.moment(wanted.dispatchDate, zone),
+        ),
+    )
+    made, _ = invoicing.invoice(order, draft, actor=actor, now=now)
+    return _answer(order, made.created_at, str(made.receipt))
+
+
+@router.patch(f"{_ORDER}/invoice/{{number}}", summary="Hand over a parcel")
+def hand_over(request: HttpRequest, order_id: str, number: str, wanted: schemas.NewParcel) -> dict[str, Any]:
+    """Say how the goods of an invoice travel. The customer is told once number and address are known."""
+    order, actor, now = _begin(request, order_id)
+    found = shipping.find(order, number)
+    parcel = shipping.Parcel(
+        courier=wanted.courier,
+        number=wanted.trackingNumber,
+        url=wanted.trackingUrl,
+        dispatched_at=schemas.moment(wanted.dispatchedDate, zoneinfo.ZoneInfo(order.store.time_zone)),
+    )
+    shipping.hand_over(order, found, parcel, actor=actor, now=now)
+    return _answer(order, now, str(found.receipt))
+
+
+@router.put(f"{_ORDER}/invoice/{{number}}/tracking", summary="Track a parcel")
+def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Tracking) -> dict[str, Any]:
+    """What the carrier said. What was said before is not told again; the status of the order stays."""
+    order, actor, now = _begin(request, order_id)
+    found = shipping.find(order, number)
+    zone = zoneinfo.ZoneInfo(order.store.time_zone)
+    sightings = [
+        shipping.Sighting(schemas.moment(one.date, zone) or now, one.description, one.city, one.state)
+        for one in wanted.events
+    ]
+    delivered_at = (schemas.moment(wanted.deliveredDate, zone) or now) if wanted.isDelivered else None
+    shipping.track(order, found, sightings, delivered_at=delivered_at, actor=actor, now=now)
+    return _answer(order, now, str(found.receipt))
+
+
+@router.post(f"{_ORDER}/changes", summary="Change an order")
+def change(request: HttpRequest, order_id: str, wanted: schemas.NewChange) -> dict[str, Any]:
+    """Take items out or add some, give a discount or raise the price. The same ``requestId`` again changes nothing."""
+    order, actor, now = _begin(request, order_id)
+    changing.change(
+        order,
+        changing.Change(
+            reason=wanted.reason,
+            request_id=wanted.requestId,
+            discount=wanted.discountValue,
+            increment=wanted.incrementValue,
+            removed=[item.model_dump(exclude={"description"}) for item in wanted.itemsRemoved],
+            added=[item.model_dump(exclude={"description"}) for item in wanted.itemsAdded],
+        ),
+        actor=actor,
+        now=now,
+    )
+    return _receipt(order, order.changed_at, f"changed:{wanted.requestId or order.changed_at.isoformat()}")
+
+
+@router.post(f"{_ORDER}/interactions", summary="Add an interaction", response={201: None})
+def interact(request: HttpRequest, order_id: str, wanted: schemas.Interaction) -> HttpResponse:
+    """Keep on the timeline what another system did with the order; staff reads it, nobody else."""
+    order, actor, now = _begin(request, order_id)
+    interactions.tell(order, source=wanted.source, message=wanted.message, actor=actor, now=now)
+    return HttpResponse(status=201)
+
+
+def _begin(request: HttpRequest, order_id: str) -> tuple[Order, str, datetime]:
+    """The order of the key's store, who acts, and when. Whoever subscribed hears of it after the commit."""
+    key = keys.of(request)
+    order = access.order_of_key(key, order_id)
+    return order, key.label, timezone.now()
+
+
+def _done() -> HttpResponse:
+    transaction.on_commit(tasks.wake_events)
+    return HttpResponse(status=204)
+
+
+def _receipt(order: Order, at: datetime, act: str) -> dict[str, Any]:
+    """What was done, as it is answered however often it is asked for."""
+    return _answer(order, at, str(uuid.uuid5(_RECEIPTS, f"{order.pk}:{act}")))
+
+
+def _answer(order: Order, at: datetime, receipt: str) -> dict[str, Any]:
+    transaction.on_commit(tasks.wake_events)
+    return {"date": at.isoformat(), "orderId": order.number, "receipt": receipt}
