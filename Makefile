@@ -5,13 +5,13 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 PYTHON := $(or $(PYTHON),$(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; \
 	done))
-SOURCES := conversation_tracker orders settings_ui tests manage.py
+SOURCES := conversation_tracker orders settings_ui tests benchmarks manage.py
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 LOCALES := --locale pt_BR --locale es
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint types check lock messages clean venv-local venv-dev chromium
+.PHONY: help run test chaos bench lint types check lock messages clean venv-local venv-dev chromium
 .NOTPARALLEL:
 
 help: ## List these commands
@@ -26,6 +26,9 @@ test: venv-dev chromium ## Run all tests, browser tests included (ARGS="-k mask 
 
 chaos: venv-dev ## Kill everything while mail comes in, and prove that none is lost (ARGS="--mails 500 --kills 5")
 	@exec .venv/bin/python -m tests.chaos $(ARGS)
+
+bench: venv-dev ## Measure each budget beside a floor of the same run (ARGS="--full", ARGS="--only page find")
+	@exec .venv/bin/python -m benchmarks $(ARGS)
 
 lint: venv-dev ## Check style and import contracts
 	.venv/bin/ruff check .

@@ -22,6 +22,7 @@ def environment(var: Path, urls: Mapping[str, str], *, port: int) -> dict[str, s
         "LOCAL": "false",
         "VAR": str(var),
         "MAIL_DIR": str(var / "mail"),
+        "STATIC_ROOT": str(var / "static"),
         "SECRET_KEY": secrets.token_urlsafe(64),
         "SEAL_KEYS": f"k1:{_key()}",
         "DIGEST_KEY": _key(),

@@ -14,10 +14,10 @@ SILENT = 0.03  # of the calls are accepted and then cut off without an answer
 class Provider:
     """Speaks as much of Postmark's sending API as the backend needs."""
 
-    def __init__(self, *, seed: int) -> None:
+    def __init__(self, *, seed: int, silent: float = SILENT) -> None:
         self.accepted: Counter[tuple[str, str]] = Counter()  # by the mail's subject and its recipient
         self.silent = 0
-        self._random = random.Random(seed)
+        self._random, self._share = random.Random(seed), silent
         self._lock = threading.Lock()
         provider = self
 
@@ -58,7 +58,7 @@ class Provider:
         """Accept a mail; True when the caller is not to be told."""
         with self._lock:
             self.accepted[subject, recipient] += 1
-            silent = self._random.random() < SILENT
+            silent = self._random.random() < self._share
             self.silent += silent
             return silent
 

@@ -1,0 +1,1 @@
+"""Measure what the product promises about speed, each time beside a floor that is measured in the same run."""

@@ -1,0 +1,99 @@
+"""`make bench`: measure each budget beside its floor, print a table, and write JSON. Nothing fails for being slow.
+
+On a machine that does other things at the same time, only the ratios mean something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import figures
+from benchmarks.stage import ROOT, Stage
+
+SIZES: dict[str, dict[str, dict[str, int]]] = {
+    "quick": {
+        "accept": {"seconds": 8},
+        "process": {"mails": 1_000, "alone": 300, "memory": 3_000},
+        "page": {"entries": 100_000, "requests": 60},
+        "find": {"rows": 200_000},
+        "expire": {"rows": 30_000},
+        "recover": {"receipts": 1_500},
+    },
+    "full": {
+        "accept": {"seconds": 30},
+        "process": {"mails": 10_000, "alone": 2_000, "memory": 100_000},
+        "page": {"entries": 1_000_000, "requests": 300},
+        "find": {"rows": 10_000_000},
+        "expire": {"rows": 1_000_000},
+        "recover": {"receipts": 20_000},
+    },
+    "tiny": {
+        "accept": {"seconds": 1},
+        "process": {"mails": 40, "alone": 5, "memory": 20},
+        "page": {"entries": 500, "requests": 3},
+        "find": {"rows": 500},
+        "expire": {"rows": 500},
+        "recover": {"receipts": 20},
+    },
+}
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", dest="size", action="store_const", const="full", default="quick", help="a million rows")
+    size.add_argument("--tiny", dest="size", action="store_const", const="tiny", help="whether it works at all")
+    parser.add_argument("--only", choices=SIZES["quick"], nargs="+", default=list(SIZES["quick"]), metavar="NAME",
+                        help=", ".join(SIZES["quick"]))  # fmt: skip
+    parser.add_argument("--json", type=Path, default=ROOT / "var" / "benchmarks.json", help="where the figures go")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    stage = Stage()
+    try:
+        found = run(stage, SIZES[asked.size], asked.only)
+    finally:
+        stage.close()
+    figures.show(found)
+    figures.write(found, asked.json)
+
+
+def run(stage: Stage, sizes: dict[str, dict[str, int]], names: list[str]) -> list[figures.Figure]:
+    """Each benchmark that was asked for, in its turn."""
+    from benchmarks import accept, expire, page, process, recover
+
+    benchmarks: dict[str, Any] = {
+        "accept": accept.measure,
+        "process": process.measure,
+        "page": page.measure,
+        "find": expire.measure_finding,
+        "expire": expire.measure_expiring,
+        "recover": recover.measure,
+    }
+    found: list[figures.Figure] = []
+    console = Console(stderr=True)
+    for name in names:
+        began = time.monotonic()
+        with console.status(f"{name} …"):
+            _tidy()
+            found.extend(benchmarks[name](stage, **sizes[name]))
+        console.print(f"{name}: {time.monotonic() - began:.0f} s")
+    return found
+
+
+def _tidy() -> None:
+    """What one benchmark leaves waiting in the inbox is not the next one's work."""
+    from conversation_tracker.models import Receipt, ReceiptState
+
+    Receipt.objects.filter(state=ReceiptState.PENDING).delete()
+
+
+if __name__ == "__main__":
+    main()
