@@ -17,7 +17,7 @@ from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from conversation_tracker import inbox, providers, tasks
+from conversation_tracker import forms, inbox, providers, tasks
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
 from orders import faults
@@ -110,6 +110,7 @@ def _view(request: HttpRequest, provider: base.Provider, channel: str) -> Anymai
 def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
     """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
     try:
+        forms.keep(request)
         view.run_validators(request)
         if provider.verify is not None:
             provider.verify(request)

@@ -155,9 +155,10 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
     try:
         with limits.processor_time(), transaction.atomic():
             _settle(_locked(ids, is_large=is_large), alone=alone, now=now)
-    except IntegrityError as error:
-        # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat.
-        log.info("receipts met a copy receipts=%s", ids)
+    except (IntegrityError, MemoryError) as error:
+        # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat. Or
+        # mails before these filled the memory of this process, in whose place another one comes.
+        log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
         if attempts >= MOST_ATTEMPTS:
             _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
     except limits.TooSlow as error:
@@ -233,6 +234,8 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
     except guards.OverLimit as error:
         if not _split(row, now=now):
             _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
+    except MemoryError:
+        raise
     except Exception as error:
         # anymail's views raise whatever the payload makes them raise.
         if faults.is_passing(error):

@@ -47,6 +47,11 @@ def processor_time(seconds: float | None = None) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+def has_grown(size: int) -> bool:
+    """Whether this process once held more than three quarters of so many bytes; memory is hardly ever given back."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 > size * 3 // 4
+
+
 def memory(size: int) -> None:
     """Let this process hold at most so many bytes of data; beyond that Python raises MemoryError."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -8,7 +8,7 @@ from io import BytesIO
 from anymail.signals import inbound
 from django.core.handlers.wsgi import WSGIRequest
 
-from conversation_tracker import providers
+from conversation_tracker import forms, providers
 from conversation_tracker.mailflow import guards
 from conversation_tracker.models import Channel, Receipt
 from conversation_tracker.providers import mime
@@ -68,6 +68,7 @@ def request(receipt: Receipt) -> WSGIRequest:
     environ["CONTENT_LENGTH"] = str(len(body))
     rebuilt = WSGIRequest(environ)
     _ = rebuilt.body  # kept in memory from here on, so that a form in it can be read more than once
+    forms.keep(rebuilt)
     return rebuilt
 
 

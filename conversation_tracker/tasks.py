@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from conversation_tracker import inbox, outbox
+from conversation_tracker import inbox, limits, outbox
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,18 @@ def _wake(task: Task[[], None]) -> None:
         log.warning("wake-up lost task=%s error=%s", task.name, type(error).__name__)
 
 
+def _is_over(until: float) -> bool:
+    """Whether this turn has lasted long, or its process grown so large that Celery starts another in its place."""
+    return time.monotonic() > until or limits.has_grown(settings.WORKER_MEMORY_BYTES)
+
+
 @shared_task
 def drain_inbox() -> None:
     """Settle what waits in the inbox, and wake the outbox for what is to be sent."""
     until = time.monotonic() + TURN
     while inbox.work(now=timezone.now()) is not None:
         wake_outbox()
-        if time.monotonic() > until:
+        if _is_over(until):
             wake_inbox()
             return
 
@@ -52,7 +57,7 @@ def drain_outbox() -> None:
     """Send what waits in the outbox."""
     until = time.monotonic() + TURN
     while outbox.work(now=timezone.now()):
-        if time.monotonic() > until:
+        if _is_over(until):
             wake_outbox()
             return
 

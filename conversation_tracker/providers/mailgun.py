@@ -15,6 +15,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParser
 
+from conversation_tracker import forms
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
 
@@ -89,7 +90,7 @@ def original(event: AnymailInboundEvent) -> bytes | None:
         handlers = [MemoryFileUploadHandler(request)]
         form, _ = MultiPartParser(request.META, BytesIO(request.body), handlers, encoding="latin-1").parse()
     else:
-        form = QueryDict(request.body, encoding="latin-1")
+        form = forms.read(request.body, encoding="latin-1")
     return str(form["body-mime"]).encode("latin-1", "replace")
 
 

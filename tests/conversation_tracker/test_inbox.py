@@ -12,8 +12,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from conversation_tracker import inbox
+from conversation_tracker import inbox, tasks
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
 from orders import claims
@@ -172,3 +173,27 @@ def test_nothing_of_a_mail_is_logged(
     work()
     assert "mail settled" in caplog.text or "quarantined" in caplog.text
     assert "carrier.example" not in caplog.text
+
+
+def test_a_mail_that_fills_the_memory_is_tried_again_and_given_up_after_three_attempts(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    with patch.object(pipeline, "read", side_effect=MemoryError):
+        for attempt in range(1, 4):
+            assert Receipt.objects.get().state == ReceiptState.PENDING
+            inbox.work(now=timezone.now())
+            assert Receipt.objects.get().attempts == attempt
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.FAILED)
+
+
+def test_the_turn_of_a_process_that_has_grown_large_is_over(client: Client, placed: Placed, settings: Settings) -> None:
+    for _ in range(inbox.BATCH + 1):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    settings.WORKER_MEMORY_BYTES = 1_000_000
+    tasks.drain_inbox()
+    assert inbox.counts()["pending"] == 1
+    settings.WORKER_MEMORY_BYTES = 64 * 10**9
+    tasks.drain_inbox()
+    assert inbox.counts()["pending"] == 0

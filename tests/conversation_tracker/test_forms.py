@@ -1,0 +1,48 @@
+"""Forms are read as the standard library and Django read them, in less memory."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from base64 import encodebytes
+from urllib.parse import unquote_to_bytes, urlencode
+
+import pytest
+from django.core.exceptions import TooManyFieldsSent
+from django.http import QueryDict
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from conversation_tracker import forms
+
+WRITTEN = st.lists(
+    st.sampled_from([b"%", b"=", b"+", b"\n", b"\r\n", b"4", b"3D", b"0a", b"_", b" ", b"\t", b"?", b"\xe9"])
+)
+
+
+@given(WRITTEN)
+@example([b"%", b"\n"])
+@example([b"=", b"\n", b"x"])
+def test_whatever_is_written_is_decoded_as_the_standard_library_does(pieces: list[bytes]) -> None:
+    written = b"".join(pieces)
+    assert forms.unquote(written) == unquote_to_bytes(written.replace(b"+", b" "))
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=20)), max_size=5))
+def test_a_form_is_read_as_django_reads_it(fields: list[tuple[str, str]]) -> None:
+    body = urlencode(fields, errors="replace").encode()
+    assert dict(forms.read(body).lists()) == dict(QueryDict(body).lists())
+
+
+def test_more_fields_than_the_settings_allow_are_refused() -> None:
+    with pytest.raises(TooManyFieldsSent):
+        forms.read(b"a=1&" * 2_000)
+
+
+def test_a_form_with_a_large_mail_takes_a_few_times_its_size() -> None:
+    body = urlencode({"body-mime": encodebytes(os.urandom(5_000_000))}).encode()
+    tracemalloc.start()
+    forms.read(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(body) * 6
