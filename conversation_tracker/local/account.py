@@ -20,6 +20,10 @@ class CannotSwitchAccount(Exception):
     """We are root, and may not become the account that the servers need."""
 
 
+class HasNoName(Exception):
+    """We run as a number that no account has, as a container may, and PostgreSQL asks for the account's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account, and whether a process must change to it before it starts the server."""
@@ -56,6 +60,21 @@ def of_servers() -> Account:
             "Run this as an ordinary user, or set DATABASE_URL and REDIS_URL."
         ) from error
     return Account(uid=entry.pw_uid, gid=entry.pw_gid, switch=True)
+
+
+def require_name(account: Account) -> None:
+    """Raise HasNoName unless the account is known by name: initdb makes nothing for a bare number, whatever it is told.
+
+    A server whose data are made already does not ask.
+    """
+    try:
+        pwd.getpwuid(account.uid)
+    except KeyError as error:
+        raise HasNoName(
+            f"This runs as user id {account.uid}, which no account of this machine has, and PostgreSQL makes no data "
+            "folder for such a one. Run this as a user that /etc/passwd names (in a container: `--user nobody`, or "
+            f"`--user root`, or add a line for {account.uid}), or set DATABASE_URL and REDIS_URL."
+        ) from error
 
 
 def can(account: Account, test: str, path: Path) -> bool:

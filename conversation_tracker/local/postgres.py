@@ -94,6 +94,7 @@ class Postgres:
 
     def _initialise(self, programs_folder: Path) -> None:
         """Make a new cluster aside and move it into place when it is complete, so that a kill leaves no half of one."""
+        accounts.require_name(self.place.account)
         unfinished = self.data.with_name("postgres.unfinished")
         if unfinished.exists():
             shutil.rmtree(unfinished)

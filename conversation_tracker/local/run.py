@@ -22,7 +22,7 @@ from pathlib import Path
 import environ
 
 from conversation_tracker.local import environment, keys, locate, processes
-from conversation_tracker.local.account import CannotSwitchAccount
+from conversation_tracker.local.account import CannotSwitchAccount, HasNoName
 from conversation_tracker.local.lock import AlreadyHeld
 from conversation_tracker.local.place import CannotPlace
 from conversation_tracker.local.postgres import PostgresDidNotStart
@@ -58,6 +58,7 @@ EXPECTED = (
     CannotPlace,
     CannotRun,
     CannotSwitchAccount,
+    HasNoName,
     PostgresDidNotStart,
     ProgramMissing,
     RedisDidNotStart,

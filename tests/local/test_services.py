@@ -24,6 +24,7 @@ from conversation_tracker.local.services import Services
 from tests.local import standin
 from tests.local.conftest import Hold, copy, run_sql
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers under another account")
 
 
@@ -314,3 +315,51 @@ def _python_for(account: pwd.struct_passwd) -> str:
         if done.returncode == 0:
             return python
     pytest.skip(f"no Python {sys.version_info[:2]} that {account.pw_name} can run with our packages")
+
+
+NAMELESS = 54_321  # in /etc/passwd of no machine
+# It becomes that user itself: the interpreter may stand where only its owner reaches.
+START = """
+import encodings.idna, os, sys
+from pathlib import Path
+from conversation_tracker.local.services import Services
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+services = Services(Path(sys.argv[1]), environ={}, durable=False)
+try:
+    print(services.start()["DATABASE_URL"].partition(":")[0])
+finally:
+    services.stop()
+"""
+
+
+def start_as_nameless(var: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", START, str(var), str(NAMELESS)],
+        cwd=CHECKOUT,
+        env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@as_root
+def test_a_user_id_without_a_name_is_told_what_to_do_and_leaves_nothing_half_made(bare: Path) -> None:
+    bare.mkdir()
+    os.chown(bare, NAMELESS, NAMELESS)
+    done = start_as_nameless(bare)
+    assert done.returncode == 1
+    assert f"This runs as user id {NAMELESS}, which no account of this machine has" in done.stderr.splitlines()[-1]
+    assert "set DATABASE_URL and REDIS_URL" in done.stderr.splitlines()[-1]
+    assert list(bare.glob("postgres*")) == []
+
+
+@as_root
+def test_what_was_made_before_runs_for_a_user_id_without_a_name(var: Path) -> None:
+    for path in (var, *var.rglob("*")):
+        os.chown(path, NAMELESS, NAMELESS, follow_symlinks=False)
+    done = start_as_nameless(var)
+    assert (done.returncode, done.stdout) == (0, "postgres\n"), done.stderr
