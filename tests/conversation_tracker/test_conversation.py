@@ -410,3 +410,24 @@ def test_nothing_is_mailed_to_who_is_refused(client: Client, work: Work, placed:
     for alias in (f"{'0' * 32}@ct.acme.example", placed.customer_alias.address.text()):
         letters.post_postmark(client, letters.postmark(alias, Headers=ids("<1@x.example>", Precedence="bulk")))
     assert work() == []
+
+
+@pytest.mark.parametrize(
+    "wanted", ["elsewhere@evil.example", "help@acme.example", "an alias", "noreply@carrier.example"]
+)
+def test_whatever_reply_to_says_the_answer_goes_to_who_wrote(
+    client: Client, work: Work, placed: Placed, wanted: str
+) -> None:
+    reply_to = placed.store_alias.address.text() if wanted == "an alias" else wanted
+    headers = [*ids("<1@carrier.example>"), {"Name": "Reply-To", "Value": f"Carrier <{reply_to}>"}]
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, ReplyTo=reply_to, Headers=headers))
+    (notice,) = work()
+    carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
+    assert (notice.reply_to, carrier.real.text()) == ([carrier.address.text()], "kim@carrier.example")
+    assert reply_to not in finished(notice)
+
+    letters.post_postmark(
+        client, letters.postmark(carrier, FromFull=person(placed.customer_alias), Headers=ids("<2@people.example>"))
+    )
+    (answer,) = work()
+    assert (answer.to, placed.order.aliases.count()) == (["kim@carrier.example"], 3)
