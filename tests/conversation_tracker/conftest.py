@@ -11,14 +11,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox, tasks
+from conversation_tracker import inbox, outbox
 from tests import letters
-
-
-@pytest.fixture(autouse=True)
-def _no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests work the inbox and outbox themselves; that wake-ups arrive is the flow tests' to show."""
-    monkeypatch.setattr(tasks, "_wake", lambda task: None)
 
 
 @pytest.fixture(autouse=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from conversation_tracker import inbox, outbox, tasks
 from conversation_tracker.mailflow import leakgate, mask, match
@@ -82,14 +85,15 @@ def test_it_is_audited(as_support: Client, placed: Placed, bounced: OutboundMail
     )
 
 
-def test_the_outbox_is_woken(
-    as_support: Client, placed: Placed, bounced: OutboundMail, monkeypatch: pytest.MonkeyPatch
+def test_the_outbox_is_woken_once(
+    as_support: Client, placed: Placed, bounced: OutboundMail, settings: Settings
 ) -> None:
-    woken: list[object] = []
-    monkeypatch.setattr(tasks, "_wake", woken.append)
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    queue.delete("celery")
     as_support.post(url(placed.order, bounced.entry_id))
     as_support.post(url(placed.order, bounced.entry_id))
-    assert woken == [tasks.drain_outbox]
+    woken = [json.loads(message)["headers"]["task"] for message in queue.lrange("celery", 0, -1)]
+    assert woken == [tasks.drain_outbox.name]
 
 
 def test_a_double_click_sends_it_once(as_support: Client, placed: Placed, bounced: OutboundMail, work: Work) -> None:
