@@ -176,7 +176,9 @@ if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default
 WEBHOOK_MAX_BYTES: int = env.int("WEBHOOK_MAX_BYTES", default=110_000_000)
 # Every other page and call.
 REQUEST_MAX_BYTES: int = env.int("REQUEST_MAX_BYTES", default=2_500_000)
-# RequestBodyLimit applies the two limits above by path; Django's own single limit must let the larger one through.
+# A mail that staff or a system of the store writes: 10 MB of files, which as base64 in JSON are 14.
+MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", default=15_000_000)
+# RequestBodyLimit applies the limits above by path; Django's own single limit must let the larger one through.
 DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000

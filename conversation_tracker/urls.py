@@ -8,8 +8,11 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from conversation_tracker import api as mail_api
 from conversation_tracker import door, health, views
-from orders.api import api
+from orders.api import api, read
+
+mail_api.install(read.router)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
@@ -23,6 +26,7 @@ urlpatterns = [
     ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
+    path("orders/<slug:account>/<slug:number>/write/", views.write, name="write"),
     path("orders/<slug:account>/<slug:number>/entries/<int:pk>/send-again/", views.send_again, name="send-again"),
     path("orders/", include("orders.urls")),
     path("settings/", include("settings_ui.urls")),

@@ -91,6 +91,12 @@ def order_of_key(key: ApiKey, number: str) -> Order:
     return found
 
 
+def ensure_may_answer(key: ApiKey) -> None:
+    """Raise NotAllowed unless the key may write mails to the parties of orders."""
+    if not key.may_answer:
+        raise NotAllowed("this key may not write mails")
+
+
 def token_digest(token: str) -> bytes:
     """What is kept of an API token."""
     return secrecy.digest(token, purpose="api-token")

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Q
 
 from orders import audit, customers, masks, secrecy, timeline, validity
 from orders.models import Action, Alias, AliasEvent, Order, PartyKind, User
 from orders.secrecy import Secret
+
+RETIRED_BY_HAND = Q(retired_at__lt=F("expires_at"))  # before its time; what ended by itself is retired after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,19 @@ def expire_due(*, now: datetime, batch: int = 2_000) -> int:
         Alias.objects.filter(pk__in=[alias.pk for alias in due]).update(retired_at=now)
         timeline.alias_events(due, AliasEvent.EXPIRED, now=now)
     return len(due)
+
+
+def renew(alias: Alias, *, now: datetime) -> Alias:
+    """Let an alias whose time is over work for two more months, for a mail the store sends in its own right.
+
+    One that still works stays as it is, and so does one that somebody retired. In the caller's transaction.
+    """
+    until = validity.expires_at(now)
+    over = Alias.objects.filter(pk=alias.pk, expires_at__lte=now).filter(Q(retired_at=None) | ~RETIRED_BY_HAND)
+    if over.update(expires_at=until, retired_at=None):
+        alias.expires_at, alias.retired_at = until, None
+        timeline.alias_events([alias], AliasEvent.RENEWED, now=now)
+    return alias
 
 
 def retire(alias: Alias, *, user: User, reason: str, now: datetime) -> bool:

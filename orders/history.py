@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from orders import quoting, timeline
+from django.db import models
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from orders import progress, quoting, timeline
 from orders.models import Alert, Alias, Kind, Order, PartyKind, TimelineEntry
 from orders.paging import Place
 
 PAGE = 50
 FIRST_LOOK = 1_200  # characters of a mail in sight before the rest is folded
 SLACK = 400  # a rest shorter than this is not worth folding
+MOST_FACTS = 8  # shown of what was said of a payment
+
+
+class Shown(models.TextChoices):
+    """What of the timeline somebody wants to see."""
+
+    ALL = "", _("Everything")
+    MAILS = "mails", _("Mails")
+    INTERACTIONS = "interactions", _("Interactions")
+    COMMENTS = "comments", _("Comments")
+
+
+_KINDS = {Shown.MAILS: Kind.MAIL, Shown.INTERACTIONS: Kind.INTERACTION, Shown.COMMENTS: Kind.NOTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,9 @@ class Moment:
     quoted: str = ""
     is_cut: bool = False
     alert: Alert | None = None  # the open one
+    at: datetime | None = None  # when what a carrier tells of happened
+    link: str = ""  # where a parcel is followed
+    facts: list[tuple[str, str]] = field(default_factory=list)  # what was said of a payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +57,54 @@ class Page:
     earlier: Place | None
 
 
-def page(order: Order, *, before: Place | None = None, alerts: Mapping[int, Alert] | None = None) -> Page:
+def page(
+    order: Order,
+    *,
+    before: Place | None = None,
+    alerts: Mapping[int, Alert] | None = None,
+    shown: Shown = Shown.ALL,
+) -> Page:
     """The newest entries, or the newest before a place; three queries however many there are.
 
     ``alerts``: the order's open alerts by entry.
     """
     entries = timeline.read(order)
+    if shown in _KINDS:
+        entries = entries.filter(kind=_KINDS[shown])
     if before:
         entries = entries.filter(before.before("occurred_at"))
     found = list(entries.reverse()[: PAGE + 1])
-    shown, more = found[:PAGE][::-1], found[PAGE:]
-    moments = [replace(_moment(entry), alert=(alerts or {}).get(entry.pk)) for entry in shown]
-    return Page(moments, Place(shown[0].occurred_at, shown[0].pk) if more else None)
+    visible, more = found[:PAGE][::-1], found[PAGE:]
+    moments = [replace(_moment(entry), alert=(alerts or {}).get(entry.pk)) for entry in visible]
+    return Page(moments, Place(visible[0].occurred_at, visible[0].pk) if more else None)
 
 
 def _moment(entry: TimelineEntry) -> Moment:
+    if entry.kind == Kind.TRACKING:
+        at = str(entry.data.get("happened_at") or entry.data.get("delivered_at") or "")
+        return Moment(entry, "", at=_datetime(at), link=progress.safe_url(str(entry.data.get("url") or "")))
+    if entry.kind == Kind.PAYMENT:
+        return Moment(entry, "", facts=_facts(entry.data))
     if entry.kind != Kind.MAIL:
         return Moment(entry, "")
     text: str = entry.shown_text  # type: ignore[attr-defined]  # timeline.read annotates it
     folded = quoting.fold(text)
     start, rest = _first_look(folded.said)
     return Moment(entry, _side(entry.sender_alias), start, rest, folded.quoted, is_cut=len(text) >= timeline.SHOWN_TEXT)
+
+
+def _datetime(value: str) -> datetime | None:
+    try:
+        found = parse_datetime(value)
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
+def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What can be said in a word each; whatever else was posted stays in the data."""
+    said = [(name, str(value)[:200]) for name, value in data.items() if isinstance(value, str | int) and value != ""]
+    return said[:MOST_FACTS]
 
 
 def _side(sender: Alias | None) -> str:

@@ -114,7 +114,7 @@ def _placed_before(store: Store, marketplace_number: str) -> Placed | None:
 
 
 def parties(of_order: Iterable[Alias]) -> tuple[Alias, Alias]:
-    """Among all aliases of an order, its customer's and its store's."""
-    found = {alias.party: alias for alias in of_order}
+    """Among all aliases of an order, its customer's and its store's: the first, as senders of mails have theirs too."""
+    found = {alias.party: alias for alias in sorted(of_order, key=lambda alias: alias.pk, reverse=True)}
     customer = found[PartyKind.CUSTOMER]
     return customer, found.get(PartyKind.STORE, customer)

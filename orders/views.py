@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import secrets
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -15,9 +17,22 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from orders import access, alerts, history, listing, pages, rendering, secrecy, timeline, vault
+from orders import (
+    access,
+    alerts,
+    comments,
+    history,
+    listing,
+    masking,
+    pages,
+    progress,
+    rendering,
+    secrecy,
+    timeline,
+    vault,
+)  # fmt: skip
 from orders.access import Right
-from orders.models import Alert, Attachment, Status, Store, TimelineEntry
+from orders.models import Alert, Attachment, Kind, PartyKind, Status, Store, TimelineEntry
 from orders.paging import Place
 
 SHORTEST_PAGE_NAME = 3  # letters of a page's name before it is suggested
@@ -106,23 +121,68 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     order = access.order(request.user, account, number)
     before = Place.parse(request.GET.get("before", ""))
     open_alerts = alerts.open_of(order)
-    page = history.page(order, before=before, alerts={alert.entry_id: alert for alert in open_alerts if alert.entry_id})
-    shown = {moment.entry.pk for moment in page.moments}
+    wanted = request.GET.get("show", "")
+    shown = history.Shown(wanted) if wanted in history.Shown.values else history.Shown.ALL
+    by_entry = {alert.entry_id: alert for alert in open_alerts if alert.entry_id}
+    page = history.page(order, before=before, alerts=by_entry, shown=shown)
+    visible = {moment.entry.pk for moment in page.moments}
+    aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")]
+    parties = masking.known(alias for alias, is_valid in aliases)
+    parcels = progress.parcels(order, parties)
+    document = masking.document(order.document.json(), parties)
     context = {
         "order": order,
         "rights": access.rights_in(order.store, request.user),
-        "alerts": [(alert, _elsewhere(alert, shown)) for alert in open_alerts],
-        "aliases": [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")],
+        "alerts": [(alert, _elsewhere(alert, visible)) for alert in open_alerts],
+        "aliases": aliases,
+        "stages": progress.stages(order, parcels),
+        "parcels": parcels,
+        "items": progress.items(document),
+        "delivery": progress.delivery(document),
+        "recipients": [alias for alias, is_valid in aliases if is_valid and alias.party != PartyKind.STORE],
+        "answers": _to_be_answered(page),
+        "longest_comment": comments.LONGEST,
         "page": page,
         "before": before,
+        "shown": shown,
+        "Shown": history.Shown,
     }
     return render(request, "orders/detail.html", context)
+
+
+def _to_be_answered(page: history.Page) -> dict[str, Any]:
+    """To whom an answer goes unless somebody says otherwise, and about what: the last mail that is not the store's.
+
+    Each form is good for one mail: ``once``.
+    """
+    mails = (one.entry for one in reversed(page.moments) if one.entry.kind == Kind.MAIL and one.side != PartyKind.STORE)
+    known: dict[str, Any] = {"once": secrets.token_hex(16)}
+    if last := next(mails, None):
+        is_answer = last.subject.lower().startswith("re:")
+        known |= {"to": last.sender_alias_id, "subject": last.subject if is_answer else f"Re: {last.subject}"}
+    return known
 
 
 def _elsewhere(alert: Alert, shown: set[int]) -> str:
     """The stretch of the timeline that ends with the entry of the alert; empty when it is on this one, or has none."""
     entry = alert.entry
     return f"?before={Place(entry.occurred_at, entry.pk + 1)}" if entry and entry.pk not in shown else ""
+
+
+@require_POST
+@pages.guarded
+def comment(request: HttpRequest, account: str, number: str) -> HttpResponseBase:
+    """Keep what staff say among themselves on the order's timeline."""
+    order = access.order(request.user, account, number, Right.ANSWER)
+    text = request.POST.get("text", "").replace("\r\n", "\n").replace("\0", "").strip()
+    if text and len(text) <= comments.LONGEST:
+        comments.add(order, text, actor=str(pages.user(request)), now=timezone.now())
+        messages.success(request, _("The comment stands in the order history. It is mailed to nobody."))
+    elif text:
+        messages.error(request, _("The comment is too long, and was not kept."))
+    else:
+        messages.error(request, _("Write something first."))
+    return pages.back_to_order(request, order)
 
 
 @require_POST

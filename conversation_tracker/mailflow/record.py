@@ -92,7 +92,7 @@ def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
     attachments = [
         attachment
         for entry, one, files in zip(entries, settled, stored, strict=True)
-        for attachment in _attachments(entry, one.masked, files)
+        for attachment in attachments_of(entry, one.masked, files)
     ]
     if attachments:
         Attachment.objects.bulk_create(attachments)
@@ -163,7 +163,8 @@ def _stored(masked: Masked, names: Sequence[str]) -> list[StoredFile]:
     ]
 
 
-def _attachments(entry: TimelineEntry, masked: Masked, files: Sequence[StoredFile]) -> list[Attachment]:
+def attachments_of(entry: TimelineEntry, masked: Masked, files: Sequence[StoredFile]) -> list[Attachment]:
+    """The rows of a mail's files, not written yet."""
     return [
         Attachment(
             store_id=entry.store_id,

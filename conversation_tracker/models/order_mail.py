@@ -27,6 +27,7 @@ class OrderMail(models.Model):
     template = models.CharField(max_length=64, choices=TemplateKey.choices)
     occasion = models.CharField(max_length=200)
     resend = models.PositiveSmallIntegerField(default=0)  # 0: the first; then as often as somebody had it resent
+    actor = models.CharField(max_length=200, blank=True)  # who had it resent
     context = secrecy.SealedField(default=secrecy.nothing)  # JSON: what the template was filled with
     state = models.CharField(max_length=8, choices=OrderMailState.choices, default=OrderMailState.DUE)
     attempts = models.PositiveSmallIntegerField(default=0)

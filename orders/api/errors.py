@@ -34,6 +34,7 @@ class BadRequest(ValueError):
 
 # What the rooms refuse, and how it is answered: their message is for the caller.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    access.NotAllowed: (403, "forbidden"),
     flow.IllegalTransition: (409, "illegal_transition"),
     cancelling.TooLate: (400, "too_late"),
     changing.TooLate: (409, "too_late"),

@@ -90,6 +90,7 @@ class ApiKey(models.Model):
     app_key = models.CharField(max_length=100)
     token_digest = models.BinaryField(max_length=32)
     label = models.CharField(max_length=200)
+    may_answer = models.BooleanField(default=False, db_default=False)  # may write mails to the parties of orders
     may_reveal = models.BooleanField(default=False, db_default=False)  # is answered with real addresses; audited
     created_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

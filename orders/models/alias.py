@@ -83,6 +83,11 @@ class Alias(models.Model):
     def __str__(self) -> str:
         return f"alias {self.pk}"
 
+    @property
+    def is_retired_by_hand(self) -> bool:
+        """Whether somebody ended it before its time; one whose time was over is retired later than that."""
+        return self.retired_at is not None and self.retired_at < self.expires_at
+
     def is_valid_at(self, now: datetime) -> bool:
         """Whether mail to it is relayed at ``now``."""
         return self.retired_at is None and validity.is_valid(expires_at=self.expires_at, now=now)

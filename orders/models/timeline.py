@@ -31,6 +31,7 @@ class AliasEvent(models.TextChoices):
     ISSUED = "issued", _("issued")
     EXPIRED = "expired", _("expired")
     RETIRED = "retired", _("retired")
+    RENEWED = "renewed", _("renewed")
 
 
 OUTCOME_WORDS = {

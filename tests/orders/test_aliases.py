@@ -6,7 +6,9 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dateutil.relativedelta import relativedelta
 from django.db import connection, transaction
+from django.utils import timezone
 
 from orders import addresses, aliases
 from orders.models import (
@@ -329,3 +331,38 @@ class TestAtOnce:
 def test_a_kept_address_is_the_one_that_was_validated(store):
     placed = factories.place_order(store, email=addresses.validated("John.Doe@EXAMPLE.com"))
     assert placed.customer_alias.real.text() == "John.Doe@example.com"
+
+
+class TestRenewing:
+    """For a mail the store sends in its own right, after the two months."""
+
+    def over(self, placed):
+        now = timezone.now() + relativedelta(months=2, seconds=1)
+        aliases.expire_due(now=now)
+        placed.customer_alias.refresh_from_db()
+        return now
+
+    def test_an_alias_whose_time_is_over_works_for_two_more_months(self, placed):
+        now = self.over(placed)
+        alias = aliases.renew(placed.customer_alias, now=now)
+        kept = Alias.objects.get(pk=alias.pk)
+        assert (kept.expires_at, kept.retired_at) == (now + relativedelta(months=2), None)
+        assert alias.is_valid_at(now)
+        entry = TimelineEntry.objects.get(alias_event=AliasEvent.RENEWED)
+        assert (entry.order, entry.recipient_alias) == (placed.order, alias)
+
+    def test_also_before_anybody_tidied_up(self, placed):
+        now = timezone.now() + relativedelta(months=2, seconds=1)
+        assert aliases.renew(placed.customer_alias, now=now).is_valid_at(now)
+
+    def test_one_that_works_stays_as_it_is(self, placed):
+        before = placed.customer_alias.expires_at
+        aliases.renew(placed.customer_alias, now=timezone.now() + timedelta(days=50))
+        assert Alias.objects.get(pk=placed.customer_alias.pk).expires_at == before
+        assert TimelineEntry.objects.filter(alias_event=AliasEvent.RENEWED).count() == 0
+
+    def test_one_that_somebody_retired_stays_retired(self, placed, store_admin):
+        aliases.retire(placed.customer_alias, user=store_admin, reason="", now=timezone.now())
+        now = self.over(placed)
+        assert not aliases.renew(placed.customer_alias, now=now).is_valid_at(now)
+        assert placed.customer_alias.is_retired_by_hand

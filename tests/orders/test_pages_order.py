@@ -39,8 +39,8 @@ def test_the_page_asks_the_database_as_often_for_one_mail_as_for_three(
         factories.make_attachment(mail)
         factories.make_outbound(mail)
     as_admin.get(url(placed.order))
-    # session, user, order, alerts, entries, attachments, outbound, rights, aliases, settings in the bar
-    with django_assert_num_queries(10):
+    # session, user, order, alerts, entries, attachments, outbound, rights, aliases, invoices, settings in the bar
+    with django_assert_num_queries(11):
         as_admin.get(url(placed.order))
 
 
@@ -70,10 +70,10 @@ def test_the_page_never_shows_a_real_address(as_admin, store):
 
 def test_both_ways_of_a_conversation_are_told_apart(as_admin, placed):
     factories.make_mail(placed.customer_alias, placed.store_alias, subject="Question")
-    factories.make_mail(placed.store_alias, placed.customer_alias, subject="Answer")
+    factories.make_mail(placed.store_alias, placed.customer_alias, subject="The reply")
     page = html(as_admin, placed.order)
     assert page.index('class="mail party--customer"') < page.index("Question")
-    assert page.index("Question") < page.index('class="mail party--store"') < page.index("Answer")
+    assert page.index("Question") < page.index('class="mail party--store"') < page.index("The reply")
 
 
 @pytest.mark.parametrize(

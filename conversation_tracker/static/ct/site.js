@@ -36,3 +36,33 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   find.focus();
 });
+
+// A form that must not be sent twice lets go of its button; a page that comes back from the history holds it again.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  const hold = (isHeld) => form.querySelectorAll("button").forEach((button) => (button.disabled = isHeld));
+  form.addEventListener("submit", () => setTimeout(() => hold(true)));
+  window.addEventListener("pageshow", () => hold(false));
+}
+
+// Files are named with their sizes, and refused here when they are too large, before they travel.
+for (const input of document.querySelectorAll("input[type=file][data-most]")) {
+  const list = document.createElement("ul");
+  list.className = "chosen";
+  input.after(list);
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    input.setCustomValidity(size > Number(input.dataset.most) ? input.dataset.tooLarge : "");
+    input.reportValidity();
+    const kilobytes = new Intl.NumberFormat(document.documentElement.lang, {
+      style: "unit", unit: "kilobyte", maximumFractionDigits: 0,
+    });
+    list.replaceChildren(
+      ...files.map((file) => {
+        const item = document.createElement("li");
+        item.textContent = `${file.name} · ${kilobytes.format(Math.ceil(file.size / 1000))}`;
+        return item;
+      }),
+    );
+  });
+}

@@ -19,12 +19,19 @@ class Command(BaseCommand):
         parser.add_argument("store", help="the store's account name")
         parser.add_argument("--label", default="API", help="who will use it, as the timeline shows it")
 
-    def handle(self, *args: Any, store: str, label: str, **options: Any) -> None:
+        parser.add_argument("--may-answer", action="store_true", help="let it write mails to the parties of orders")
+
+    def handle(self, *args: Any, store: str, label: str, may_answer: bool, **options: Any) -> None:
         found = Store.objects.filter(account=store).first()
         if found is None:
             raise CommandError(f"There is no store {store!r}.")
         key, token = f"{store}-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
         ApiKey.objects.create(
-            store=found, app_key=key, token_digest=access.token_digest(token), label=label, created_at=timezone.now()
+            store=found,
+            app_key=key,
+            token_digest=access.token_digest(token),
+            label=label,
+            may_answer=may_answer,
+            created_at=timezone.now(),
         )
         self.stdout.write(f"X-VTEX-API-AppKey: {key}\nX-VTEX-API-AppToken: {token}")

@@ -1,0 +1,175 @@
+"""The call by which a system of the store writes a mail to a party of an order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from ninja import Router
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+
+from conversation_tracker import tasks, writing
+from conversation_tracker.mailflow import bodies, headers
+from conversation_tracker.mailflow.shapes import File
+from conversation_tracker.writing import Why
+from orders import access, placing
+from orders.api import keys
+from orders.api.bodies import JsonParser, Unreadable
+from orders.api.errors import BadRequest, Problem
+from orders.models import Alias, MaskType, Order, PartyKind, TimelineEntry
+
+WORDS = {
+    Why.EXPIRED: "the alias of this conversation has expired, so nobody could answer",
+    Why.RETIRED: "the alias of this conversation was retired, so nobody could answer",
+    Why.SUPPRESSED: "the store suppresses this address; an admin of the store has to lift it first",
+    Why.TO_SELF: "the store cannot write to itself",
+}
+LONGEST_NAME = 255  # characters of a file's name
+
+
+class NewFile(BaseModel):
+    """A file in JSON; ``content`` is base64."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
+    contentType: Annotated[str, StringConstraints(max_length=200)] = ""  # noqa: N815  the API's spelling
+    content: str
+
+
+class NewMessage(BaseModel):
+    """A mail to a party: ``to`` is ``customer`` or an alias of this order; ``text``, ``html`` or both."""
+
+    to: Annotated[str, StringConstraints(min_length=1, max_length=400)] = "customer"
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=headers.LONGEST_SUBJECT)]
+    text: Annotated[str, StringConstraints(max_length=writing.LONGEST_TEXT)] = ""
+    html: Annotated[str, StringConstraints(max_length=writing.LONGEST_TEXT)] = ""
+    attachments: Annotated[list[NewFile], Field(max_length=writing.MOST_FILES)] = []
+
+
+def install(router: Router) -> None:
+    """Add the call to the router that answers the same path when it is read."""
+    path = "/oms/pvt/orders/{order_id}/conversation-message"
+    router.post(path, summary="Write to a party of an order")(write_message)
+
+
+def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
+    """Write a mail from the store to a party of the order, as JSON or as a form with files (``multipart/form-data``).
+
+    It goes out under the store's alias, and the answer comes back through it. Needs a key that may answer.
+    """
+    key = keys.of(request)
+    access.ensure_may_answer(key)
+    order = access.order_of_key(key, order_id)
+    said, files = _read(request)
+    parties = list(order.aliases.all())
+    _, sender = placing.parties(parties)
+    recipient = _recipient(parties, said.to)
+    letter = writing.Letter(
+        subject=said.subject, text=said.text, html=bodies.clean(said.html) if said.html else "", files=files
+    )
+    once = request.headers.get("Idempotency-Key", "")
+    try:
+        entry = writing.answer(
+            order, letter, sender=sender, recipient=recipient, actor=key.label,
+            once=f"{key.pk}:{once}" if once else "", now=timezone.now(),
+        )  # fmt: skip
+    except writing.CannotWrite as error:
+        raise BadRequest([Problem("to", WORDS[error.why])]) from error
+    tasks.wake_outbox()
+    return JsonResponse(_message(order, entry, sender, recipient), status=HTTPStatus.CREATED)
+
+
+def _message(order: Order, entry: TimelineEntry, sender: Alias, recipient: Alias) -> dict[str, Any]:
+    names = [file.name for file in entry.attachments.order_by("position")]
+    return {
+        "id": str(entry.pk),
+        "from": _party(order, sender, None),
+        "to": [_party(order, recipient, "Customer" if recipient.party == PartyKind.CUSTOMER else "")],
+        "subject": entry.subject,
+        "firstWords": entry.first_words,
+        "body": entry.html or entry.text,
+        "hasAttachment": bool(names),
+        "attachmentNames": names,
+        "date": entry.occurred_at.isoformat(),
+    }
+
+
+def _party(order: Order, alias: Alias, role: str | None) -> dict[str, Any]:
+    address = alias.address.text()
+    return {
+        "conversationRelatedTo": order.number,
+        "conversationSubject": "oms",
+        "emailAlias": address,
+        "aliasMaskType": int(alias.mask_type == MaskType.SOFT),
+        "email": address,
+        "name": alias.display_name.text(),
+        "role": role,
+    }
+
+
+def _recipient(parties: Sequence[Alias], to: str) -> Alias:
+    if to == PartyKind.CUSTOMER:
+        return placing.parties(parties)[0]
+    wanted = to.strip().lower()
+    found = next((alias for alias in parties if alias.address.text().lower() == wanted), None)
+    if found is None:
+        raise BadRequest([Problem("to", "this is no alias of the order; write customer, or an alias as the order has")])
+    return found
+
+
+def _read(request: HttpRequest) -> tuple[NewMessage, tuple[File, ...]]:
+    """What is to be written, and its files. Raises BadRequest."""
+    is_form = request.content_type == "multipart/form-data"
+    posted = _form(request) if is_form else _json(request)
+    try:
+        said = NewMessage.model_validate(posted)
+    except ValidationError as error:
+        raise BadRequest(Problem(".".join(map(str, found["loc"])), found["msg"]) for found in error.errors()) from error
+    if not said.text.strip() and not said.html.strip():
+        raise BadRequest([Problem("text", "write text, html or both")])
+    files = tuple(_uploaded(request.FILES.getlist("attachments")) if is_form else _decoded(said.attachments))
+    if len(files) > writing.MOST_FILES:
+        raise BadRequest([Problem("attachments", f"attach at most {writing.MOST_FILES} files")])
+    if sum(len(file.content) for file in files) > writing.MOST_BYTES:
+        raise BadRequest([Problem("attachments", f"together they are larger than {writing.MOST_BYTES} bytes")])
+    return said, files
+
+
+def _json(request: HttpRequest) -> dict[str, Any]:
+    try:
+        found: object = JsonParser().parse_body(request)
+    except Unreadable as error:
+        raise BadRequest([Problem("", str(error))]) from error
+    if not isinstance(found, dict):
+        raise BadRequest([Problem("", "post an object")])
+    return found
+
+
+def _form(request: HttpRequest) -> dict[str, Any]:
+    return {name: value for name, value in request.POST.items() if name != "attachments"}
+
+
+def _uploaded(files: Sequence[UploadedFile[Any]]) -> list[File]:
+    return [
+        File(name=headers.one_line(file.name or "file"), content_type=file.content_type or "", content=file.read())
+        for file in files
+    ]
+
+
+def _decoded(files: Sequence[NewFile]) -> list[File]:
+    found, problems = [], []
+    for position, file in enumerate(files):
+        try:
+            content = base64.b64decode(file.content, validate=True)
+        except (binascii.Error, ValueError):
+            problems.append(Problem(f"attachments.{position}.content", "this is not base64"))
+        else:
+            found.append(File(name=headers.one_line(file.name), content_type=file.contentType, content=content))
+    if problems:
+        raise BadRequest(problems)
+    return found
