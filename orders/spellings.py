@@ -35,6 +35,9 @@ _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
+# EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
+_EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
+_KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.
 _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
@@ -274,8 +277,20 @@ def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[str]:
         forms.append(("utf-8", content.replace(b"\0", b"")))
         if any(not domain.isascii() or not one.real.isascii() for one in known for domain in _domains(one.real)):
             forms += [("utf-16-le", content), ("utf-16-be", content), ("utf-16-le", content[1:])]
+    domains = {domain for one in known for domain in _domains(one.real)}
+    are_ascii = all(map(str.isascii, domains))
     for codec, data in forms:
-        yield data.decode(codec, "replace")
+        if not are_ascii or codec.startswith("utf-16") or _holds(data, codec, domains):
+            yield data.decode(codec, "replace")
+
+
+def _holds(data: bytes, codec: str, domains: Iterable[str]) -> bool:
+    """Whether one of these ASCII domains stands in the bytes; much quicker than to decode megabytes."""
+    if codec == "cp037":
+        lowered = data.translate(_EBCDIC)
+    else:
+        lowered = data.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i").lower()
+    return any(domain.encode() in lowered for domain in domains)
 
 
 def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:

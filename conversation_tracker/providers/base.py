@@ -231,6 +231,11 @@ def as_bytes(text: object) -> tuple[bytes, ...]:
     return (text.encode("utf-8", "surrogatepass"),) if isinstance(text, str) and text else ()
 
 
+def is_mail(content_type: object) -> bool:
+    """Whether anymail takes an attachment of this type for a mail, and parses it."""
+    return isinstance(content_type, str) and content_type.strip().lower().startswith("message/")
+
+
 def status(block: Any, name: str) -> str:
     """The upper-case ``status`` of one verdict block of a JSON payload; empty when absent."""
     found = block.get(name) if isinstance(block, dict) else None

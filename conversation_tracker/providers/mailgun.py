@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from io import BytesIO
+from typing import Any
 
 from anymail.signals import AnymailInboundEvent
 from django.core.files.uploadhandler import MemoryFileUploadHandler
@@ -95,12 +96,21 @@ def original(event: AnymailInboundEvent) -> bytes | None:
 
 
 def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail of a route to …/mime, or the header fields of the form."""
+    """The raw mail of a route to …/mime, or the attached mails and the header fields of the form."""
     if request.content_type == "application/json":
         return base.Inside()
     form = request.POST
     fields = json.loads(form["message-headers"]) if "message-headers" in form else []
-    return base.Inside(raw=base.as_bytes(form.get("body-mime")), fields=base.pairs(fields))
+    uploaded: list[Any] = [file for _, files in request.FILES.lists() for file in files]
+    attached = [_content(file) for file in uploaded if base.is_mail(file.content_type)]
+    return base.Inside(raw=(*base.as_bytes(form.get("body-mime")), *attached), fields=base.pairs(fields))
+
+
+def _content(file: Any) -> bytes:
+    """What is in an uploaded file, which is to be read once more."""
+    content: bytes = file.read()
+    file.seek(0)
+    return content
 
 
 PROVIDER = base.Provider(

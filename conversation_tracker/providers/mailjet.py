@@ -34,8 +34,14 @@ def original(event: AnymailInboundEvent) -> bytes | None:
 
 
 def inside(request: HttpRequest) -> base.Inside:
-    """The header fields."""
-    return base.Inside(fields=base.flat(base.dig(base.document(request), "Headers")))
+    """The attached mails and the header fields."""
+    payload = base.document(request)
+    attached = [
+        base.from_base64(base.dig(payload, str(base.dig(part, "ContentRef"))))
+        for part in base.items(base.dig(payload, "Parts"))
+        if base.is_mail(base.dig(part, "Headers", "Content-Type"))
+    ]
+    return base.Inside(raw=tuple(attached), fields=base.flat(base.dig(payload, "Headers")))
 
 
 def split(request: HttpRequest) -> list[bytes]:

@@ -66,14 +66,20 @@ def original(event: AnymailInboundEvent) -> bytes | None:
 
 
 def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail where it is included, and the header fields of the document."""
+    """The raw mail where it is included, attached mails, and the header fields of the document."""
     payload = json.loads(request.body)
     if not isinstance(payload, dict):
         return base.Inside()
     listed = [(field, str(payload.get(field, ""))) for field in ("FromFull", "Subject", "Date", "ReplyTo")]
     addressed = [(field, str(payload.get(field, ""))) for field in ("ToFull", "CcFull", "BccFull")]
+    attached = [
+        base.from_base64(base.dig(one, "Content"))
+        for one in base.items(payload.get("Attachments"))
+        if base.is_mail(base.dig(one, "ContentType"))
+    ]
     return base.Inside(
-        raw=base.as_bytes(payload.get("RawEmail")), fields=(*listed, *addressed, *base.pairs(payload.get("Headers")))
+        raw=(*base.as_bytes(payload.get("RawEmail")), *attached),
+        fields=(*listed, *addressed, *base.pairs(payload.get("Headers"))),
     )
 
 

@@ -357,3 +357,24 @@ def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)
     assert spellings.find(text + " and example.com, gmail.com", [SOFT_JOHN, gmail]) == []
     assert spellings.replace(text + " and example.com, gmail.com", [SOFT_JOHN, gmail])[1] == 0
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp037", "utf-16-le", "utf-16-be", "utf-32-be"])
+@pytest.mark.parametrize("written", ["maria@people.example", "MARIA@PeoPle.Example"])
+def test_bytes_show_an_address_in_every_codec_and_case(codec: str, written: str) -> None:
+    known = [Known("maria@people.example", f"{'a' * 32}@ct.acme.example")]
+    noise = bytes(range(256)) * 3
+    assert spellings.occurs(noise + written.encode(codec) + noise, known)
+    assert not spellings.occurs(noise + b"maria@peoples.exampl" + noise, known)
+
+
+@pytest.mark.parametrize("written", ["mar\u0130a@people.example", "maria@\u212aiosk.example"])
+def test_bytes_show_an_address_with_a_letter_that_is_another_in_lower_case(written: str) -> None:
+    known = [Known("maria@people.example", "x@ct.acme.example"), Known("maria@kiosk.example", "y@ct.acme.example")]
+    assert spellings.occurs(b"\xff" + written.encode(), known)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_bytes_show_an_address_that_is_not_ascii_at_a_domain_that_is(codec: str) -> None:
+    known = [Known("mári@people.example", f"{'a' * 32}@ct.acme.example")]
+    assert spellings.occurs(b"\xff\xff" + "mári@people.example".encode(codec), known)
