@@ -19,12 +19,12 @@ from benchmarks.stage import ROOT, Stage
 
 SIZES: dict[str, dict[str, dict[str, int]]] = {
     "quick": {
-        "accept": {"seconds": 8},
-        "process": {"mails": 1_000, "alone": 300, "memory": 3_000},
+        "accept": {"seconds": 5},
+        "process": {"mails": 600, "alone": 200, "memory": 1_500},
         "page": {"entries": 100_000, "requests": 60},
         "find": {"rows": 200_000},
-        "expire": {"rows": 30_000},
-        "recover": {"receipts": 1_500},
+        "expire": {"rows": 20_000},
+        "recover": {"receipts": 1_000},
     },
     "full": {
         "accept": {"seconds": 30},

@@ -22,8 +22,9 @@ WARM = 0.25  # of the mails have been read when the memory is looked at first
 
 def measure(on: Stage, *, mails: int, alone: int, memory: int) -> Iterator[Figure]:
     """In batches, one by one, and for a long while."""
-    from conversation_tracker import inbox
+    from conversation_tracker import celery, inbox
 
+    celery.collect_seldom()  # as in a worker's process
     stage.fill_inbox(mails, first=0)
     floor = _parsing()
     rate, statements = _drain()

@@ -12,3 +12,6 @@ class ConversationTrackerConfig(AppConfig):
 
     def ready(self) -> None:
         from conversation_tracker import checks, signals  # noqa: F401  importing registers them
+        from conversation_tracker.mailflow import header_classes
+
+        header_classes.install()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -27,6 +28,15 @@ def refuse_unsafe_start(**_: Any) -> None:
         checks.refuse_unsafe_start()
     except ImproperlyConfigured as error:
         raise SystemExit(str(error)) from error  # any other exception Celery would only log
+
+
+@worker_process_init.connect
+def collect_seldom(**_: Any) -> None:
+    """Look for garbage in circles after ten thousand new objects, and not after Python's seven hundred.
+
+    Mails make many objects and few circles: the looking took a fifth of the time of settling a mail.
+    """
+    gc.set_threshold(10_000, 20, 20)
 
 
 @worker_process_init.connect

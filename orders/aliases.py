@@ -84,14 +84,18 @@ def find(addresses: Iterable[str]) -> dict[str, Alias]:
 
 
 def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int, list[Alias]]]:
-    """The aliases among these addresses, and every alias of their orders by order id, oldest first; one query."""
+    """The aliases among these addresses, and every alias of their orders by order id, oldest first; one query.
+
+    The orders come without their document.
+    """
     digests = {address: address_digest(address) for address in addresses}
     if not digests:
         return {}, {}
     in_question = Alias.objects.filter(address_digest__in=set(digests.values())).values("order_id")
     by_digest: dict[bytes, Alias] = {}
     by_order: dict[int, list[Alias]] = {}
-    for alias in Alias.objects.select_related("order__store").filter(order_id__in=in_question).order_by("id"):
+    rows = Alias.objects.select_related("order__store").defer("order__document")  # it is long, and nothing to a mail
+    for alias in rows.filter(order_id__in=in_question).order_by("id"):
         by_digest[bytes(alias.address_digest)] = alias
         by_order.setdefault(alias.order_id, []).append(alias)
     return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}, by_order

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ class Folder(FileSystemStorage):
 
     def _save(self, name: str, content: Any) -> str:
         target = Path(self.path(name))
-        missing = [folder for folder in target.parents if not folder.is_dir()]
-        target.parent.mkdir(parents=True, exist_ok=True)
+        missing = list(takewhile(lambda folder: not folder.is_dir(), target.parents))
+        if missing:
+            target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
