@@ -14,6 +14,8 @@ from django.db.models import Q, QuerySet
 
 from conversation_tracker import alarm, bounces
 from conversation_tracker.models import OutboundMail, SendState
+from orders import events
+from orders.models import EventKind, OrderEvent
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +89,18 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
     if event.timestamp is not None:  # what is told of the time before a mail was sent again is no news
         rows = rows.filter(Q(resends=0) | Q(queued_at__lte=event.timestamp + SLACK))
     with transaction.atomic():
-        changed = list(rows.select_for_update(of=("self",)).select_related("recipient_alias").order_by("pk"))
+        changed = list(rows.select_for_update(of=("self",)).select_related("order", "recipient_alias").order_by("pk"))
         for row in changed:
             row.state, row.state_changed_at, row.problem = state, now, (event.reject_reason or "")[:200]
             row.save(update_fields=["state", "state_changed_at", "problem"])
             if verdict is not None:
                 alarm.suppress(row, verdict, now=now)
             alarm.follow(row, now=now)
+        if state is SendState.BOUNCED:
+            events.publish(_bounced(row, now=now) for row in changed)
     return len(changed)
+
+
+def _bounced(row: OutboundMail, *, now: datetime) -> OrderEvent:
+    occasion = f"bounced:{row.pk}:{row.resends}"
+    return events.message(EventKind.MESSAGE_BOUNCED, order=row.order, entry_id=row.entry_id, occasion=occasion, now=now)

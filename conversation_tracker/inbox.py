@@ -23,7 +23,7 @@ from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
 from conversation_tracker.providers import fetching, mime
 from conversation_tracker.providers.smtp_verdict import Handover
-from orders import audit, claims, faults, secrecy
+from orders import audit, claims, events, faults, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
 
@@ -97,11 +97,13 @@ def accept_mime(
     )
 
 
-_DONE = """
+# Settles receipts and tells of the mails that they brought, in one statement.
+_DONE = f"""
+    WITH told AS ({events.RECEIVED})
     UPDATE conversation_tracker_receipt AS receipt
-    SET state = 'done', settled_at = %s, trouble = '', trouble_detail = '', results = found.results
-    FROM unnest(%s::bigint[], %s::text[]::jsonb[]) AS found(id, results) WHERE receipt.id = found.id
-"""
+    SET state = 'done', settled_at = %(now)s, trouble = '', trouble_detail = '', results = found.results
+    FROM unnest(%(ids)s::bigint[], %(results)s::text[]::jsonb[]) AS found(id, results) WHERE receipt.id = found.id
+"""  # noqa: S608  two constants
 
 
 # A batch of new receipts, and one that is to be read alone: tried before, large, or slow because its mail has to be
@@ -217,8 +219,10 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
 def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
     """Settle the rows in one statement; Django's bulk_update took a third of the time of a whole batch."""
     if rows:
+        recorded = [found["entry"] for row in rows for found in row.results if found["entry"] and not found["repeat"]]
+        ids, results = [row.pk for row in rows], [json.dumps(row.results) for row in rows]
         with connection.cursor() as cursor:
-            cursor.execute(_DONE, [now, [row.pk for row in rows], [json.dumps(row.results) for row in rows]])
+            cursor.execute(_DONE, {"ids": ids, "results": results, **events.received(recorded, now=now)})
 
 
 def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[Arrival] | None:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_noop
 from conversation_tracker import alarm, send
 from conversation_tracker.models import OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
-from orders import access, audit, claims, faults, suppression
-from orders.models import Action, Order, SuppressionReason, User
+from orders import access, audit, claims, events, faults, suppression
+from orders.models import Action, EventKind, Order, SuppressionReason, User
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def work(*, now: datetime) -> bool:
             with transaction.atomic():
                 row = (
                     OutboundMail.objects.select_for_update(of=("self",))
-                    .select_related("store", "recipient_alias")
+                    .select_related("store", "order", "recipient_alias")
                     .filter(pk=pk, state=SendState.SENDING)  # else a report of it came in between
                     .first()
                 )
@@ -98,6 +98,12 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
     changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "next_attempt_at", "state_changed_at")
     row.save(update_fields=changed)
     alarm.follow(row, now=now)
+    if row.state == SendState.SENT:
+        occasion = f"sent:{row.pk}:{row.resends}"
+        sent = events.message(
+            EventKind.MESSAGE_SENT, order=row.order, entry_id=row.entry_id, occasion=occasion, now=now
+        )
+        events.publish([sent])
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
 
 

@@ -140,6 +140,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},
     "sweep-outbox": {"task": "conversation_tracker.tasks.drain_outbox", "schedule": 5.0},
     "sweep-events": {"task": "orders.tasks.dispatch_events", "schedule": 5.0},
+    "sweep-hooks": {"task": "orders.tasks.deliver_hooks", "schedule": 5.0},
+    "forget-told": {"task": "orders.tasks.forget_told", "schedule": 3600.0},
     "close-windows": {"task": "orders.tasks.close_windows", "schedule": 30.0},
     "remind-of-payments": {"task": "orders.tasks.remind_of_payments", "schedule": 300.0},
     "expire-aliases": {"task": "orders.tasks.expire_aliases", "schedule": 60.0},
@@ -183,6 +185,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
+# Events that were handed on, and deliveries to hooks that are settled.
+EVENT_KEEP_DAYS: int = env.int("EVENT_KEEP_DAYS", default=14)
+# On a developer's machine hooks may post to the machine itself, and by http. Elsewhere never.
+HOOK_LOCAL_TARGETS: bool = LOCAL and env.bool("HOOK_LOCAL_TARGETS", default=False)
 
 # --- Mail over SMTP: `manage.py smtpd`, and the checks of who sent it ---------------------------------------------
 SMTPD_HOSTNAME: str = env.str("SMTPD_HOSTNAME", default="") or PUBLIC_URL.rpartition("//")[2].partition(":")[0]

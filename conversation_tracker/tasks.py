@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from conversation_tracker import inbox, limits, outbox
+from orders.tasks import wake_events
 
 log = logging.getLogger(__name__)
 
@@ -43,23 +44,29 @@ def _is_over(until: float) -> bool:
 
 @shared_task
 def drain_inbox() -> None:
-    """Settle what waits in the inbox, and wake the outbox for what is to be sent."""
-    until = time.monotonic() + TURN
+    """Settle what waits in the inbox, and wake the outbox for what is to be sent and who tells of it."""
+    until, batches = time.monotonic() + TURN, 0
     while inbox.work(now=timezone.now()) is not None:
         wake_outbox()
+        batches += 1
         if _is_over(until):
             wake_inbox()
-            return
+            break
+    if batches:
+        wake_events()
 
 
 @shared_task
 def drain_outbox() -> None:
-    """Send what waits in the outbox."""
-    until = time.monotonic() + TURN
+    """Send what waits in the outbox, and wake who tells of it."""
+    until, sent = time.monotonic() + TURN, 0
     while outbox.work(now=timezone.now()):
+        sent += 1
         if _is_over(until):
             wake_outbox()
-            return
+            break
+    if sent:
+        wake_events()
 
 
 @shared_task

@@ -15,7 +15,21 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders import addresses, aliases, audit
-from orders.models import Action, Alias, ApiKey, AuditEntry, Customer, Membership, Order, Store, TimelineEntry, User
+from orders.models import (
+    Action,
+    Alias,
+    ApiKey,
+    AuditEntry,
+    Customer,
+    Feed,
+    Hook,
+    HookDelivery,
+    Membership,
+    Order,
+    Store,
+    TimelineEntry,
+    User,
+)
 from orders.secrecy import Secret
 
 if TYPE_CHECKING:
@@ -238,6 +252,45 @@ class TimelineEntryAdmin(ReadOnly):
     list_filter = ("kind", "outcome", "reason", "store")
     list_select_related = ("store", "order")
     exclude = ("text", "html", "fingerprint")
+
+
+@admin.register(Feed)
+class FeedAdmin(ReadOnly):
+    """Feeds; systems configure their own."""
+
+    list_display = ("id", "store", "api_key", "statuses", "kinds", "visibility_timeout", "retention", "changed_at")
+    list_filter = ("store",)
+    list_select_related = ("store", "api_key")
+
+
+@admin.register(Hook)
+class HookAdmin(ReadOnly):
+    """Hooks, and how they fare. Their addresses are sealed."""
+
+    list_display = ("id", "store", "api_key", "failures", "last_delivered_at", "last_problem", "last_problem_at")
+    list_filter = ("store",)
+    list_select_related = ("store", "api_key")
+    exclude = ("url", "headers", "secret")
+
+
+@admin.register(HookDelivery)
+class HookDeliveryAdmin(ReadOnly):
+    """What is on its way to hooks, was taken, or was given up."""
+
+    list_display = (
+        "id",
+        "store",
+        "hook",
+        "state",
+        "attempts",
+        "problem",
+        "created_at",
+        "next_attempt_at",
+        "settled_at",
+    )
+    list_filter = ("state", "store")
+    list_select_related = ("store", "hook")
+    exclude = ("body",)
 
 
 @admin.register(AuditEntry)

@@ -9,3 +9,8 @@ class OrdersConfig(AppConfig):
     name = "orders"
     verbose_name = "Orders"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from orders import events, tasks
+
+        events.subscribe(events.Subscriber(take=tasks.pass_on, then=tasks.wake_hooks))

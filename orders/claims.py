@@ -20,6 +20,8 @@ class Space(IntEnum):
 
     INBOX = 1
     OUTBOX = 2
+    HOOKS = 3
+    SHOPS = 4
 
     @property
     def first(self) -> int:

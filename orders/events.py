@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 
 from orders.models import EventKind, Invoice, Order, OrderEvent, TimelineEntry
+from orders.models.order import UNPAID
 from orders.secrecy import Secret
 
 
@@ -63,6 +65,31 @@ def build(
     )
 
 
+def message(kind: EventKind, *, order: Order, entry_id: int, occasion: str, now: datetime) -> OrderEvent:
+    """An event about a mail of the order to be published; all that is said of it is said by its timeline entry."""
+    event = build(order, kind, occasion=occasion, old_status=order.status, now=now)
+    event.entry_id = entry_id
+    return event
+
+
+# Of mails just recorded, for a statement of which this is a part: %(entries)s, and what ``received`` gives.
+RECEIVED = """
+    INSERT INTO orders_orderevent
+        (store_id, order_id, kind, occasion, old_status, new_status, entry_id, details, occurred_at)
+    SELECT entry.store_id, entry.order_id, %(kind)s, 'received:' || entry.id, told.status, told.status, entry.id,
+        %(details)s, %(now)s
+    FROM orders_timelineentry AS entry JOIN orders_order AS told ON told.id = entry.order_id
+    WHERE entry.id = ANY(%(entries)s) ORDER BY entry.id
+"""
+
+
+def received(entries: Sequence[int], *, now: datetime) -> dict[str, Any]:
+    """What the statement ``RECEIVED`` is filled in with, to publish that these mails were received."""
+    field = OrderEvent._meta.get_field("details")
+    details = field.get_db_prep_value(Secret.of(""), connection)
+    return {"kind": EventKind.MESSAGE_RECEIVED.value, "entries": list(entries), "details": details, "now": now}
+
+
 def publish(events: Iterable[OrderEvent]) -> list[OrderEvent]:
     """Write them, in the caller's transaction."""
     return OrderEvent.objects.bulk_create(events)
@@ -85,6 +112,17 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
                 subscriber.take(waiting)
             OrderEvent.objects.filter(pk__in=[event.pk for event in waiting]).update(dispatched_at=now)
     return len(waiting)
+
+
+def forget(*, before: datetime, batch: int = 2_000) -> int:
+    """Delete up to one batch of events that were handed on before a moment; returns how many.
+
+    That a payment is awaited is remembered for as long as it is: the event keeps it from being said again.
+    """
+    told = OrderEvent.objects.filter(dispatched_at__lt=before)
+    still_true = Q(kind=EventKind.PAYMENT_PENDING, order__status__in=UNPAID)
+    gone = told.exclude(still_true).order_by("id").values_list("pk", flat=True)[:batch]
+    return OrderEvent.objects.filter(pk__in=list(gone)).delete()[0]
 
 
 def after_dispatch() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import timedelta
 
-from celery import shared_task
+from celery import Task, shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from orders import aliases, events, flow, payment
+from orders import aliases, events, feeds, flow, hooks, payment, telling
+from orders.models import OrderEvent
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +22,26 @@ BATCH = 2_000
 
 def wake_events() -> None:
     """Wake a worker for what happened on orders. Losing the call is no loss: beat sweeps."""
+    _wake(dispatch_events)
+
+
+def wake_hooks() -> None:
+    """Wake a worker for what is to be posted to hooks."""
+    _wake(deliver_hooks)
+
+
+def _wake(task: Task[[], None]) -> None:
     try:
-        dispatch_events.apply_async(retry=False, expires=60)
+        task.apply_async(retry=False, expires=60)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("wake-up lost task=%s error=%s", dispatch_events.name, type(error).__name__)
+        log.warning("wake-up lost task=%s error=%s", task.name, type(error).__name__)
+
+
+def pass_on(happened: Sequence[OrderEvent]) -> None:
+    """Put what happened into feeds and before hooks, in the dispatcher's transaction."""
+    told, now = telling.tell(happened), timezone.now()
+    feeds.hear(told, now=now)
+    hooks.hear(told, now=now)
 
 
 @shared_task
@@ -29,6 +49,26 @@ def dispatch_events() -> None:
     """Tell the subscribers what happened, and let them wake whoever goes on."""
     while events.dispatch(now=timezone.now()):
         events.after_dispatch()
+
+
+@shared_task
+def deliver_hooks() -> None:
+    """Post to hooks what waits for them, and make room for other tasks between the turns."""
+    if hooks.work(clock=timezone.now):
+        wake_hooks()
+
+
+@shared_task
+def forget_told() -> None:
+    """Delete events that were handed on, and what feeds and hooks kept of them for long enough."""
+    now = timezone.now()
+    hooks.give_up(now=now)
+    while feeds.forget_expired(now=now):
+        pass
+    while hooks.forget_settled(before=now - timedelta(days=settings.EVENT_KEEP_DAYS)):
+        pass
+    while events.forget(before=now - timedelta(days=settings.EVENT_KEEP_DAYS)):
+        pass
 
 
 @shared_task

@@ -8,12 +8,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from orders import alerts, aliases, customers, flow, invoicing, placing, shipping, suppression, vault
+from orders import access, alerts, aliases, customers, flow, invoicing, placing, shipping, suppression, vault
 from orders.models import (
     Alert,
     AlertKind,
     Alias,
+    ApiKey,
     Attachment,
+    Feed,
+    Hook,
     InvoiceKind,
     Kind,
     MaskType,
@@ -220,3 +223,28 @@ def make_invoice_draft(number: str = "F-1", value: int = 13_000, **fields: Any) 
         "parcel": shipping.Parcel(),
     }
     return invoicing.Draft(number=number, value=value, **{**values, **fields})
+
+
+def make_key(store: Store, name: str = "") -> ApiKey:
+    """A system's key to the store; its token is ``token``."""
+    name = name or f"key{next(_count)}"
+    return ApiKey.objects.create(
+        store=store, app_key=name, token_digest=access.token_digest("token"), label=name, created_at=timezone.now()
+    )
+
+
+def make_feed(key: ApiKey, **fields: Any) -> Feed:
+    """The key's feed."""
+    now = timezone.now()
+    values = {"visibility_timeout": 60, "retention": 4 * 86_400, "created_at": now, "changed_at": now}
+    return Feed.objects.create(store_id=key.store_id, api_key=key, **{**values, **fields})
+
+
+def make_hook(key: ApiKey, url: str, *, now: datetime | None = None, **fields: Any) -> Hook:
+    """The key's hook to this address; its target was never asked."""
+    now = now or timezone.now()
+    values = {
+        "headers": Secret.of_json({}), "secret": Secret.of("whsec_dGVzdHMgc2lnbiB3aXRoIHRoaXM="),
+        "created_at": now, "changed_at": now, "next_try_at": now, "served_at": now,
+    }  # fmt: skip
+    return Hook.objects.create(store_id=key.store_id, api_key=key, url=Secret.of(url), **{**values, **fields})

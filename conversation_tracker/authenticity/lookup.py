@@ -1,4 +1,4 @@
-"""Ask DNS, within limits of time; the only file here that uses the network."""
+"""Ask DNS, within limits of time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 import dns.exception
 import dns.name
-import dns.nameserver
 import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
+
+from orders import names
 
 # What a domain says, as texts: ``lookup("example.com", "TXT")``. TXT as its strings joined, bytes as Latin-1; MX as
 # host names, best first; A and AAAA as addresses; PTR as host names. Empty when there is no such name or record.
@@ -26,7 +27,6 @@ REGAINED = 1 / 3  # … and how much of that comes back each second
 REMEMBER_SILENCE = 60.0  # seconds during which a name that was not answered is not asked for again
 MOST_SILENT = 1_000
 CACHED = 5_000
-PORT = 53
 
 
 class Unanswered(Exception):
@@ -43,7 +43,7 @@ class Resolver:
     def __init__(self, servers: Sequence[str] = (), *, seconds: float = 2.0) -> None:
         self._resolver = dns.resolver.Resolver(configure=not servers)
         if servers:
-            self._resolver.nameservers = [_server(one) for one in servers]
+            self._resolver.nameservers = [names.name_server(one) for one in servers]
         self._resolver.cache = dns.resolver.LRUCache(CACHED)
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -92,14 +92,6 @@ class Resolver:
             self._silent[question] = time.monotonic() + REMEMBER_SILENCE
             if len(self._silent) > MOST_SILENT:
                 self._silent.popitem(last=False)
-
-
-def _server(text: str) -> dns.nameserver.Nameserver:
-    """``192.0.2.1``, ``192.0.2.1:5353`` or ``[2001:db8::1]:5353``."""
-    host, colon, port = text.strip().rpartition(":")
-    if colon and port.isdigit() and (host.startswith("[") or ":" not in host):
-        return dns.nameserver.Do53Nameserver(host.strip("[]"), int(port))
-    return dns.nameserver.Do53Nameserver(text.strip().strip("[]"), PORT)
 
 
 def _texts(answer: dns.resolver.Answer, kind: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from orders.api import act, bodies, errors, keys, place, read
+from orders.api import act, bodies, errors, feeds, keys, place, read
 
 api = NinjaAPI(
     title="Conversation Tracker",
@@ -18,4 +18,5 @@ api = NinjaAPI(
 )
 for router in (place.router, read.router, act.router):
     api.add_router("", router)
+api.add_router("/orders", feeds.router)
 errors.install(api)

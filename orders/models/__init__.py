@@ -6,6 +6,7 @@ from orders.models.alias import Alias, FallbackReason, PartyKind
 from orders.models.audit import Action, AuditEntry
 from orders.models.customer import Customer
 from orders.models.event import EventKind, OrderEvent
+from orders.models.feed import DeliveryState, Feed, FeedItem, Hook, HookDelivery
 from orders.models.invoice import Invoice, InvoiceKind, TrackingEvent
 from orders.models.order import Order, Status
 from orders.models.store import MaskType, Store
@@ -23,8 +24,13 @@ __all__ = [
     "AuditEntry",
     "Copy",
     "Customer",
+    "DeliveryState",
     "EventKind",
     "FallbackReason",
+    "Feed",
+    "FeedItem",
+    "Hook",
+    "HookDelivery",
     "Invoice",
     "InvoiceKind",
     "Kind",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from conversation_tracker import inbox
 from conversation_tracker.models import Channel, OutboundMail, Receipt
-from orders import access, audit
+from orders import audit, events
 from orders.models import (
     Action,
     Alias,
@@ -23,6 +23,9 @@ from orders.models import (
     ApiKey,
     AuditEntry,
     Customer,
+    Feed,
+    Hook,
+    HookDelivery,
     MaskType,
     Membership,
     Order,
@@ -34,9 +37,11 @@ from orders.models import (
 from orders.placing import Placed
 from tests import factories
 
-OURS = [Store, User, Membership, ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Receipt, OutboundMail]
-EVIDENCE = [ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Receipt, OutboundMail]
+EVIDENCE = [
+    ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Feed, Hook, HookDelivery, Receipt, OutboundMail,
+]  # fmt: skip
 CHANGEABLE = [Store, User, Membership]
+OURS = [*CHANGEABLE, *EVIDENCE]
 STORE = {
     "account": "newstore",
     "name": "New Store",
@@ -73,7 +78,10 @@ def one_of_each(placed: Placed) -> Placed:
     factories.make_outbound(factories.make_mail(placed.store_alias, placed.customer_alias))
     factories.make_user(store=placed.order.store)
     store, now = placed.order.store, timezone.now()
-    ApiKey.objects.create(store=store, app_key="k", token_digest=access.token_digest("t"), label="ERP", created_at=now)
+    key = factories.make_key(store, "k")
+    factories.make_feed(key)
+    factories.make_hook(key, "https://erp.example/")
+    events.dispatch(now=now)
     AuditEntry.objects.create(action=Action.ADMIN_CHANGED, actor="x", subject="store 1", happened_at=now)
     inbox.accept(
         provider="postmark", channel=Channel.INBOUND, method="POST", path="/", query="", headers=[], body=b"{}", now=now

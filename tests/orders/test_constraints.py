@@ -32,6 +32,10 @@ from orders.models import (
     AuditEntry,
     Copy,
     Customer,
+    Feed,
+    FeedItem,
+    Hook,
+    HookDelivery,
     Invoice,
     InvoiceKind,
     Kind,
@@ -162,6 +166,13 @@ REFUSED: dict[str, Callable[[], object]] = {
     "tracking_event_is_once_per_invoice": lambda: copy_of(TrackingEvent.objects.get()),
     "event_kind_is_known": update(OrderEvent, kind="rumour"),
     "event_statuses_are_known": update(OrderEvent, new_status="lost"),
+    "feed_is_one_per_key": lambda: copy_of(Feed.objects.get()),
+    "feed_timeout_is_in_range": update(Feed, visibility_timeout=0),
+    "feed_retention_is_in_range": update(Feed, retention=60),
+    "feed_item_handle_is_unique": lambda: copy_of(FeedItem.objects.get()),
+    "hook_is_one_per_key": lambda: copy_of(Hook.objects.get()),
+    "hook_delivery_state_is_known": update(HookDelivery, state="lost", settled_at=timezone.now()),
+    "hook_delivery_settled_has_a_time": update(HookDelivery, state="failed"),
     "sender_address_is_unique_in_store": lambda: copy_of(Sender.objects.get(), is_default=False),
     "sender_default_is_one_per_store": lambda: copy_of(Sender.objects.get(), address_digest=b"other"),
     "template_choice_is_one_per_store_and_key": lambda: copy_of(TemplateChoice.objects.get()),
@@ -204,6 +215,20 @@ def _one_of_each_of_the_flow(order):
     )
 
 
+def _one_of_each_of_feeds_and_hooks(key):
+    now, store = timezone.now(), key.store
+    feed = Feed.objects.create(
+        store=store, api_key=key, visibility_timeout=60, retention=4 * 86_400, created_at=now, changed_at=now
+    )
+    FeedItem.objects.create(
+        store=store, feed=feed, document=Secret.of_json({}), created_at=now, visible_at=now, expires_at=now
+    )
+    hook = factories.make_hook(key, "https://erp.example/")
+    HookDelivery.objects.create(
+        store=store, hook=hook, event="1", body=Secret.of("{}"), created_at=now, next_attempt_at=now
+    )
+
+
 @pytest.fixture
 def _one_of_each(placed):
     mail = factories.make_mail(placed.store_alias, placed.customer_alias)
@@ -212,9 +237,10 @@ def _one_of_each(placed):
     factories.make_suppression(placed.customer_alias)
     factories.make_user("someone@staff.example", store=placed.order.store)
     _one_of_each_of_the_flow(placed.order)
-    ApiKey.objects.create(
+    key = ApiKey.objects.create(
         store=placed.order.store, app_key="k", token_digest=access.token_digest("t"), created_at=timezone.now()
     )
+    _one_of_each_of_feeds_and_hooks(key)
 
 
 @pytest.mark.usefixtures("_one_of_each")

@@ -67,11 +67,12 @@ def _serve(server: socket.socket, zone: Zone, ended: threading.Event) -> None:
         query = dns.message.from_wire(data)
         [question] = query.question
         kind = question.rdtype.name
-        found = zone.get((question.name.to_text(omit_final_dot=True).lower(), kind), ())
+        name = question.name.to_text(omit_final_dot=True).lower()
+        found = zone.get((name, kind), ())
         if found is None:
             continue
         reply = dns.message.make_response(query)
-        if not found:
+        if not any(known == name for known, _ in zone):
             reply.set_rcode(dns.rcode.NXDOMAIN)
         texts = [_record(text, kind) for text in found]
         if texts:

@@ -1,0 +1,120 @@
+"""Say an event in the shapes that feeds and hooks carry; no real address is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orders import secrecy
+from orders.models import Alias, EventKind, OrderEvent, TimelineEntry
+from orders.models.feed import Wish
+
+DOMAIN = "Fulfillment"
+MESSAGES = (EventKind.MESSAGE_RECEIVED, EventKind.MESSAGE_SENT, EventKind.MESSAGE_BOUNCED)
+# What one may ask to hear besides changes of status.
+OTHERS = tuple(kind for kind in EventKind if kind is not EventKind.STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An event made ready. ``data`` is what only its kind has; a change of status has none."""
+
+    id: str  # the same in every feed and hook
+    store_id: int
+    account: str
+    kind: str
+    order_number: str
+    state: str
+    last_state: str
+    last_change: str
+    current_change: str
+    data: dict[str, Any]
+
+    def item(self) -> dict[str, Any]:
+        """The item of a feed, but for its handle."""
+        found = {
+            "eventId": self.id,
+            "domain": DOMAIN,
+            "state": self.state,
+            "lastState": self.last_state,
+            "orderId": self.order_number,
+            "lastChange": self.last_change,
+            "currentChange": self.current_change,
+        }
+        return found if self.kind == EventKind.STATUS else {**found, "type": self.kind, "data": self.data}
+
+    def notice(self, app_key: str) -> dict[str, Any]:
+        """What a hook is posted: a change of status as integrations know it, all else as Standard Webhooks advise."""
+        origin = {"Account": self.account, "Key": app_key}
+        if self.kind == EventKind.STATUS:
+            return {
+                "Domain": DOMAIN,
+                "OrderId": self.order_number,
+                "State": self.state,
+                "LastState": self.last_state,
+                "LastChange": self.last_change,
+                "CurrentChange": self.current_change,
+                "Origin": origin,
+            }
+        data = {"orderId": self.order_number, "state": self.state, "account": self.account, **self.data}
+        return {"type": self.kind, "timestamp": self.current_change, "data": data}
+
+
+def wants(wish: Wish, telling: Telling) -> bool:
+    """Whether a feed or hook is to hear of it."""
+    if wish.store_id != telling.store_id:  # type: ignore[attr-defined]  # every table of wishes has a store
+        return False
+    if telling.kind == EventKind.STATUS:
+        return not wish.statuses or telling.state in wish.statuses
+    return telling.kind in wish.kinds
+
+
+def tell(events: Sequence[OrderEvent]) -> list[Telling]:
+    """Make events ready; they come with their order and store. One query when mails are among them."""
+    mails = _mails([event.entry_id for event in events if event.kind in MESSAGES and event.entry_id])
+    return [_telling(event, mails) for event in events]
+
+
+def _telling(event: OrderEvent, mails: dict[int, dict[str, Any]]) -> Telling:
+    is_status = event.kind == EventKind.STATUS
+    data = mails.get(event.entry_id or 0) if event.kind in MESSAGES else event.details.json()
+    return Telling(
+        id=secrecy.digest(str(event.pk), purpose="event-id")[:16].hex().upper(),
+        store_id=event.store_id,
+        account=event.order.store.account,
+        kind=event.kind,
+        order_number=event.order.number,
+        state=event.new_status,
+        last_state=event.old_status if is_status else event.new_status,
+        last_change=(event.previous_at or event.occurred_at).isoformat(),
+        current_change=event.occurred_at.isoformat(),
+        data={} if is_status else data or {},
+    )
+
+
+def _mails(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    if not ids:
+        return {}
+    shown = ("subject", "first_words", "outcome", "reason", "occurred_at", "sender_alias", "recipient_alias")
+    entries = TimelineEntry.objects.select_related("sender_alias", "recipient_alias").only(
+        *shown, "sender_alias__address", "sender_alias__party", "recipient_alias__address", "recipient_alias__party"
+    )
+    return {entry.pk: _mail(entry) for entry in entries.filter(pk__in=ids)}
+
+
+def _mail(entry: TimelineEntry) -> dict[str, Any]:
+    return {
+        "messageId": entry.pk,
+        "from": _party(entry.sender_alias),
+        "to": _party(entry.recipient_alias),
+        "subject": entry.subject,
+        "firstWords": entry.first_words,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "date": entry.occurred_at.isoformat(),
+    }
+
+
+def _party(alias: Alias | None) -> dict[str, str] | None:
+    return {"alias": alias.address.text(), "party": alias.party} if alias else None

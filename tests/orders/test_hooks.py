@@ -1,0 +1,306 @@
+"""Hooks: events are posted, signed, and tried again until they are taken."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from orders import events, hooks, outside, payment
+from orders.models import Action, ApiKey, AuditEntry, DeliveryState, Hook, HookDelivery, Store
+from orders.secrecy import Secret
+from tests import factories, targets
+from tests.orders.concurrency import at_once
+
+pytestmark = pytest.mark.django_db
+NOWHERE = "http://127.0.0.1:1/"
+
+
+@pytest.fixture(autouse=True)
+def _at_home(settings):
+    """Targets of tests are on this machine."""
+    settings.HOOK_LOCAL_TARGETS = True
+
+
+def wanted(url: str, *, statuses=(), kinds=(), **headers: str) -> hooks.Wanted:
+    return hooks.Wanted(list(statuses), list(kinds), url, headers)
+
+
+def wait_for(store: Store, *urls: str) -> list[Hook]:
+    """Hooks of the store, and one order created of which each is to be told."""
+    made = [factories.make_hook(factories.make_key(store), url) for url in urls]
+    factories.make_order(store)
+    events.dispatch(now=timezone.now())
+    return made
+
+
+def work(*, at: datetime | None = None) -> int:
+    return hooks.work(clock=lambda: at or timezone.now())
+
+
+def end(session: int) -> None:
+    """End a session of the database, as it ends with its worker."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
+
+
+def states() -> list[str]:
+    return list(HookDelivery.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_a_hook_is_pinged_and_its_secret_verifies_the_ping(store):
+    with targets.target() as target:
+        hook, is_new = hooks.configure(
+            factories.make_key(store), wanted(target.url, **{"X-K": "v"}), now=timezone.now()
+        )
+        [ping] = target.posts
+    assert (is_new, json.loads(ping.body), ping.headers["X-K"]) == (True, {"hookConfig": "ping"}, "v")
+    Webhook(hook.secret.text()).verify(ping.body, dict(ping.headers.items()))
+
+
+@pytest.mark.parametrize("status", [204, 302, 404, 500])
+def test_a_target_that_does_not_answer_the_ping_with_200_is_no_hook(status, store):
+    with targets.target(lambda _: (status, {})) as target, pytest.raises(hooks.NotTaken, match=f"answered {status}"):
+        hooks.configure(factories.make_key(store), wanted(target.url), now=timezone.now())
+    assert (Hook.objects.count(), AuditEntry.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://169.254.169.254/", "https://[::ffff:10.0.0.1]/"])
+def test_a_target_on_a_private_address_is_no_hook(url, store, settings):
+    settings.HOOK_LOCAL_TARGETS = False
+    with pytest.raises(hooks.NotTaken, match="private network"):
+        hooks.configure(factories.make_key(store), wanted(url), now=timezone.now())
+    assert Hook.objects.count() == 0
+
+
+def test_a_target_that_came_to_be_private_is_not_posted_to(store, settings):
+    with targets.target() as target:
+        wait_for(store, target.url)
+        settings.HOOK_LOCAL_TARGETS = False
+        work()
+        assert target.posts == []
+    assert HookDelivery.objects.get().problem == "Refused: it does not begin with https://."
+
+
+def test_a_change_of_status_is_posted_as_integrations_know_it_and_signed(store):
+    with targets.target() as target:
+        [hook] = wait_for(store, target.url)
+        assert work() == 1
+        [post] = target.posts
+    body = Webhook(hook.secret.text()).verify(post.body, dict(post.headers.items()))
+    order = store.orders.get()
+    assert {name: value for name, value in body.items() if "Change" not in name} == {
+        "Domain": "Fulfillment",
+        "OrderId": order.number,
+        "State": "order-created",
+        "LastState": "",
+        "Origin": {"Account": "acme", "Key": hook.api_key.app_key},
+    }
+    assert datetime.fromisoformat(body["CurrentChange"]) == order.placed_at
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_b3RoZXI=").verify(post.body, dict(post.headers.items()))
+    assert states() == ["delivered"]
+
+
+def test_another_event_is_posted_with_its_type(store):
+    order = factories.make_order(store)
+    with targets.target() as target:
+        factories.make_hook(
+            factories.make_key(store), target.url, statuses=["canceled"], kinds=["order.payment_changed"]
+        )
+        payment.change(order, data={"by": "card"}, actor="shop", now=timezone.now())
+        events.dispatch(now=timezone.now())
+        work()
+        [post] = target.posts
+    body = json.loads(post.body)
+    assert (body["type"], body["data"]) == (
+        "order.payment_changed", {"orderId": order.number, "state": order.status, "account": "acme", "by": "card"},
+    )  # fmt: skip
+
+
+def test_what_was_taken_is_posted_once(store):
+    with targets.target() as target:
+        wait_for(store, target.url)
+        assert (work(), work(), len(target.posts)) == (1, 0, 1)
+
+
+def test_what_was_not_taken_is_posted_again_later_and_later_with_the_same_id(store):
+    taken = threading.Event()
+    with targets.target(lambda _: (200 if taken.is_set() else 503, {})) as target:
+        wait_for(store, target.url)
+        now, waits = timezone.now(), []
+        for _ in range(5):
+            assert work(at=now) == 1
+            assert work(at=now + timedelta(seconds=1)) == 0
+            delivery = HookDelivery.objects.get()
+            waits.append((delivery.next_attempt_at - now).total_seconds())
+            now = max(delivery.next_attempt_at, Hook.objects.get().next_try_at)
+        taken.set()
+        assert work(at=now) == 1
+    assert [10 * 2**turn * 0.75 <= wait <= 10 * 2**turn * 1.25 for turn, wait in enumerate(waits)] == [True] * 5
+    assert len({post.headers["webhook-id"] for post in target.posts}) == 1
+    delivery, hook = HookDelivery.objects.get(), Hook.objects.get()
+    assert (delivery.state, delivery.attempts, delivery.failures) == ("delivered", 6, 5)
+    assert (hook.failures, hook.last_problem, hook.last_delivered_at) == (0, "It answered 503, not 200.", now)
+
+
+def test_what_is_never_taken_is_given_up_and_seen(store):
+    wait_for(store, NOWHERE)
+    HookDelivery.objects.update(failures=hooks.MOST_FAILURES - 1)
+    work()
+    delivery = HookDelivery.objects.get()
+    assert (delivery.state, delivery.problem) == ("failed", "The connection failed: ConnectionRefusedError.")
+    assert hooks.counts(Hook.objects.get()) == {"waiting": 0, "delivered": 0, "failed": 1}
+    assert work(at=timezone.now() + timedelta(days=9)) == 0
+
+
+def test_what_waits_for_days_is_given_up(store):
+    wait_for(store, NOWHERE)
+    assert hooks.give_up(now=timezone.now() + timedelta(days=2, hours=23)) == 0
+    assert hooks.give_up(now=timezone.now() + timedelta(days=3)) == 1
+    assert HookDelivery.objects.get().problem == hooks.TOO_OLD
+
+
+def test_a_target_that_is_away_rests_and_its_other_events_wait_with_it(store):
+    wait_for(store, NOWHERE)
+    for _ in range(5):
+        factories.make_order(store)
+    events.dispatch(now=timezone.now())
+    assert work() == 1
+    assert Hook.objects.get().failures == 1
+
+
+def test_one_event_that_is_refused_does_not_hold_up_the_others(store):
+    with targets.target(lambda post: (400 if b'"State":"order-created"' in post.body else 200, {})) as target:
+        wait_for(store, target.url)
+        payment.approve(store.orders.get(), payment_id="1", actor="shop", now=timezone.now())
+        events.dispatch(now=timezone.now())
+        work()
+        work(at=timezone.now() + timedelta(seconds=7))
+        assert states() == ["waiting", *["delivered"] * 4]
+        assert len(target.posts) == 5
+
+
+def test_a_dead_target_delays_no_other_store(store):
+    """Twenty that never answer, and one that does: it has its post long before the others have timed out."""
+    release = threading.Event()
+
+    def never(_: Any) -> tuple[int, dict[str, str]]:
+        release.wait(20)
+        return 200, {}
+
+    stores = [factories.make_store() for _ in range(hooks.MOST_AT_ONCE - 1)]
+    arrived: list[float] = []
+
+    def note(_: Any) -> tuple[int, dict[str, str]]:
+        arrived.append(time.monotonic())
+        return 200, {}
+
+    with targets.target(never) as dead, targets.target(note) as living:
+        for one in stores:
+            wait_for(one, dead.url)
+        wait_for(store, living.url)
+        began = time.monotonic()
+        work()
+        took = time.monotonic() - began
+        release.set()
+    assert (len(arrived), arrived[0] - began < 2, 4 < took < 9) == (1, True, True)
+    assert sorted(states()) == ["delivered", *["waiting"] * len(stores)]
+
+
+def test_a_revoked_key_is_not_posted_for(store):
+    with targets.target() as target:
+        wait_for(store, target.url)
+        ApiKey.objects.update(revoked_at=timezone.now())
+        assert (work(), target.posts) == (0, [])
+
+
+def test_a_hook_that_was_taken_away_is_not_posted_to(store):
+    with targets.target() as target:
+        [hook] = wait_for(store, target.url)
+        assert hooks.remove(hook.api_key, now=timezone.now())
+        assert (work(), target.posts, HookDelivery.objects.count()) == (0, [], 0)
+
+
+def test_a_worker_that_is_killed_while_it_posts_leaves_the_event_to_the_next(transactional_db):
+    """Its session ends with it: the lock is free, and the attempt that it began is counted."""
+    store = factories.make_store()
+    with targets.target() as target:
+        wait_for(store, target.url)
+        killed = hooks._take([], now=timezone.now())
+        assert killed is not None
+        assert at_once(work) == [0]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [(session,)] = cursor.fetchall()
+        at_once(lambda: end(session))
+        connection.close()
+        assert at_once(work) == [1]
+    assert (len(target.posts), HookDelivery.objects.get().attempts) == (1, 2)
+
+
+def test_two_workers_post_each_event_once(transactional_db):
+    with targets.target() as target:
+        for _ in range(8):
+            store = factories.make_store()
+            wait_for(store, target.url)
+            factories.make_order(store)
+        events.dispatch(now=timezone.now())
+        assert sum(at_once(*[work] * 4)) == 16
+    assert len({post.headers["webhook-id"] for post in target.posts}) == len(target.posts) == 16
+    assert {delivery.attempts for delivery in HookDelivery.objects.all()} == {1}
+
+
+def test_the_moment_of_each_try_is_signed(store):
+    with targets.target() as target:
+        [hook] = wait_for(store, target.url)
+        later = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
+        work(at=later)
+        [post] = target.posts
+    assert int(post.headers["webhook-timestamp"]) == later.timestamp()
+    with time_machine.travel(later, tick=False):
+        Webhook(hook.secret.text()).verify(post.body, dict(post.headers.items()))
+
+
+def test_a_changed_hook_keeps_its_secret_and_each_change_is_audited_without_what_is_secret(store):
+    key = factories.make_key(store, "erp")
+    with targets.target() as target:
+        first, _ = hooks.configure(key, wanted(f"{target.url}/?token=hush", **{"X-Token": "hush"}), now=timezone.now())
+        second, is_new = hooks.configure(key, wanted(target.url, kinds=["message.sent"]), now=timezone.now())
+    assert (is_new, first.secret) == (False, second.secret)
+    assert (hooks.remove(key, now=timezone.now()), hooks.remove(key, now=timezone.now())) == (True, False)
+    entries = list(AuditEntry.objects.order_by("pk").values_list("action", "subject", "before", "after"))
+    one, two = "any status, to 127.0.0.1", "any status, message.sent, to 127.0.0.1"
+    assert entries == [
+        (Action.HOOK_CHANGED, "hook of erp", before, after) for before, after in (("", one), (one, two), (two, ""))
+    ]
+
+
+def test_address_headers_and_secret_of_a_hook_are_sealed(store):
+    factories.make_hook(factories.make_key(store), "https://erp.example/?hush", headers=Secret.of_json({"a": "hush"}))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL bytea_output = 'escape'")
+        cursor.execute("SELECT hook::text FROM orders_hook hook")
+        [(row,)] = cursor.fetchall()
+    assert [word for word in ("hush", "erp.example", "whsec") if word in row] == []
+
+
+def test_settled_deliveries_are_forgotten_and_others_are_not(store):
+    with targets.target() as target:
+        wait_for(store, target.url, NOWHERE)
+        work()
+    assert hooks.forget_settled(before=timezone.now() - timedelta(days=1)) == 0
+    assert hooks.forget_settled(before=timezone.now() + timedelta(days=1)) == 1
+    assert states() == [DeliveryState.WAITING]
+
+
+def test_a_post_that_blows_up_in_a_library_is_a_failure_and_no_end_of_the_work(store):
+    assert outside.post("http://127.0.0.1:0/", body=b"", headers={}, rules=hooks.rules()).status is None
