@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from orders import events, flow, invoicing, masking, secrecy, timeline
-from orders.models import EventKind, InvoiceKind, Kind, Order, OrderEvent, Status
+from orders.models import EventKind, InvoiceKind, Kind, Order, OrderEvent, Status, TimelineEntry
 from orders.secrecy import Secret
 
 FINAL = (Status.INVOICED, Status.CANCEL, Status.CANCELED)
@@ -40,16 +40,16 @@ class Change:
     added: list[dict[str, Any]] = field(default_factory=list)
 
 
-def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> None:
-    """Change the order's items and value, and write it on the timeline. Raises TooLate or NotSo.
+def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> TimelineEntry:
+    """Change the order's items and value, and return what was written on the timeline. Raises TooLate or NotSo.
 
     An order whose invoices add up to its new value is invoiced with that.
     """
     with transaction.atomic():
         flow.hold(order)
         occasion = _occasion(wanted)
-        if OrderEvent.objects.filter(order=order, kind=EventKind.CHANGED, occasion=occasion).exists():
-            return
+        if known := _told(order, occasion):
+            return known
         if order.status in FINAL:
             raise TooLate(f"an order that is {order.status} does not change any more")
         document, before = order.document.json(), order.value
@@ -75,6 +75,13 @@ def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> None:
         )
         if order.status == Status.INVOICE and after == invoiced:
             flow.advance(order, Status.INVOICED, actor=actor, now=now)
+    return entry
+
+
+def _told(order: Order, occasion: str) -> TimelineEntry | None:
+    found = OrderEvent.objects.filter(order=order, kind=EventKind.CHANGED, occasion=occasion)
+    event = found.select_related("entry").first()
+    return event.entry if event else None
 
 
 def _occasion(wanted: Change) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
+from orders.api import act, bodies, errors, feeds, keys, openapi, place, read
 
-from orders.api import act, bodies, errors, feeds, keys, place, read
-
-api = NinjaAPI(
+api = openapi.Api(
     title="Conversation Tracker",
     version="1",
     description="Orders and their conversations. Every e-mail address in an answer is an alias.",

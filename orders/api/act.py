@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import zoneinfo
 from datetime import datetime
 from typing import Any
@@ -13,12 +12,13 @@ from django.utils import timezone
 from ninja import Router
 
 from orders import access, cancelling, changing, flow, interactions, invoicing, payment, shipping, tasks
-from orders.api import keys, schemas
+from orders.api import documents, keys, schemas, shapes
+from orders.api.openapi import answers
 from orders.models import InvoiceKind, Order
 
 router = Router(tags=["Flow"])
+_RECEIPT = answers(shapes.Receipt)
 _ORDER = "/oms/pvt/orders/{order_id}"
-_RECEIPTS = uuid.UUID("5f0e3c9e-4ba5-4b1d-9a58-6d1e6f3a8f10")  # the space of our receipts
 
 
 @router.post(f"{_ORDER}/start-handling", summary="Start handling", response={204: None})
@@ -29,7 +29,7 @@ def start_handling(request: HttpRequest, order_id: str) -> HttpResponse:
     return _done()
 
 
-@router.post(f"{_ORDER}/cancel", summary="Cancel an order")
+@router.post(f"{_ORDER}/cancel", summary="Cancel an order", openapi_extra=_RECEIPT)
 def cancel(request: HttpRequest, order_id: str, wanted: schemas.Cancellation | None = None) -> dict[str, Any]:
     """Cancel the order. 400 when it is invoiced, even in part; then the customer is told that it cannot be."""
     order, actor, now = _begin(request, order_id)
@@ -70,7 +70,7 @@ def change_payment(request: HttpRequest, order_id: str, payment_id: str, wanted:
     return _done()
 
 
-@router.post(f"{_ORDER}/invoice", summary="Invoice, or take goods back")
+@router.post(f"{_ORDER}/invoice", summary="Invoice, or take goods back", openapi_extra=_RECEIPT)
 def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> dict[str, Any]:
     """Invoice all of an order or a part of it (Output), or write a return (Input).
 
@@ -96,7 +96,7 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
     return _answer(order, made.created_at, str(made.receipt))
 
 
-@router.patch(f"{_ORDER}/invoice/{{number}}", summary="Hand over a parcel")
+@router.patch(f"{_ORDER}/invoice/{{number}}", summary="Hand over a parcel", openapi_extra=_RECEIPT)
 def hand_over(request: HttpRequest, order_id: str, number: str, wanted: schemas.NewParcel) -> dict[str, Any]:
     """Say how the goods of an invoice travel. The customer is told once number and address are known."""
     order, actor, now = _begin(request, order_id)
@@ -111,7 +111,7 @@ def hand_over(request: HttpRequest, order_id: str, number: str, wanted: schemas.
     return _answer(order, now, str(found.receipt))
 
 
-@router.put(f"{_ORDER}/invoice/{{number}}/tracking", summary="Track a parcel")
+@router.put(f"{_ORDER}/invoice/{{number}}/tracking", summary="Track a parcel", openapi_extra=_RECEIPT)
 def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Tracking) -> dict[str, Any]:
     """What the carrier said. What was said before is not told again; the status of the order stays."""
     order, actor, now = _begin(request, order_id)
@@ -126,11 +126,11 @@ def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Trac
     return _answer(order, now, str(found.receipt))
 
 
-@router.post(f"{_ORDER}/changes", summary="Change an order")
+@router.post(f"{_ORDER}/changes", summary="Change an order", openapi_extra=_RECEIPT)
 def change(request: HttpRequest, order_id: str, wanted: schemas.NewChange) -> dict[str, Any]:
     """Take items out or add some, give a discount or raise the price. The same ``requestId`` again changes nothing."""
     order, actor, now = _begin(request, order_id)
-    changing.change(
+    entry = changing.change(
         order,
         changing.Change(
             reason=wanted.reason,
@@ -143,7 +143,7 @@ def change(request: HttpRequest, order_id: str, wanted: schemas.NewChange) -> di
         actor=actor,
         now=now,
     )
-    return _receipt(order, order.changed_at, f"changed:{wanted.requestId or order.changed_at.isoformat()}")
+    return _receipt(order, entry.occurred_at, f"change:{entry.pk}")
 
 
 @router.post(f"{_ORDER}/interactions", summary="Add an interaction", response={201: None})
@@ -168,9 +168,9 @@ def _done() -> HttpResponse:
 
 def _receipt(order: Order, at: datetime, act: str) -> dict[str, Any]:
     """What was done, as it is answered however often it is asked for."""
-    return _answer(order, at, str(uuid.uuid5(_RECEIPTS, f"{order.pk}:{act}")))
+    return _answer(order, at, documents.receipt(order, act))
 
 
 def _answer(order: Order, at: datetime, receipt: str) -> dict[str, Any]:
     transaction.on_commit(tasks.wake_events)
-    return {"date": at.isoformat(), "orderId": order.number, "receipt": receipt}
+    return {"date": shapes.moment(at), "orderId": order.number, "receipt": receipt}

@@ -2,69 +2,301 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orders import masking, placing
-from orders.models import Alias, Order, Status
+from django.db.models import Prefetch, Q
+from django.utils import translation
+
+from orders import changing, currencies, flow, masking, placing
+from orders.api import fields, shapes
+from orders.models import (
+    EventKind,
+    Invoice,
+    Kind,
+    Order,
+    PartyKind,
+    Status,
+    TimelineEntry,
+    TrackingEvent,
+)
+from orders.outcomes import Reason
 from orders.placing import Placed
+from orders.spellings import Known
+
+RECEIPTS = uuid.UUID("5f0e3c9e-4ba5-4b1d-9a58-6d1e6f3a8f10")  # the space of our receipts
+# Symbol, number of the locale, country; how amounts are written there: decimal sign, group sign.
+_CURRENCIES: dict[str, tuple[str, int, str | None, str, str]] = {
+    "ARS": ("$", 11274, "ARG", ",", "."),
+    "BRL": ("R$", 1046, "BRA", ",", "."),
+    "CLP": ("$", 13322, "CHL", ",", "."),
+    "COP": ("$", 9226, "COL", ",", "."),
+    "EUR": ("€", 3082, None, ",", "."),
+    "GBP": ("£", 2057, "GBR", ".", ","),
+    "MXN": ("$", 2058, "MEX", ".", ","),
+    "PEN": ("S/", 10250, "PER", ".", ","),
+    "USD": ("$", 1033, "USA", ".", ","),
+}
 
 
 def posted(placed: Placed) -> dict[str, Any]:
     """What was posted, the first time, with ``orderId`` and with aliases in the place of addresses."""
     aliases = (placed.customer_alias, placed.store_alias) if placed.is_new else placed.order.aliases.all()
+    document = masking.document(placed.order.document.json(), masking.known(aliases))
+    profile = {**(document.get("clientProfileData") or {}), "email": placed.customer_alias.address.text()}
     return {
-        **_masked(placed.order.document.json(), aliases, placed.customer_alias),
+        **document,
+        "clientProfileData": profile,
         "orderId": placed.order.number,
         "followUpEmail": placed.store_alias.address.text(),
     }
 
 
+def receipt(order: Order, act: str) -> str:
+    """The receipt of something that is done once, however often it is asked for."""
+    return str(uuid.uuid5(RECEIPTS, f"{order.pk}:{act}"))
+
+
+def label(status: str) -> str:
+    """What a status is called; in English, whoever asks, since programs compare it."""
+    with translation.override("en"):
+        return str(Status(status).label)
+
+
+def sequence(order: Order) -> str:
+    """A short number that grows from order to order."""
+    return str(500_000 + order.pk)
+
+
 def order(order: Order) -> dict[str, Any]:
-    """One order, in the shape of the order document."""
+    """One order, in the shape of the order document: five queries."""
     aliases = list(order.aliases.all())
     customer_alias, store_alias = placing.parties(aliases)
-    document = _masked(order.document.json(), aliases, customer_alias)
-    profile = document["clientProfileData"]
-    status = Status(order.status)
-    return {
+    parties = masking.known(aliases)
+    document = masking.document(order.document.json(), parties)
+    tracking = Prefetch("tracking", TrackingEvent.objects.order_by("happened_at", "id"))
+    invoices = list(order.invoices.prefetch_related(tracking).order_by("id"))
+    history = _history(order)
+    items = [_item(order, place, item) for place, item in enumerate(fields.mappings(document.get("items")))]
+    shipping = _shipping(document.get("shippingData"))
+    found = {
+        **document,
         "orderId": order.number,
-        "sequence": str(500_000 + order.pk),
+        "sequence": sequence(order),
         "marketplaceOrderId": order.marketplace_number,
+        "sellerOrderId": order.number,
         "origin": "Fulfillment",
-        "status": status.value,
-        "statusDescription": str(status.label),
+        "status": order.status,
+        "statusDescription": label(order.status),
+        "workflowIsInError": False,
         "value": order.value,
-        "creationDate": order.placed_at.isoformat(),
-        "hostname": order.store.account,
+        "creationDate": shapes.moment(order.placed_at),
+        "lastChange": shapes.moment(order.changed_at),
         "followUpEmail": store_alias.address.text(),
-        "items": document["items"],
-        "totals": [
-            {"id": "Items", "name": "Items Total", "value": sum(i["price"] * i["quantity"] for i in document["items"])}
-        ],
+        "lastMessage": _last_message(history),
+        "hostname": order.store.account,
+        "isCompleted": True,
+        "roundingError": 0,
+        "isCheckedIn": False,
+        "allowCancellation": Status.CANCEL in flow.NEXT[Status(order.status)],
+        "allowEdition": order.status not in changing.FINAL,
+        "authorizedDate": shapes.moment(order.authorized_at),
+        "invoicedDate": shapes.moment(order.invoiced_at),
+        "items": items,
+        "totals": _totals(order, items, shipping),
+        "itemMetadata": {"Items": [_metadata(item) for item in items]},
+        "sellers": _sellers(order, document, items),
         "clientProfileData": {
+            **fields.mapping(document.get("clientProfileData")),
             "id": "clientProfileData",
             "email": customer_alias.address.text(),
-            "firstName": profile.get("firstName"),
-            "lastName": profile.get("lastName"),
-            "documentType": profile.get("documentType"),
-            "document": profile.get("document"),
-            "phone": profile.get("phone"),
             "userProfileId": str(order.customer.profile_id),
         },
         "clientPreferencesData": {
-            "locale": order.customer.locale,
-            "optinNewsLetter": bool((document.get("clientPreferencesData") or {}).get("optinNewsLetter")),
+            **fields.mapping(document.get("clientPreferencesData")), "locale": order.customer.locale,
         },
-        "shippingData": document.get("shippingData"),
-        "paymentData": document.get("paymentData"),
-        "openTextField": document.get("openTextField"),
-        "storePreferencesData": {"currencyCode": order.currency, "timeZone": order.store.time_zone},
+        "shippingData": shipping,
+        "paymentData": payment(document.get("paymentData")),
+        "packageAttachment": {"packages": [_package(one, items, parties) for one in invoices]},
+        "ratesAndBenefitsData": {**fields.mapping(document.get("ratesAndBenefitsData")), "id": "ratesAndBenefitsData"},
+        "marketplace": {"name": order.store.account, **fields.mapping(document.get("marketplace"))},
+        "storePreferencesData": _preferences(order, shipping),
+        "cancellationData": _cancellation(order, history),
+        "changesAttachment": _changes(order, history),
+        "cancellationRequests": [],
+    }  # fmt: skip
+    found["cancelReason"] = (found["cancellationData"] or {}).get("Reason")
+    return shapes.Order.model_validate(found).model_dump()
+
+
+def changes(order: Order) -> list[dict[str, Any]]:
+    """What was changed of an order since it was placed, oldest first: one query."""
+    attachment = _changes(order, _history(order)) or {"id": "changeAttachment", "changesData": []}
+    return shapes.Changes.model_validate(attachment).model_dump()["changesData"]  # type: ignore[no-any-return]
+
+
+def _history(order: Order) -> list[TimelineEntry]:
+    """What of the timeline stands in the document: changes, cancellation, and mails of the store to the customer."""
+    wanted = (
+        Q(kind=Kind.CHANGE)
+        | Q(kind=Kind.STATUS, new_status__in=(Status.PAYMENT_DENIED, Status.CANCELED))
+        | Q(kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__party=PartyKind.CUSTOMER)
+    )
+    found = TimelineEntry.objects.filter(wanted, order=order).defer("html")
+    return list(found.order_by("occurred_at", "id"))
+
+
+def _last_message(history: Iterable[TimelineEntry]) -> str | None:
+    mails = [entry.first_words for entry in history if entry.kind == Kind.MAIL]
+    return mails[-1] if mails else None
+
+
+def _item(order: Order, place: int, item: dict[str, Any]) -> dict[str, Any]:
+    price = fields.whole(item.get("price"))
+    unique = uuid.uuid5(RECEIPTS, f"{order.pk}:item:{place}").hex.upper()
+    return {"uniqueId": unique, "listPrice": price, "sellingPrice": price, **item}
+
+
+def _metadata(item: dict[str, Any]) -> dict[str, Any]:
+    name = item.get("name")
+    return {
+        "Id": item.get("id"), "Seller": item.get("seller", "1"), "Name": name, "SkuName": name,
+        "ProductId": item.get("productId"), "RefId": item.get("refId"), "Ean": item.get("ean"),
+        "ImageUrl": item.get("imageUrl"), "DetailUrl": item.get("detailUrl"),
+    }  # fmt: skip
+
+
+def _sellers(order: Order, document: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Who sells the items: as posted, or the store itself."""
+    known = {str(one.get("id")): one for one in fields.mappings(document.get("sellers"))}
+    wanted = dict.fromkeys(str(item.get("seller", "1")) for item in items)
+    return [{"id": seller, "name": order.store.name, **known.get(seller, {})} for seller in wanted]
+
+
+def _shipping(posted: Any) -> dict[str, Any]:
+    found = {**fields.mapping(posted), "id": "shippingData"}
+    address = found.get("address")
+    if not isinstance(found.get("selectedAddresses"), list):
+        found["selectedAddresses"] = [address] if isinstance(address, dict) else []
+    return found
+
+
+def _totals(order: Order, items: Sequence[dict[str, Any]], shipping: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the value is made of: the parts add up to it."""
+    goods = sum(fields.whole(item.get("price")) * fields.whole(item.get("quantity")) for item in items)
+    freight = sum(fields.whole(one.get("price")) for one in fields.mappings(shipping.get("logisticsInfo")))
+    rest = order.value - goods - freight
+    totals = [
+        ("Items", "Items Total", goods),
+        ("Discounts", "Discounts Total", min(rest, 0)),
+        ("Shipping", "Shipping Total", freight),
+        ("Tax", "Tax Total", 0),
+        *([("Change", "Change Total", rest)] if rest > 0 else []),
+    ]
+    return [{"id": name, "name": title, "value": value} for name, title, value in totals]
+
+
+def payment(posted: Any) -> dict[str, Any]:
+    """As posted, with one transaction at least: programs read the first one."""
+    found = fields.mapping(posted)
+    transactions = fields.mappings(found.get("transactions")) or [{"payments": fields.mappings(found.get("payments"))}]
+    return {"giftCards": found.get("giftCards") or [], "transactions": transactions}
+
+
+def _package(invoice: Invoice, items: Sequence[dict[str, Any]], parties: tuple[Known, ...]) -> dict[str, Any]:
+    document = masking.document(invoice.document.json(), parties) or {}
+    places = {str(item.get("id")): place for place, item in reversed(list(enumerate(items)))}
+    tracking = list(invoice.tracking.all())
+    return {
+        **document,
+        "items": [
+            {
+                "itemIndex": places.get(str(item.get("id")), 0),
+                "quantity": fields.whole(item.get("quantity")),
+                "price": fields.whole(item.get("price")),
+                "description": item.get("description") or None,
+            }
+            for item in fields.mappings(document.get("items"))
+        ],
+        "courier": masking.text(invoice.courier.text(), parties) or None,
+        "invoiceNumber": invoice.number,
+        "invoiceValue": invoice.value,
+        "issuanceDate": shapes.moment(invoice.issued_at),
+        "trackingNumber": masking.text(invoice.tracking_number.text(), parties) or None,
+        "trackingUrl": masking.text(invoice.tracking_url.text(), parties) or None,
+        "type": invoice.kind,
+        "courierStatus": {
+            "status": tracking[-1].description if tracking else "",
+            "finished": invoice.delivered_at is not None,
+            "deliveredDate": shapes.moment(invoice.delivered_at),
+            "data": [
+                {
+                    "lastChange": shapes.moment(event.happened_at),
+                    "city": event.city,
+                    "state": event.state,
+                    "description": event.description,
+                    "createDate": shapes.moment(event.created_at),
+                }
+                for event in tracking
+            ],
+        },
     }
 
 
-def _masked(document: dict[str, Any], aliases: Iterable[Alias], customer_alias: Alias) -> dict[str, Any]:
-    """The document with the parties' addresses replaced wherever they stand, in any spelling."""
-    masked: dict[str, Any] = masking.document(document, masking.known(aliases))
-    masked["clientProfileData"]["email"] = customer_alias.address.text()
-    return masked
+def _preferences(order: Order, shipping: dict[str, Any]) -> dict[str, Any]:
+    currency = order.currency
+    symbol, locale, country, decimal, group = _CURRENCIES.get(currency, (currency, 1033, None, ".", ","))
+    return {
+        "countryCode": fields.mapping(shipping.get("address")).get("country") or country,
+        "currencyCode": currency,
+        "currencyFormatInfo": {
+            "CurrencyDecimalDigits": currencies.digits(currency),
+            "CurrencyDecimalSeparator": decimal,
+            "CurrencyGroupSeparator": group,
+            "CurrencyGroupSize": 3,
+            "StartsWithCurrencySymbol": True,
+        },
+        "currencyLocale": locale,
+        "currencySymbol": symbol,
+        "timeZone": order.store.time_zone,
+    }
+
+
+def _cancellation(order: Order, history: Iterable[TimelineEntry]) -> dict[str, Any] | None:
+    steps = {entry.new_status: entry for entry in history if entry.kind == Kind.STATUS}
+    if Status.CANCELED not in steps:
+        return None
+    is_denied = Status.PAYMENT_DENIED in steps
+    entry = steps[Status.CANCELED]
+    return {
+        "RequestedByUser": False,
+        "RequestedBySystem": not entry.actor,
+        "RequestedBySellerNotification": bool(entry.actor) and not is_denied,
+        "RequestedByPaymentNotification": is_denied,
+        "Reason": entry.text or None,
+        "CancellationDate": shapes.moment(entry.occurred_at),
+    }
+
+
+def _changes(order: Order, history: Iterable[TimelineEntry]) -> dict[str, Any] | None:
+    made = [entry for entry in history if entry.kind == Kind.CHANGE and entry.data.get("event") == EventKind.CHANGED]
+    if not made:
+        return None
+    return {
+        "changesData": [
+            {
+                "reason": entry.text,
+                "discountValue": entry.data.get("discount"),
+                "incrementValue": entry.data.get("increment"),
+                "itemsAdded": entry.data.get("added"),
+                "itemsRemoved": entry.data.get("removed"),
+                "receipt": {
+                    "date": shapes.moment(entry.occurred_at),
+                    "orderId": order.number,
+                    "receipt": receipt(order, f"change:{entry.pk}"),
+                },
+            }
+            for entry in made
+        ]
+    }

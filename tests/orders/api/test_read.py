@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from types import NoneType
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -14,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from orders import flow
 from orders.models import MaskType, Order, Status
+from orders.outcomes import Reason
 from orders.secrecy import Secret
 from tests import factories
 from tests.orders.api.conftest import READ, Api, make_order
@@ -53,43 +55,213 @@ def number(api) -> str:
     return str(api.place(make_order()).json()[0]["orderId"])
 
 
-def test_an_order_is_read_in_its_shape(api, number):
-    answer = api.read(number)
+# Every field that public clients of this API name, with its type; None beside it where it may be empty.
+TEXT, MAYBE, WHOLE, FLAG, OBJECT, LIST = (str,), (str, NoneType), (int,), (bool,), (dict,), (list,)
+FIELDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ("orderId", "sequence", "marketplaceOrderId", "sellerOrderId", "origin", "affiliateId", "salesChannel",
+         "status", "statusDescription", "creationDate", "lastChange", "followUpEmail", "hostname"), TEXT),
+    **dict.fromkeys(
+        ("marketplaceServicesEndpoint", "merchantName", "orderGroup", "lastMessage", "orderFormId", "authorizedDate",
+         "invoicedDate", "cancelReason", "checkedInPickupPointId"), MAYBE),
+    **dict.fromkeys(("value", "roundingError"), WHOLE),
+    **dict.fromkeys(
+        ("workflowIsInError", "isCompleted", "allowCancellation", "allowEdition", "isCheckedIn"), FLAG),
+    **dict.fromkeys(
+        ("clientProfileData", "clientPreferencesData", "shippingData", "paymentData", "packageAttachment",
+         "marketplace", "ratesAndBenefitsData", "storePreferencesData", "itemMetadata"), OBJECT),
+    **dict.fromkeys(("items", "marketplaceItems", "totals", "sellers", "cancellationRequests"), LIST),
+    **dict.fromkeys(
+        ("giftRegistryData", "marketingData", "callCenterOperatorData", "invoiceData", "changesAttachment",
+         "openTextField", "commercialConditionData", "customData", "subscriptionData", "taxData", "cancellationData"),
+        (NoneType, dict, str, list)),
+}  # fmt: skip
+INSIDE = {
+    "items.0": """uniqueId id productId ean lockId itemAttachment attachments quantity seller name refId price listPrice
+        manualPrice priceTags imageUrl detailUrl components bundleItems params offerings sellerSku priceValidUntil
+        commission tax preSaleDate additionalInfo measurementUnit unitMultiplier sellingPrice isGift shippingPrice
+        rewardValue freightCommission priceDefinition taxCode productCategories""",
+    "items.0.additionalInfo": """brandName brandId categoriesIds productClusterId commercialConditionId dimension
+        offeringInfo offeringType offeringTypeId""",
+    "items.0.additionalInfo.dimension": "cubicweight height length weight width",
+    "totals.0": "id name value",
+    "sellers.0": "id name logo",
+    "clientProfileData": """corporateDocument corporateName corporatePhone document documentType email firstName
+        lastName phone stateInscription tradeName userProfileId isCorporate id customerClass""",
+    "clientPreferencesData": "locale optinNewsLetter",
+    "shippingData": "id address logisticsInfo trackingHints selectedAddresses",
+    "shippingData.address": """addressId addressType receiverName complement city state country neighborhood postalCode
+        reference street number geoCoordinates""",
+    "shippingData.logisticsInfo.0": """shippingEstimate itemIndex lockTTL price selectedSla deliveryWindow listPrice
+        sellingPrice deliveryCompany shippingEstimateDate slas shipsTo deliveryIds deliveryChannel pickupStoreInfo
+        addressId polygonName""",
+    "paymentData": "transactions giftCards",
+    "paymentData.transactions.0": "isActive transactionId merchantName payments",
+    "packageAttachment": "packages",
+    "ratesAndBenefitsData": "id rateAndBenefitsIdentifiers",
+    "marketplace": "baseURL isCertified name",
+    "storePreferencesData": "countryCode currencyCode currencyFormatInfo currencyLocale currencySymbol timeZone",
+    "storePreferencesData.currencyFormatInfo": """CurrencyDecimalDigits CurrencyDecimalSeparator CurrencyGroupSeparator
+        CurrencyGroupSize StartsWithCurrencySymbol""",
+}
+
+
+def at(document: Any, path: str) -> Any:
+    for part in path.split("."):
+        document = document[int(part) if part.isdigit() else part]
+    return document
+
+
+def test_an_order_has_every_field_with_its_type(api, number):
+    found = api.read(number).json()
+    wrong = {
+        name: found.get(name, "missing") for name, types in FIELDS.items() if type(found.get(name, ...)) not in types
+    }
+    assert wrong == {}
+    missing = {path: set(names.split()) - set(at(found, path)) for path, names in INSIDE.items()}
+    assert {path: names for path, names in missing.items() if names} == {}
+
+
+def test_an_order_says_what_was_posted_and_where_it_stands(api, number):
+    found = api.read(number).json()
     order = Order.objects.get()
     customer, store = (order.aliases.get(party=party).address.text() for party in ("customer", "store"))
-    found = answer.json()
-    assert parse_datetime(found.pop("creationDate")) == order.placed_at
-    assert (answer.status_code, found) == (
-        200,
-        {
-            "orderId": number,
-            "sequence": str(500_000 + order.pk),
-            "marketplaceOrderId": "shop-1",
-            "origin": "Fulfillment",
-            "status": "order-created",
-            "statusDescription": "Order created",
-            "value": 25_980,
-            "hostname": "acme",
-            "followUpEmail": store,
-            "items": [{"id": "sku-7", "quantity": 2, "seller": "1", "price": 12_990, "name": "Lamp"}],
-            "totals": [{"id": "Items", "name": "Items Total", "value": 25_980}],
-            "clientProfileData": {
-                "id": "clientProfileData",
-                "email": customer,
-                "firstName": "Maria",
-                "lastName": "Silva",
-                "documentType": "cpf",
-                "document": "12345678909",
-                "phone": "+5511987654321",
-                "userProfileId": str(order.customer.profile_id),
-            },
-            "clientPreferencesData": {"locale": "pt-BR", "optinNewsLetter": True},
-            "shippingData": make_order()["shippingData"],
-            "paymentData": None,
-            "openTextField": None,
-            "storePreferencesData": {"currencyCode": "BRL", "timeZone": "America/Sao_Paulo"},
-        },
+    assert parse_datetime(found["creationDate"]) == order.placed_at
+    expected = {
+        "orderId": number,
+        "sequence": str(500_000 + order.pk),
+        "marketplaceOrderId": "shop-1",
+        "origin": "Fulfillment",
+        "status": "order-created",
+        "statusDescription": "Order created",
+        "value": 25_980,
+        "hostname": "acme",
+        "followUpEmail": store,
+        "clientProfileData.email": customer,
+        "clientProfileData.firstName": "Maria",
+        "clientProfileData.document": "12345678909",
+        "clientProfileData.userProfileId": str(order.customer.profile_id),
+        "clientPreferencesData": {"locale": "pt-BR", "optinNewsLetter": True},
+        "items.0.id": "sku-7",
+        "items.0.quantity": 2,
+        "items.0.price": 12_990,
+        "items.0.sellingPrice": 12_990,
+        "shippingData.address.street": "Rua das Flores",
+        "shippingData.selectedAddresses.0.receiverName": "Maria Silva",
+        "shippingData.logisticsInfo.0.price": 990,
+        "paymentData.transactions.0.payments": [],
+        "packageAttachment.packages": [],
+        "sellers.0.id": "1",
+        "itemMetadata.Items.0.Name": "Lamp",
+        "storePreferencesData.currencySymbol": "R$",
+        "storePreferencesData.timeZone": "America/Sao_Paulo",
+        "openTextField": None,
+        "lastMessage": None,
+        "cancellationData": None,
+        "changesAttachment": None,
+        "authorizedDate": None,
+        "allowCancellation": True,
+        "allowEdition": True,
+    }
+    assert {path: at(found, path) for path in expected} == expected
+    assert sum(total["value"] for total in found["totals"]) == found["value"]
+
+
+def test_an_order_tells_of_its_invoices_and_parcels(api, store):
+    order = factories.make_order_at(Status.HANDLING, store=store, email=REAL)
+    body = {
+        "invoiceNumber": "F-1", "invoiceValue": 10_000, "issuanceDate": "2026-02-01", "courier": f"Fast for {REAL}",
+        "trackingNumber": "T-1", "trackingUrl": f"https://fast.example/?to={REAL}", "invoiceKey": "K", "cfop": "5102",
+        "items": [{"id": "bulb", "quantity": 2, "price": 1_000, "description": REAL}],
+    }  # fmt: skip
+    api.act(order, "invoice", body)
+    events = [{"city": REAL, "state": "PE", "description": f"Left at {REAL}", "date": "2026-02-02T10:00:00Z"}]
+    api.act(order, "invoice/F-1/tracking", {"isDelivered": True, "events": events}, method="PUT")
+    answer = api.read(order.number)
+    alias = order.aliases.get(party="customer").address.text()
+    [package] = answer.json()["packageAttachment"]["packages"]
+    status = package.pop("courierStatus")
+    assert {name: package[name] for name in (*body, "type") if name != "issuanceDate"} == {
+        **{name: value for name, value in body.items() if name != "issuanceDate"},
+        "type": "Output",
+        "courier": f"Fast for {alias}",
+        "trackingUrl": f"https://fast.example/?to={alias}",
+        "items": [{"itemIndex": 1, "quantity": 2, "price": 1_000, "description": alias, "unitMultiplier": 1.0}],
+    }
+    assert (status["status"], status["finished"], status["data"][0]["city"]) == (f"Left at {alias}", True, alias)
+    assert status["data"][0]["lastChange"] == "2026-02-02T10:00:00.0000000+00:00"
+    assert (answer.json()["status"], answer.json()["allowCancellation"]) == ("invoice", False)
+    assert REAL not in answer.content.decode()
+
+
+def test_a_cancelled_order_says_by_whom_when_and_why(api, store):
+    sold_out, denied = (factories.make_order_at(Status.PAYMENT_PENDING, store=store) for _ in range(2))
+    api.act(sold_out, "cancel", {"reason": "sold out"})
+    api.act(denied, "payments/1/payment-denied", {"reason": "no funds"})
+    found = [api.read(order.number).json() for order in (sold_out, denied)]
+    assert [(one["cancelReason"], one["cancellationData"]["Reason"]) for one in found] == [
+        ("sold out",) * 2,
+        ("no funds",) * 2,
+    ]
+    names = ("RequestedByUser", "RequestedBySystem", "RequestedBySellerNotification", "RequestedByPaymentNotification")
+    assert [[one["cancellationData"][name] for name in names] for one in found] == [
+        [False, False, True, False],
+        [False, False, False, True],
+    ]
+    canceled_at = Order.objects.get(pk=sold_out.pk).canceled_at
+    assert parse_datetime(found[0]["cancellationData"]["CancellationDate"]) == canceled_at
+
+
+def test_an_order_tells_of_its_changes(api, store):
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    body = {
+        "reason": "sold out", "discountValue": 100, "itemsRemoved": [{"id": "bulb", "quantity": 3, "price": 1_000}],
+        "itemsAdded": [{"id": "shade", "quantity": 1, "price": 700}],
+    }  # fmt: skip
+    receipt = api.act(order, "changes", body).json()
+    found = api.read(order.number).json()
+    [change] = found["changesAttachment"]["changesData"]
+    assert change["receipt"] == receipt
+    assert (change["reason"], change["discountValue"], change["incrementValue"]) == ("sold out", 100, 0)
+    assert [[(item["id"], item["quantity"]) for item in change[name]] for name in ("itemsRemoved", "itemsAdded")] == [
+        [("bulb", 3)],
+        [("shade", 1)],
+    ]
+    assert api.send("GET", f"/api/order-system/orders/{order.number}/changes").json() == [change]
+
+
+def test_the_last_message_is_the_excerpt_of_the_last_order_mail(api, store):
+    placed = factories.place_order(store)
+    for text, reason in (("Thank you", Reason.ORDER_MAIL), ("On its way", Reason.ORDER_MAIL), ("Hi", Reason.WRITTEN)):
+        factories.make_mail(placed.store_alias, placed.customer_alias, text=text, reason=reason)
+    factories.make_mail(placed.customer_alias, placed.store_alias, text="copy", reason=Reason.ORDER_MAIL)
+    assert api.read(placed.order.number).json()["lastMessage"] == "On its way"
+
+
+@pytest.mark.parametrize("junk", [7, -1.5, "x", [], {}, [[]], [{}], {"a": 1}, True, None, [None], "\ud800", 10**400])
+def test_whatever_was_posted_in_free_fields_an_order_keeps_its_shape(api, junk):
+    inside = ("address", "logisticsInfo", "selectedAddresses", "transactions", "payments", "giftCards")
+    free = ("paymentData", "shippingData")
+    extra = (
+        "marketplace",
+        "sellers",
+        "invoiceData",
+        "customData",
+        "openTextField",
+        "salesChannel",
+        "ratesAndBenefitsData",
     )
+    order = make_order(**dict.fromkeys(extra, junk), **{name: dict.fromkeys(inside, junk) for name in free})
+    names = ("productId", "listPrice", "additionalInfo", "attachments", "unitMultiplier", "isGift", "itemAttachment")
+    order["items"][0].update(dict.fromkeys(names, junk))
+    order["clientProfileData"]["isCorporate"] = junk
+    placed = api.place(order)
+    assert placed.status_code == 200, placed.content
+    found = api.read(placed.json()[0]["orderId"])
+    assert found.status_code == 200
+    wrong = {name for name, types in FIELDS.items() if type(found.json()[name]) not in types}
+    assert wrong <= {"customData", "openTextField"}
+    assert api.send("GET", "/api/oms/pvt/orders").status_code == 200
 
 
 def test_reading_gives_the_aliases_that_placing_gave(api):
@@ -169,7 +341,7 @@ def test_reading_takes_a_fixed_number_of_statements(api, number):
             assert api.read(number).status_code == 200
         counts.append(len(queries))
     print(f"\nreading an order: {counts[0]} statements")  # noqa: T201  worth knowing
-    assert counts == [3, 3]
+    assert counts == [5, 5]
 
 
 @pytest.mark.parametrize(
