@@ -20,11 +20,11 @@ from benchmarks.stage import ROOT, Stage
 SIZES: dict[str, dict[str, dict[str, int]]] = {
     "quick": {
         "accept": {"seconds": 5},
-        "process": {"mails": 600, "alone": 200, "memory": 1_500},
+        "process": {"mails": 600, "alone": 200, "memory": 1_000},
         "page": {"entries": 100_000, "requests": 60},
         "find": {"rows": 200_000},
         "expire": {"rows": 20_000},
-        "recover": {"receipts": 1_000},
+        "recover": {"receipts": 500},
     },
     "full": {
         "accept": {"seconds": 30},
