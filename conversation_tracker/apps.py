@@ -1,4 +1,4 @@
-"""The mail application: connects anymail's signals and the system checks."""
+"""The mail application: connects anymail's signals, the order mails and the system checks."""
 
 from django.apps import AppConfig
 
@@ -11,7 +11,9 @@ class ConversationTrackerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from conversation_tracker import checks, signals  # noqa: F401  importing registers them
+        from conversation_tracker import checks, order_mails, signals, tasks  # noqa: F401  importing registers them
         from conversation_tracker.mailflow import header_classes
+        from orders import events
 
         header_classes.install()
+        events.subscribe(events.Subscriber(order_mails.take, tasks.wake_order_mails))

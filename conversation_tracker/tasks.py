@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from conversation_tracker import inbox, limits, outbox
+from conversation_tracker import inbox, limits, order_mails, outbox
 from orders.tasks import wake_events
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ def wake_inbox() -> None:
 def wake_outbox() -> None:
     """Wake a worker for the outbox."""
     _wake(drain_outbox)
+
+
+def wake_order_mails() -> None:
+    """Wake a worker for the order mails that are due."""
+    _wake(drain_order_mails)
 
 
 def _wake(task: Task[[], None]) -> None:
@@ -67,6 +72,17 @@ def drain_outbox() -> None:
             break
     if sent:
         wake_events()
+
+
+@shared_task
+def drain_order_mails() -> None:
+    """Write the order mails that are due, and wake the outbox for them."""
+    until = time.monotonic() + TURN
+    while order_mails.work(now=timezone.now()):
+        wake_outbox()
+        if _is_over(until):
+            wake_order_mails()
+            return
 
 
 @shared_task

@@ -26,6 +26,7 @@ urlpatterns = [
     ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
+    path("orders/<slug:account>/<slug:number>/order-mails/<int:pk>/resend/", views.resend, name="resend"),
     path("orders/<slug:account>/<slug:number>/write/", views.write, name="write"),
     path("orders/<slug:account>/<slug:number>/entries/<int:pk>/send-again/", views.send_again, name="send-again"),
     path("orders/", include("orders.urls")),

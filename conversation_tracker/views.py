@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from conversation_tracker import outbox, tasks, writing
+from conversation_tracker import order_mails, outbox, tasks, writing
 from conversation_tracker.answer_form import AnswerForm
 from conversation_tracker.mailflow import headers
 from conversation_tracker.outbox import Again
@@ -116,4 +116,15 @@ def send_again(request: HttpRequest, account: str, number: str, pk: int) -> Http
         tasks.wake_outbox()
     level, words = ANSWERS[answer]
     messages.add_message(request, level, words)
+    return pages.back_to_order(request, order)
+
+
+@require_POST
+@pages.guarded
+def resend(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """Have an order mail written once more, to the customer."""
+    order = access.order(request.user, account, number, Right.ANSWER)
+    order_mails.resend(order, pk, user=pages.user(request), now=timezone.now())
+    tasks.wake_order_mails()
+    messages.success(request, _("The order mail is being written again."))
     return pages.back_to_order(request, order)

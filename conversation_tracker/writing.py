@@ -44,12 +44,16 @@ class CannotWrite(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What is to be said. ``html`` may be empty; ``text`` is made of it where there is none."""
+    """What is to be said. ``html`` may be empty; ``text`` is made of it where there is none.
+
+    ``from_name`` is who says so, where that is not what the sender's alias is called.
+    """
 
     subject: str
     text: str
     html: str = ""
     files: tuple[File, ...] = ()
+    from_name: str = ""
 
 
 def ensure_open(sender: Alias, recipient: Alias, *, now: datetime) -> None:
@@ -183,7 +187,7 @@ def _written_before(recipient: Alias, once: str) -> TimelineEntry | None:
 def _mask(order: Order, letter: Letter, sender: Alias, *, now: datetime) -> Masked:
     known = mask.known(match.party(alias) for alias in Alias.objects.filter(order=order))
     mail = Mail(
-        sender=Mailbox(sender.display_name.text(), sender.real.text()),
+        sender=Mailbox(letter.from_name or sender.display_name.text(), sender.real.text()),
         subject=headers.one_line(letter.subject)[: headers.LONGEST_SUBJECT],
         message_id="",
         references=(),

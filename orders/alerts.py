@@ -27,6 +27,19 @@ def settle(entry_id: int, *, now: datetime) -> None:
     Alert.objects.open().filter(entry_id=entry_id).update(settled_at=now)
 
 
+def raise_about(kind: AlertKind, about: str, *, order: Order, now: datetime) -> None:
+    """Say that an order mail, by its name, needs attention although there is no mail to point at."""
+    if Alert.objects.open().filter(order=order, entry=None, about=about).update(kind=kind, raised_at=now):
+        return
+    fresh = Alert(store_id=order.store_id, order=order, about=about, kind=kind, raised_at=now)
+    Alert.objects.bulk_create([fresh], ignore_conflicts=True)
+
+
+def settle_about(about: str, *, order: Order, now: datetime) -> None:
+    """The order mail of this name was written after all, and as the store wants it."""
+    Alert.objects.open().filter(order=order, entry=None, about=about).update(settled_at=now)
+
+
 def dismiss(order: Order, pk: int, *, user: User, now: datetime) -> Alert | None:
     """Somebody looked at it; audited unless it was settled already. None when the order has no such alert."""
     with transaction.atomic():

@@ -16,12 +16,13 @@ from django.db import InterfaceError, OperationalError, connection
 
 
 class Space(IntEnum):
-    """Keeps the locks of two tables apart: the upper bytes of a lock's number, below them stands the row's id."""
+    """Keeps the locks of the tables apart: the upper bytes of a lock's number, below them stands the row's id."""
 
     INBOX = 1
     OUTBOX = 2
     HOOKS = 3
     SHOPS = 4
+    ORDER_MAILS = 5
 
     @property
     def first(self) -> int:

@@ -44,6 +44,7 @@ class Moment:
     quoted: str = ""
     is_cut: bool = False
     alert: Alert | None = None  # the open one
+    order_mail: int | None = None  # its number, when it is one of the store's order mails
     at: datetime | None = None  # when what a carrier tells of happened
     link: str = ""  # where a parcel is followed
     facts: list[tuple[str, str]] = field(default_factory=list)  # what was said of a payment
@@ -62,11 +63,12 @@ def page(
     *,
     before: Place | None = None,
     alerts: Mapping[int, Alert] | None = None,
+    order_mails: Mapping[int, int] | None = None,
     shown: Shown = Shown.ALL,
 ) -> Page:
     """The newest entries, or the newest before a place; three queries however many there are.
 
-    ``alerts``: the order's open alerts by entry.
+    ``alerts``: the order's open alerts by entry; ``order_mails``: the numbers of its order mails by entry.
     """
     entries = timeline.read(order)
     if shown in _KINDS:
@@ -75,7 +77,10 @@ def page(
         entries = entries.filter(before.before("occurred_at"))
     found = list(entries.reverse()[: PAGE + 1])
     visible, more = found[:PAGE][::-1], found[PAGE:]
-    moments = [replace(_moment(entry), alert=(alerts or {}).get(entry.pk)) for entry in visible]
+    moments = [
+        replace(_moment(entry), alert=(alerts or {}).get(entry.pk), order_mail=(order_mails or {}).get(entry.pk))
+        for entry in visible
+    ]
     return Page(moments, Place(visible[0].occurred_at, visible[0].pk) if more else None)
 
 

@@ -35,6 +35,7 @@ from orders.access import Right
 from orders.models import Alert, Attachment, Kind, PartyKind, Status, Store, TimelineEntry
 from orders.paging import Place
 
+MOST_ORDER_MAILS = 200  # shown of one order
 SHORTEST_PAGE_NAME = 3  # letters of a page's name before it is suggested
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,9 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     wanted = request.GET.get("show", "")
     shown = history.Shown(wanted) if wanted in history.Shown.values else history.Shown.ALL
     by_entry = {alert.entry_id: alert for alert in open_alerts if alert.entry_id}
-    page = history.page(order, before=before, alerts=by_entry, shown=shown)
+    order_mails = list(order.order_mails.defer("context").order_by("-pk")[:MOST_ORDER_MAILS])  # by its name: mail's
+    of_entries = {mail.entry_id: mail.pk for mail in order_mails if mail.entry_id}
+    page = history.page(order, before=before, alerts=by_entry, order_mails=of_entries, shown=shown)
     visible = {moment.entry.pk for moment in page.moments}
     aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")]
     parties = masking.known(alias for alias, is_valid in aliases)
@@ -137,6 +140,7 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
         "aliases": aliases,
         "stages": progress.stages(order, parcels),
         "parcels": parcels,
+        "order_mails": order_mails,
         "items": progress.items(document),
         "delivery": progress.delivery(document),
         "recipients": [alias for alias, is_valid in aliases if is_valid and alias.party != PartyKind.STORE],

@@ -101,3 +101,9 @@ def tone_icon(name: str) -> str:
 def copy_tone(state: str) -> str:
     """What the state of a copy that was sent on means for the one who looks."""
     return _COPY_TONES.get(state, "bad")
+
+
+@register.filter
+def order_mail_tone(state: str) -> str:
+    """What the state of an order mail means for the one who looks."""
+    return {"queued": "good", "due": "waiting", "failed": "bad"}.get(state, "busy")

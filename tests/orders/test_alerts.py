@@ -135,7 +135,7 @@ class TestOrderPage:
             factories.make_alert(entry)
         as_support.get(order_url(placed.order))
         # session, user, order, alerts, their copies, entries, attachments, outbound, rights, aliases, settings
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(13):
             as_support.get(order_url(placed.order))
 
 

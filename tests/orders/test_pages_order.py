@@ -39,8 +39,9 @@ def test_the_page_asks_the_database_as_often_for_one_mail_as_for_three(
         factories.make_attachment(mail)
         factories.make_outbound(mail)
     as_admin.get(url(placed.order))
-    # session, user, order, alerts, entries, attachments, outbound, rights, aliases, invoices, settings in the bar
-    with django_assert_num_queries(11):
+    # session, user, order, alerts, entries, attachments, outbound, rights, aliases, invoices, order mails, and the
+    # settings in the bar
+    with django_assert_num_queries(12):
         as_admin.get(url(placed.order))
 
 

@@ -100,8 +100,8 @@ class TestParcels:
             seen = [shipping.Sighting(timezone.now(), "seen")]
             shipping.track(placed.order, made, seen, delivered_at=None, actor="carrier", now=timezone.now())
         html(as_admin, placed.order)
-        # as without a parcel, and what carriers said; no mail, so neither attachments nor copies
-        with django_assert_num_queries(12):
+        # as without a parcel, and what carriers said
+        with django_assert_num_queries(13):
             html(as_admin, placed.order)
 
     def test_a_real_address_in_them_is_masked(self, as_admin, store):
