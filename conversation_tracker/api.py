@@ -19,10 +19,10 @@ from conversation_tracker.mailflow import bodies, headers
 from conversation_tracker.mailflow.shapes import File
 from conversation_tracker.writing import Why
 from orders import access, placing
-from orders.api import keys
+from orders.api import keys, messages
 from orders.api.bodies import JsonParser, Unreadable
 from orders.api.errors import BadRequest, Problem
-from orders.models import Alias, MaskType, Order, PartyKind, TimelineEntry
+from orders.models import Alias, PartyKind
 
 WORDS = {
     Why.EXPIRED: "the alias of this conversation has expired, so nobody could answer",
@@ -81,35 +81,7 @@ def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
     except writing.CannotWrite as error:
         raise BadRequest([Problem("to", WORDS[error.why])]) from error
     tasks.wake_outbox()
-    return JsonResponse(_message(order, entry, sender, recipient), status=HTTPStatus.CREATED)
-
-
-def _message(order: Order, entry: TimelineEntry, sender: Alias, recipient: Alias) -> dict[str, Any]:
-    names = [file.name for file in entry.attachments.order_by("position")]
-    return {
-        "id": str(entry.pk),
-        "from": _party(order, sender, None),
-        "to": [_party(order, recipient, "Customer" if recipient.party == PartyKind.CUSTOMER else "")],
-        "subject": entry.subject,
-        "firstWords": entry.first_words,
-        "body": entry.html or entry.text,
-        "hasAttachment": bool(names),
-        "attachmentNames": names,
-        "date": entry.occurred_at.isoformat(),
-    }
-
-
-def _party(order: Order, alias: Alias, role: str | None) -> dict[str, Any]:
-    address = alias.address.text()
-    return {
-        "conversationRelatedTo": order.number,
-        "conversationSubject": "oms",
-        "emailAlias": address,
-        "aliasMaskType": int(alias.mask_type == MaskType.SOFT),
-        "email": address,
-        "name": alias.display_name.text(),
-        "role": role,
-    }
+    return JsonResponse(messages.message(order, entry, name=sender.display_name.text()), status=HTTPStatus.CREATED)
 
 
 def _recipient(parties: Sequence[Alias], to: str) -> Alias:

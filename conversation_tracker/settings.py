@@ -70,6 +70,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "orders.api.errors.InJson",
+    "orders.api.limits.Headers",
     "conversation_tracker.middleware.RequestBodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -185,6 +186,9 @@ MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", default=15_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# Calls of one API key, and those among them that decode aliases; 0: as many as it likes.
+API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", default=1_200)
+API_DECODES_PER_MINUTE: int = env.int("API_DECODES_PER_MINUTE", default=30)
 RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
 # Events that were handed on, and deliveries to hooks that are settled.
 EVENT_KEEP_DAYS: int = env.int("EVENT_KEEP_DAYS", default=14)

@@ -97,6 +97,12 @@ def ensure_may_answer(key: ApiKey) -> None:
         raise NotAllowed("this key may not write mails")
 
 
+def ensure_may_reveal(key: ApiKey) -> None:
+    """Raise NotAllowed unless the key may see real addresses."""
+    if not key.may_reveal:
+        raise NotAllowed("this key may not see real addresses")
+
+
 def token_digest(token: str) -> bytes:
     """What is kept of an API token."""
     return secrecy.digest(token, purpose="api-token")

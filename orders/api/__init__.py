@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orders.api import act, bodies, errors, feeds, keys, openapi, place, read
+from orders.api import act, bodies, converse, errors, feeds, keys, openapi, place, read
 
 api = openapi.Api(
     title="Conversation Tracker",
@@ -14,7 +14,7 @@ api = openapi.Api(
     openapi_url=None,
     urls_namespace="api",
 )
-for router in (place.router, read.router, act.router):
+for router in (place.router, read.router, act.router, converse.decoder):
     api.add_router("", router)
 api.add_router("/orders", feeds.router)
 errors.install(api)

@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from orders import access, cancelling, changing, flow, invoicing, payment, shipping
-from orders.api import bodies
+from orders.api import bodies, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,19 @@ def _body(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "exception": None}}
 
 
+def refusal(status: int, code: str, message: str) -> HttpResponse:
+    """A refusal in our shape, where ninja is not asked."""
+    return JsonResponse(_body(code, message), status=status)
+
+
+def too_many(request: HttpRequest, error: limits.TooMany | type[limits.TooMany]) -> HttpResponse:
+    """The key has made all of its calls; says when to come again."""
+    response = refusal(429, "too_many_calls", _sentence(error))
+    if isinstance(error, limits.TooMany):
+        response["Retry-After"] = str(error.standing.resets_in)
+    return response
+
+
 def install(api: NinjaAPI) -> None:
     """Teach the API our error shapes."""
 
@@ -102,6 +115,7 @@ def install(api: NinjaAPI) -> None:
 
     for error, (status, code) in REFUSALS.items():
         api.add_exception_handler(error, partial(_refused, answer, status, code))
+    api.add_exception_handler(limits.TooMany, too_many)
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -117,7 +131,7 @@ def _refused(
     return answer(request, status, code, _sentence(error))
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: object) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}. Nothing was changed."
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
 from orders import access
+from orders.api import limits
 from orders.models import ApiKey
 
 
@@ -19,7 +20,10 @@ class AppKeyAuth(AuthBase):
     def __call__(self, request: HttpRequest) -> ApiKey | None:
         key = request.headers.get("X-VTEX-API-AppKey", "")
         token = request.headers.get("X-VTEX-API-AppToken", "")
-        return access.key(key, token) if key and token else None
+        found = access.key(key, token) if key and token else None
+        if found is not None:
+            limits.spend(request, limits.CALLS, found)
+        return found
 
 
 def of(request: HttpRequest) -> ApiKey:

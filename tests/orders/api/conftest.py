@@ -63,13 +63,14 @@ ONE = {"Customer": 1, "Order": 1, "Alias": 2, "TimelineEntry": 3}
 class Api:
     """A system that calls with the key of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, **fields: Any) -> None:
         self.key = ApiKey.objects.create(
             store=store,
             app_key=f"{store.account}-key",
             token_digest=access.token_digest("token"),
             label=f"{store.name} ERP",
             created_at=timezone.now(),
+            **fields,
         )
         self.headers = {"X-VTEX-API-AppKey": self.key.app_key, "X-VTEX-API-AppToken": "token"}
         self._client = Client(raise_request_exception=False)

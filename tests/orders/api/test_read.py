@@ -359,11 +359,9 @@ def test_an_order_that_does_not_exist_is_404(api, unknown):
 def test_a_foreign_order_and_one_that_does_not_exist_are_answered_alike(api, number):
     theirs = Api(factories.make_store())
     foreign, unknown = theirs.read(number), theirs.read("1000000000000-01")
-    assert (foreign.status_code, foreign.content, dict(foreign.items())) == (
-        404,
-        unknown.content,
-        dict(unknown.items()),
-    )
+    counted = {"RateLimit"}
+    heads = [{name: value for name, value in one.items() if name not in counted} for one in (foreign, unknown)]
+    assert (foreign.status_code, foreign.content, heads[0]) == (404, unknown.content, heads[1])
 
 
 def test_two_stores_with_one_order_number_each_read_their_own(api, number):
