@@ -26,7 +26,7 @@ class Verdict:
     in_quarantine: int
     sent: int
     sent_more_than_once: int
-    lost: list[str]  # acknowledged, and neither on the alias's timeline nor in quarantine
+    lost: list[str]  # acknowledged, and neither on the alias's timeline nor in the inbox, waiting or in quarantine
     doubled: list[str]  # more than once on one timeline
     not_relayed: list[str]  # on the timeline, but for no good reason not to be sent on
     never_sent: list[str]  # to be sent on, and never seen by the provider
@@ -75,13 +75,13 @@ def check(
         )
     ]
     entries = Counter((subject, alias) for subject, alias, _ in found)
-    quarantined = [one.body.bytes() for one in Receipt.objects.filter(state=ReceiptState.QUARANTINED)]
-    kept = b"\n".join(quarantined)
+    in_inbox = Receipt.objects.exclude(state=ReceiptState.DONE)
+    kept = b"\n".join(one.body.bytes() for one in in_inbox).replace(b"+", b" ")  # as a form writes a space
     relayed = [(subject, alias) for subject, alias, outcome in found if outcome == Outcome.RELAYED]
     meant = {(mail.subject, alias) for mail in mails for alias in mail.aliases if mail.way != Way.TORN}
     return Verdict(
         entries=len(found),
-        in_quarantine=len(quarantined),
+        in_quarantine=in_inbox.filter(state=ReceiptState.QUARANTINED).count(),
         sent=sum(accepted.values()),
         sent_more_than_once=sum(count > 1 for count in accepted.values()),
         lost=[
