@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from django.db import models
 from django.utils.dateparse import parse_datetime
@@ -13,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import progress, quoting, timeline
 from orders.models import Alert, Alias, Kind, Order, PartyKind, TimelineEntry
+from orders.outcomes import Reason
 from orders.paging import Place
 
 PAGE = 50
 FIRST_LOOK = 1_200  # characters of a mail in sight before the rest is folded
 SLACK = 400  # a rest shorter than this is not worth folding
-MOST_FACTS = 8  # shown of what was said of a payment
 
 
 class Shown(models.TextChoices):
@@ -47,7 +46,6 @@ class Moment:
     order_mail: int | None = None  # its number, when it is one of the store's order mails
     at: datetime | None = None  # when what a carrier tells of happened
     link: str = ""  # where a parcel is followed
-    facts: list[tuple[str, str]] = field(default_factory=list)  # what was said of a payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +86,11 @@ def _moment(entry: TimelineEntry) -> Moment:
     if entry.kind == Kind.TRACKING:
         at = str(entry.data.get("happened_at") or entry.data.get("delivered_at") or "")
         return Moment(entry, "", at=_datetime(at), link=progress.safe_url(str(entry.data.get("url") or "")))
-    if entry.kind == Kind.PAYMENT:
-        return Moment(entry, "", facts=_facts(entry.data))
     if entry.kind != Kind.MAIL:
         return Moment(entry, "")
     text: str = entry.shown_text  # type: ignore[attr-defined]  # timeline.read annotates it
+    if entry.reason == Reason.ORDER_MAIL:  # what the store says by itself: its beginning tells which it is
+        return Moment(entry, _side(entry.sender_alias), f"{entry.first_words} …", text)
     folded = quoting.fold(text)
     start, rest = _first_look(folded.said)
     return Moment(entry, _side(entry.sender_alias), start, rest, folded.quoted, is_cut=len(text) >= timeline.SHOWN_TEXT)
@@ -104,12 +102,6 @@ def _datetime(value: str) -> datetime | None:
     except ValueError:
         return None
     return found if found is not None and found.tzinfo is not None else None
-
-
-def _facts(data: dict[str, Any]) -> list[tuple[str, str]]:
-    """What can be said in a word each; whatever else was posted stays in the data."""
-    said = [(name, str(value)[:200]) for name, value in data.items() if isinstance(value, str | int) and value != ""]
-    return said[:MOST_FACTS]
 
 
 def _side(sender: Alias | None) -> str:

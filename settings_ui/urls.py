@@ -10,6 +10,7 @@ app_name = "settings_ui"
 urlpatterns = [
     path("", views.stores, name="stores"),
     path("<slug:account>/orders/", views.orders, name="orders"),
+    path("<slug:account>/times/", views.times, name="times"),
     path("<slug:account>/suppressions/", views.suppressions, name="suppressions"),
     path("<slug:account>/suppressions/<int:pk>/lift/", views.lift, name="lift"),
 ]

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from orders import access, masks, pages, suppression
 from orders.access import Right
-from orders.models import MaskType, User
+from orders.models import MaskType, Store, User
 from orders.paging import Place
 from settings_ui import choices
-from settings_ui.forms import MaskTypeForm
+from settings_ui.forms import MaskTypeForm, TimesForm
 
 EXAMPLE_CUSTOMER = "johndoe@example.com"
 
@@ -39,6 +39,34 @@ def orders(request: HttpRequest, account: str) -> HttpResponseBase:
         else:
             messages.info(request, _("Nothing changed: this was the mask type already."))
         return redirect("settings_ui:orders", store.account)
+    return _general(request, store, form, _times(store))
+
+
+@require_POST
+@pages.guarded
+def times(request: HttpRequest, account: str) -> HttpResponseBase:
+    """Orders / Settings, General tab: how long an order may be cancelled, and when its payment is reminded of."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    form = TimesForm(request.POST)
+    if not form.is_valid():
+        return _general(request, store, MaskTypeForm(initial={"mask_type": store.mask_type}), form)
+    if choices.choose_times(store, **form.cleaned_data, user=pages.user(request), now=timezone.now()):
+        messages.success(request, _("Saved."))
+    else:
+        messages.info(request, _("Nothing changed."))
+    return redirect("settings_ui:orders", store.account)
+
+
+def _times(store: Store) -> TimesForm:
+    return TimesForm(
+        initial={
+            "cancellation_window": store.cancellation_window,
+            "payment_pending_after": store.payment_pending_after,
+        }
+    )
+
+
+def _general(request: HttpRequest, store: Store, form: MaskTypeForm, times_form: TimesForm) -> HttpResponseBase:
     examples = {
         form_.value: masks.example(form_, EXAMPLE_CUSTOMER, tracking_domain=store.tracking_domain)
         for form_ in masks.Form
@@ -46,13 +74,16 @@ def orders(request: HttpRequest, account: str) -> HttpResponseBase:
     context = {
         "store": store,
         "form": form,
+        "times": times_form,
         "chosen": form["mask_type"].value(),
         "examples": examples,
         "example_customer": EXAMPLE_CUSTOMER,
         "last_change": choices.last_mask_change(store),
         "MaskType": MaskType,
     }
-    return render(request, "settings_ui/orders.html", context, status=400 if form.is_bound else 200)
+    return render(
+        request, "settings_ui/orders.html", context, status=400 if form.is_bound or times_form.is_bound else 200
+    )
 
 
 @require_safe

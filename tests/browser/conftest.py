@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from pytest_django import Settings
 
-from orders import flow
-from orders.models import AlertKind, MaskType, Role, Status, Store, User, Verification
+from conversation_tracker import order_mails
+from conversation_tracker.models import OrderMail, TemplateKey
+from orders import cancelling, changing, comments, events, flow, interactions, invoicing, payment, shipping
+from orders.models import AlertKind, InvoiceKind, MaskType, Role, Status, Store, User, Verification
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import factories
@@ -194,6 +197,54 @@ def conversation(shop: Store) -> Placed:
         reason=Reason.AUTO_REPLY,
         now=start + timedelta(days=2, hours=1),
     )
+    return placed
+
+
+BOUGHT = {
+    "items": [
+        {"id": "1", "name": "Oak chair with a woven seat", "quantity": 4, "price": 24_990},
+        {"id": "2", "name": "Wool rug, 160 × 230 cm", "quantity": 1, "price": 30_030},
+    ],
+    "shippingData": {
+        "address": {
+            "receiverName": "Maria Silva", "street": "Rua das Laranjeiras", "number": "120", "complement": "Apto 31",
+            "neighborhood": "Laranjeiras", "city": "Rio de Janeiro", "state": "RJ", "postalCode": "22240-003",
+        },
+        "logisticsInfo": [{"selectedSla": "Express", "deliveryCompany": "Fast Carrier"}],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def travelled(shop: Store) -> Placed:
+    """An order most of whose goods have arrived, with its order mails, one of which could not be written."""
+    start = timezone.now() - timedelta(days=2)
+    placed = factories.place_order(
+        shop, now=start, email="maria@people.example", value=129_990, item_count=5, document=BOUGHT
+    )
+    order, at = placed.order, start
+    for status in (Status.PAYMENT_APPROVED, Status.READY_FOR_HANDLING, Status.START_HANDLING):
+        at += timedelta(hours=2)
+        flow.advance(order, status, actor="Acme shop", now=at)
+    payment.change(order, data={"paymentSystemName": "Pix", "installments": 1}, actor="Acme shop", now=at)
+    changing.change(order, changing.Change("The rug had a flaw", discount=5_000), actor="Acme shop", now=at)
+    interactions.tell(order, source="Warehouse", message="Picking list 4711 printed", actor="WMS", now=at)
+    for number, value in (("NF-1001", 99_960), ("NF-1002", 25_030)):
+        at += timedelta(hours=3)
+        url = f"https://fast.example/{number}"
+        parcel = shipping.Parcel("Fast Carrier", f"FC{number[-4:]}BR", url, at)
+        draft = invoicing.Draft(InvoiceKind.OUTPUT, number, value, at, {"invoiceUrl": url}, parcel)
+        made, _ = invoicing.invoice(order, draft, actor="ERP", now=at)
+        seen = shipping.Sighting(at, "The parcel has left the sorting centre", "São Paulo", "SP")
+        arrived = at + timedelta(hours=5) if number == "NF-1001" else None
+        shipping.track(order, made, [seen], delivered_at=arrived, actor="Fast Carrier", now=at)
+    with contextlib.suppress(cancelling.TooLate):
+        cancelling.cancel(order, reason="Ordered twice by mistake", actor="Acme shop", now=at)
+    comments.add(order, "Maria called: leave the second parcel with the porter.", actor="Sam Support", now=at)
+    events.dispatch(now=at)
+    OrderMail.objects.filter(template=TemplateKey.INVOICED, occasion="invoice:NF-1002").update(attempts=99)
+    while order_mails.work(now=at):
+        pass
     return placed
 
 

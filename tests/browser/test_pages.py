@@ -9,13 +9,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, expect
 
+from orders import placing
 from orders.models import MaskType, Store, User
 from orders.placing import Placed
 from orders.secrecy import Secret
 from tests import factories
 
 PAGES = [
-    "sign-in", "list", "search", "order", "settings", "suppressions", "stores", "people", "letter", "write", "nothing",
+    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "stores", "people",
+    "letter", "write", "nothing",
 ]  # fmt: skip
 PHONE = ViewportSize(width=390, height=844)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -43,6 +45,12 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
         }
         if name == "suppressions":
             factories.make_suppression(request.getfixturevalue("conversation").customer_alias)
+        if name in {"travelled", "answer"}:
+            order = request.getfixturevalue("travelled").order
+            mail = factories.make_mail(*reversed(placing.parties(order.aliases.all())), subject="When?")
+            rest = "" if name == "travelled" else f"write/?about={mail.pk}"
+            page.goto(f"{site}/orders/acme/{order.number}/{rest}")
+            return page
         page.goto(order_url if name == "order" else site + paths[name])
         return page
 
