@@ -10,6 +10,7 @@ import secrets
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -17,10 +18,12 @@ from email.utils import format_datetime
 from django.db import transaction
 from django.utils import timezone
 
-from orders import access, customers, flow, placing
+from conversation_tracker import order_mails
+from orders import access, customers, events, flow, interactions, invoicing, payment, placing, shipping
 from orders.models import (
     Alias,
     ApiKey,
+    InvoiceKind,
     Kind,
     MaskType,
     Membership,
@@ -32,23 +35,14 @@ from orders.models import (
     TimelineEntry,
     User,
 )
+from orders.outcomes import Reason
 from orders.secrecy import Secret
 
 PASSWORD = "demo"  # noqa: S105  the demo's own, refused in production
+SHOP = "Demo shop"  # who acts
 PATIENCE = 30.0  # seconds until a posted mail should stand on its timeline
 POSTMARK = "Basic " + base64.b64encode(b"demo:demo").decode()
-PATH = (
-    Status.WAITING_FOR_AUTHORIZATION,
-    Status.PAYMENT_PENDING,
-    Status.PAYMENT_APPROVED,
-    Status.WINDOW_TO_CANCEL,
-    Status.READY_FOR_HANDLING,
-    Status.START_HANDLING,
-    Status.HANDLING,
-    Status.INVOICE,
-    Status.INVOICED,
-)
-DENIED = (*PATH[:2], Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
+STEP = timedelta(hours=4)  # between two things that happen on an order of the demo
 
 
 class NotSettled(TimeoutError):
@@ -65,21 +59,22 @@ class Shopper:
     item: str
     value: int
     days_ago: int
-    path: tuple[Status, ...]
+    steps: tuple[str, ...]  # names of functions below, in turn
 
 
+WHOLE = ("pay", "handle", "invoice", "sight", "deliver")
 SHOPPERS = (
-    Shopper("lamp", "Ana Souza", "ana.souza@people.test", "Reading lamp", 18_990, 6, PATH[:7]),
-    Shopper("chair", "Bruno Lima", "bruno.lima@people.test", "Oak chair", 74_900, 3, PATH[:3]),
-    Shopper("kettle", "Carla Méndez", "carla.mendez@people.test", "Steel kettle", 12_450, 12, PATH),
-    Shopper("rug", "Daniel Okafor", "daniel.okafor@people.test", "Wool rug", 45_000, 1, PATH[:2]),
-    Shopper("clock", "Eva Müller", "eva@münchen-post.test", "Wall clock", 8_990, 20, DENIED),
-    Shopper("vase", "Fábio Reis", "fabio.reis@people.test", "Glass vase", 6_500, 80, PATH),
+    Shopper("lamp", "Ana Souza", "ana.souza@people.test", "Reading lamp", 18_990, 6, WHOLE[:4]),
+    Shopper("chair", "Bruno Lima", "bruno.lima@people.test", "Oak chair", 74_900, 3, WHOLE[:1]),
+    Shopper("kettle", "Carla Méndez", "carla.mendez@people.test", "Steel kettle", 12_450, 12, WHOLE),
+    Shopper("rug", "Daniel Okafor", "daniel.okafor@people.test", "Wool rug", 45_000, 1, ("wait",)),
+    Shopper("clock", "Eva Müller", "eva@münchen-post.test", "Wall clock", 8_990, 20, ("deny",)),
+    Shopper("vase", "Fábio Reis", "fabio.reis@people.test", "Glass vase", 6_500, 80, (*WHOLE, "take_back")),
 )
 STORES = (
-    ("hardstore", "Hard Store", MaskType.HARD, "America/Sao_Paulo"),
-    ("softstore", "Soft Store", MaskType.SOFT, "America/Mexico_City"),
-    ("otherstore", "Other Store", MaskType.HARD, "Europe/Madrid"),
+    ("hardstore", "Hard Store", MaskType.HARD, "America/Sao_Paulo", "en"),
+    ("softstore", "Soft Store", MaskType.SOFT, "America/Mexico_City", "es"),
+    ("otherstore", "Other Store", MaskType.HARD, "Europe/Madrid", "pt-BR"),
 )
 PEOPLE: tuple[tuple[str, str, dict[str, Role], bool], ...] = (
     ("admin@demo.test", "Alex Admin", {"hardstore": Role.ADMIN, "softstore": Role.ADMIN}, False),
@@ -92,7 +87,7 @@ PEOPLE: tuple[tuple[str, str, dict[str, Role], bool], ...] = (
 def furnish(*, now: datetime) -> None:
     """Make the stores, logins, keys and orders that are not there yet."""
     with transaction.atomic():
-        stores = {account: _store(account, name, mask_type, zone, now=now) for account, name, mask_type, zone in STORES}
+        stores = {one[0]: _store(*one, now=now) for one in STORES}
         for email, name, roles, is_operator in PEOPLE:
             _person(email, name, {stores[account]: role for account, role in roles.items()}, is_operator=is_operator)
         for account in ("hardstore", "softstore"):
@@ -101,7 +96,8 @@ def furnish(*, now: datetime) -> None:
                 defaults={
                     "store": stores[account],
                     "token_digest": access.token_digest(f"{account}-token"),
-                    "label": "Demo shop",
+                    "label": SHOP,
+                    "may_answer": True,
                     "created_at": now,
                 },
             )
@@ -111,7 +107,7 @@ def furnish(*, now: datetime) -> None:
     _order(stores["otherstore"], SHOPPERS[0], now=now)
 
 
-def _store(account: str, name: str, mask_type: MaskType, zone: str, *, now: datetime) -> Store:
+def _store(account: str, name: str, mask_type: MaskType, zone: str, locale: str, *, now: datetime) -> Store:
     return Store.objects.get_or_create(
         account=account,
         defaults={
@@ -121,6 +117,8 @@ def _store(account: str, name: str, mask_type: MaskType, zone: str, *, now: date
             "sender_name": name,
             "sender_address": Secret.of(f"help@{account}.test"),
             "time_zone": zone,
+            "locale": locale,
+            "cancellation_window": 0,  # so that an order can be led all its way at once
             "created_at": now,
         },
     )[0]
@@ -136,23 +134,102 @@ def _person(email: str, name: str, roles: dict[Store, Role], *, is_operator: boo
 
 
 def _order(store: Store, shopper: Shopper, *, now: datetime) -> None:
-    placed_at = now - timedelta(days=shopper.days_ago, hours=5)
+    """Place the order and lead it on its way, each step at its time, with the mails that go with it.
+
+    In one transaction, so that no worker writes a mail of days ago as of now.
+    """
+    at = now - timedelta(days=shopper.days_ago, hours=5)
     first, _, last = shopper.name.partition(" ")
     document = {
         "items": [{"id": shopper.key, "name": shopper.item, "quantity": 1, "seller": "1", "price": shopper.value}],
         "clientProfileData": {"email": shopper.address, "firstName": first, "lastName": last},
-    }
+        "shippingData": {
+            "address": {
+                "receiverName": shopper.name, "street": "Rua das Laranjeiras", "number": str(len(shopper.item) * 7),
+                "city": "Rio de Janeiro", "state": "RJ", "postalCode": "22240-003", "country": "BRA",
+            },
+            "logisticsInfo": [{"selectedSla": "Express", "deliveryCompany": "Fast Parcel"}],
+        },
+        "paymentData": {"payments": [{"paymentSystemName": "Pix", "value": shopper.value, "installments": 1}]},
+    }  # fmt: skip
+    address = shopper.address.replace("münchen", "xn--mnchen-3ya")
     draft = placing.Draft(
         marketplace_number=f"demo-{shopper.key}",
-        person=customers.Person(shopper.address.replace("münchen", "xn--mnchen-3ya"), shopper.name, locale="pt-BR"),
+        person=customers.Person(address, shopper.name, locale=store.locale),
         value=shopper.value,
         item_count=1,
         document=document,
     )
-    placed = placing.place(store, draft, now=placed_at, actor="Demo shop")
-    if placed.is_new:
-        for step, status in enumerate(shopper.path, 1):
-            flow.move(placed.order, status, actor="Demo shop", now=placed_at + timedelta(minutes=25 * step))
+    with transaction.atomic():
+        placed = placing.place(store, draft, now=at, actor=SHOP)
+        if not placed.is_new:
+            return
+        _write_mails(at)
+        for step in shopper.steps:
+            at += STEP
+            _STEPS[step](placed.order, at)
+            _write_mails(at)
+
+
+def _write_mails(at: datetime) -> None:
+    while events.dispatch(now=at):
+        pass
+    while order_mails.work(now=at):
+        pass
+
+
+def _wait(order: Order, at: datetime) -> None:
+    flow.advance(order, Status.PAYMENT_PENDING, actor=SHOP, now=at)
+
+
+def _pay(order: Order, at: datetime) -> None:
+    payment.approve(order, payment_id="1", actor=SHOP, now=at)
+
+
+def _deny(order: Order, at: datetime) -> None:
+    payment.deny(order, payment_id="1", reason="The bank refused the card.", actor=SHOP, now=at)
+
+
+def _handle(order: Order, at: datetime) -> None:
+    flow.start_handling(order, actor=SHOP, now=at)
+    interactions.tell(order, source="Warehouse", message="Picking list printed.", actor=SHOP, now=at)
+
+
+def _invoice(order: Order, at: datetime) -> None:
+    number = f"FP-{2_000 + order.pk}"
+    parcel = shipping.Parcel("Fast Parcel", number, f"https://fastparcel.test/{number}", at)
+    _write_invoice(order, InvoiceKind.OUTPUT, "1001", order.value, parcel, at)
+
+
+def _take_back(order: Order, at: datetime) -> None:
+    _write_invoice(order, InvoiceKind.INPUT, "1002", order.value // 2, shipping.Parcel(), at)
+
+
+def _write_invoice(  # noqa: PLR0917  one word each
+    order: Order, kind: InvoiceKind, number: str, value: int, parcel: shipping.Parcel, at: datetime
+) -> None:
+    invoicing.invoice(order, invoicing.Draft(kind, number, value, at, {}, parcel), actor=SHOP, now=at)
+
+
+def _sight(order: Order, at: datetime) -> None:
+    seen = shipping.Sighting(at, "The parcel has left the sorting centre.", "São Paulo", "SP")
+    shipping.track(order, shipping.find(order, "1001"), [seen], delivered_at=None, actor="Fast Parcel", now=at)
+
+
+def _deliver(order: Order, at: datetime) -> None:
+    shipping.track(order, shipping.find(order, "1001"), [], delivered_at=at, actor="Fast Parcel", now=at)
+
+
+_STEPS: dict[str, Callable[[Order, datetime], None]] = {
+    "wait": _wait,
+    "pay": _pay,
+    "deny": _deny,
+    "handle": _handle,
+    "invoice": _invoice,
+    "sight": _sight,
+    "deliver": _deliver,
+    "take_back": _take_back,
+}
 
 
 def sample_alias() -> str:
@@ -174,7 +251,7 @@ def converse(url: str) -> None:
     """Post the demo's mails to the door at ``url``, once; each waits for the one before it. Raises NotSettled."""
     for account in ("hardstore", "softstore"):
         lamp = _demo_order(account, "lamp")
-        if not lamp.timeline.filter(kind=Kind.MAIL).exists():
+        if not lamp.timeline.filter(kind=Kind.MAIL).exclude(reason=Reason.ORDER_MAIL).exists():
             _about_the_lamp(url, lamp)
             _about_the_kettle(url, _demo_order(account, "kettle"))
             _too_late(url, _demo_order(account, "vase"))
