@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "orders.api.once.Once",
 ]
 ROOT_URLCONF = "conversation_tracker.urls"
 WSGI_APPLICATION = "conversation_tracker.wsgi.application"
@@ -143,6 +144,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-order-mails": {"task": "conversation_tracker.tasks.drain_order_mails", "schedule": 5.0},
     "sweep-events": {"task": "orders.tasks.dispatch_events", "schedule": 5.0},
     "sweep-hooks": {"task": "orders.tasks.deliver_hooks", "schedule": 5.0},
+    "forget-answered-calls": {"task": "orders.tasks.forget_answered_calls", "schedule": 600.0},
     "forget-told": {"task": "orders.tasks.forget_told", "schedule": 3600.0},
     "close-windows": {"task": "orders.tasks.close_windows", "schedule": 30.0},
     "remind-of-payments": {"task": "orders.tasks.remind_of_payments", "schedule": 300.0},
@@ -189,6 +191,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # Calls of one API key, and those among them that decode aliases; 0: as many as it likes.
 API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", default=1_200)
 API_DECODES_PER_MINUTE: int = env.int("API_DECODES_PER_MINUTE", default=30)
+# Hours in which a call with the same idempotency key gets the same answer.
+API_REPEAT_HOURS: int = env.int("API_REPEAT_HOURS", default=24)
 RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
 # Events that were handed on, and deliveries to hooks that are settled.
 EVENT_KEEP_DAYS: int = env.int("EVENT_KEEP_DAYS", default=14)

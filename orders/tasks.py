@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from orders import aliases, events, feeds, flow, hooks, payment, telling
+from orders import aliases, events, feeds, flow, hooks, payment, repeats, telling
 from orders.models import OrderEvent
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,14 @@ def deliver_hooks() -> None:
     """Post to hooks what waits for them, and make room for other tasks between the turns."""
     if hooks.work(clock=timezone.now):
         wake_hooks()
+
+
+@shared_task
+def forget_answered_calls() -> None:
+    """Forget the answers that no caller asks for again."""
+    before = timezone.now() - timedelta(hours=settings.API_REPEAT_HOURS)
+    while repeats.forget(before=before):
+        pass
 
 
 @shared_task

@@ -76,7 +76,7 @@ def refusal(status: int, code: str, message: str) -> HttpResponse:
 
 def too_many(request: HttpRequest, error: limits.TooMany | type[limits.TooMany]) -> HttpResponse:
     """The key has made all of its calls; says when to come again."""
-    response = refusal(429, "too_many_calls", _sentence(error))
+    response = refusal(429, "too_many_calls", sentence(error))
     if isinstance(error, limits.TooMany):
         response["Retry-After"] = str(error.standing.resets_in)
     return response
@@ -128,10 +128,11 @@ def install(api: NinjaAPI) -> None:
 def _refused(
     answer: Callable[..., HttpResponse], status: int, code: str, request: HttpRequest, error: Any
 ) -> HttpResponse:
-    return answer(request, status, code, _sentence(error))
+    return answer(request, status, code, sentence(error))
 
 
-def _sentence(error: object) -> str:
+def sentence(error: object) -> str:
+    """What a room says that it cannot do, as a sentence for the caller."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}. Nothing was changed."
 

@@ -9,6 +9,7 @@ from orders.models.event import EventKind, OrderEvent
 from orders.models.feed import DeliveryState, Feed, FeedItem, Hook, HookDelivery
 from orders.models.invoice import Invoice, InvoiceKind, TrackingEvent
 from orders.models.order import Order, Status
+from orders.models.repeat import AnsweredCall
 from orders.models.store import MaskType, Store
 from orders.models.suppression import Suppression, SuppressionReason
 from orders.models.timeline import AliasEvent, Attachment, Copy, Kind, TimelineEntry, Verification
@@ -19,6 +20,7 @@ __all__ = [
     "AlertKind",
     "Alias",
     "AliasEvent",
+    "AnsweredCall",
     "ApiKey",
     "Attachment",
     "AuditEntry",

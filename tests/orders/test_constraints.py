@@ -22,12 +22,13 @@ from conversation_tracker.models import (
     TemplateKey,
     TemplateVersion,
 )
-from orders import access, audit, flow, invoicing, shipping
+from orders import access, audit, flow, invoicing, repeats, shipping
 from orders.models import (
     Action,
     Alert,
     AlertKind,
     Alias,
+    AnsweredCall,
     ApiKey,
     AuditEntry,
     Copy,
@@ -166,6 +167,8 @@ REFUSED: dict[str, Callable[[], object]] = {
     "tracking_event_is_once_per_invoice": lambda: copy_of(TrackingEvent.objects.get()),
     "event_kind_is_known": update(OrderEvent, kind="rumour"),
     "event_statuses_are_known": update(OrderEvent, new_status="lost"),
+    "answered_call_is_one_per_name": lambda: copy_of(AnsweredCall.objects.get()),
+    "answered_call_did_not_fail": update(AnsweredCall, status=500),
     "feed_is_one_per_key": lambda: copy_of(Feed.objects.get()),
     "feed_timeout_is_in_range": update(Feed, visibility_timeout=0),
     "feed_retention_is_in_range": update(Feed, retention=60),
@@ -217,6 +220,7 @@ def _one_of_each_of_the_flow(order):
 
 def _one_of_each_of_feeds_and_hooks(key):
     now, store = timezone.now(), key.store
+    repeats.keep(key, b"n", b"c", status=200, content_type="application/json", body=b"{}", now=now)
     feed = Feed.objects.create(
         store=store, api_key=key, visibility_timeout=60, retention=4 * 86_400, created_at=now, changed_at=now
     )
