@@ -101,22 +101,26 @@ def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int
     return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}, by_order
 
 
+_EXPIRE = """
+    WITH due AS (
+        SELECT id FROM orders_alias WHERE expires_at <= %(now)s AND retired_at IS NULL
+        ORDER BY expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    ), expired AS (
+        UPDATE orders_alias SET retired_at = %(now)s FROM due WHERE orders_alias.id = due.id
+        RETURNING orders_alias.id, orders_alias.store_id, orders_alias.order_id
+    )
+"""
+
+
 def expire_due(*, now: datetime, batch: int = 2_000) -> int:
     """Retire up to one batch of aliases whose time is over and write it on their timelines; returns how many.
 
-    Short transactions and skipped locks: several may run at once and none waits. Nothing depends on it, since a mail
-    to an expired alias is refused by ``expires_at`` itself.
+    One statement and skipped locks: several may run at once and none waits. Nothing depends on it, since a mail to an
+    expired alias is refused by ``expires_at`` itself.
     """
-    with transaction.atomic():
-        due = list(
-            Alias.objects.due_at(now)
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("expires_at")
-            .only("id", "store_id", "order_id")[:batch]
-        )
-        Alias.objects.filter(pk__in=[alias.pk for alias in due]).update(retired_at=now)
-        timeline.alias_events(due, AliasEvent.EXPIRED, now=now)
-    return len(due)
+    return timeline.alias_events_of(
+        "expired", AliasEvent.EXPIRED, after=_EXPIRE, params={"now": now, "batch": batch}, now=now
+    )
 
 
 def renew(alias: Alias, *, now: datetime) -> Alias:
