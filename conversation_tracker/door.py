@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from anymail.webhooks.base import AnymailCoreWebhookView
@@ -20,11 +19,10 @@ from django.views.decorators.csrf import csrf_exempt
 from conversation_tracker import forms, inbox, providers, tasks
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
-from orders import faults
+from orders import bodies, faults
 
 log = logging.getLogger(__name__)
 
-CHUNK = 64 * 1024
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
     ValueError, TypeError, AttributeError, KeyError, RecursionError,
@@ -47,7 +45,7 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
         view = _view(request, found, channel)
         if getattr(view, "basic_auth", None) and not _readable_basic_auth(request):
             return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
-        body = read_body(request, limit=settings.WEBHOOK_MAX_BYTES)
+        body = bodies.read(request, limit=settings.WEBHOOK_MAX_BYTES)
         return _refusal(request, found, view) or _keep(request, found, channel, body)
     except RequestDataTooBig:
         return HttpResponse(status=413)
@@ -74,27 +72,6 @@ def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: byt
     )
     tasks.wake_inbox()
     return HttpResponse()
-
-
-def read_body(request: HttpRequest, *, limit: int) -> bytes:
-    """The whole body, also a chunked one without a length. Raises RequestDataTooBig or UnreadablePostError."""
-    length = request.META.get("CONTENT_LENGTH")
-    if length or not request.META.get("wsgi.input_terminated"):
-        if length and len(request.body) < int(length):
-            raise UnreadablePostError("the body ended before its announced length")
-        return request.body
-    source: Any = request.META["wsgi.input"]
-    chunks, size = [], 0
-    try:
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise RequestDataTooBig
-            chunks.append(chunk)
-    except OSError as error:
-        raise UnreadablePostError(*error.args) from error
-    request._body = b"".join(chunks)  # where Django keeps a body that has been read
-    return request.body
 
 
 def _view(request: HttpRequest, provider: base.Provider, channel: str) -> AnymailCoreWebhookView:

@@ -25,6 +25,8 @@ class RequestBodyLimit:
 def _limit(path: str) -> int:
     if path.startswith("/anymail/"):
         return settings.WEBHOOK_MAX_BYTES
+    if path.startswith("/shops/"):
+        return settings.SHOP_MAX_BYTES
     is_mail = path.startswith("/api/") and path.endswith("/conversation-message")
     if is_mail or (path.startswith("/orders/") and path.endswith("/write/")):
         return settings.MESSAGE_MAX_BYTES

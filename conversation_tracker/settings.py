@@ -143,8 +143,10 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-outbox": {"task": "conversation_tracker.tasks.drain_outbox", "schedule": 5.0},
     "sweep-order-mails": {"task": "conversation_tracker.tasks.drain_order_mails", "schedule": 5.0},
     "sweep-events": {"task": "orders.tasks.dispatch_events", "schedule": 5.0},
+    "sweep-shops": {"task": "orders.tasks.drain_shops", "schedule": 5.0},
     "sweep-hooks": {"task": "orders.tasks.deliver_hooks", "schedule": 5.0},
     "forget-answered-calls": {"task": "orders.tasks.forget_answered_calls", "schedule": 600.0},
+    "forget-shop-deliveries": {"task": "orders.tasks.forget_shop_deliveries", "schedule": 3600.0},
     "forget-told": {"task": "orders.tasks.forget_told", "schedule": 3600.0},
     "close-windows": {"task": "orders.tasks.close_windows", "schedule": 30.0},
     "remind-of-payments": {"task": "orders.tasks.remind_of_payments", "schedule": 300.0},
@@ -180,6 +182,8 @@ if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default
 
 # The door: how large a webhook may be. Providers pass on 40 MB of mail, about 100 MB as JSON with base64.
 WEBHOOK_MAX_BYTES: int = env.int("WEBHOOK_MAX_BYTES", default=110_000_000)
+# A shop's webhook: one order with all its items.
+SHOP_MAX_BYTES: int = env.int("SHOP_MAX_BYTES", default=10_000_000)
 # Every other page and call.
 REQUEST_MAX_BYTES: int = env.int("REQUEST_MAX_BYTES", default=2_500_000)
 # A mail that staff or a system of the store writes: 10 MB of files, which as base64 in JSON are 14.

@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 
 from conversation_tracker import api as mail_api
 from conversation_tracker import door, health, views
+from orders import webhooks
 from orders.api import api, read
 
 mail_api.install(read.router)
@@ -38,6 +39,8 @@ urlpatterns = [
     path("anymail/mailgun/inbound_mime/", door.webhook, {"provider": "mailgun", "channel": "inbound"}),
     path("anymail/<slug:provider>/<slug:channel>/", door.webhook, name="webhook"),
     path("anymail/<slug:provider>/<slug:channel>", door.webhook),  # a POST cannot be redirected to the slash
+    path("shops/<str:token>/<slug:kind>/", webhooks.shop, name="shop-webhook"),
+    path("shops/<str:token>/<slug:kind>", webhooks.shop),  # a POST cannot be redirected to the slash
     path("api/", api.urls),
 ]
 if settings.LOCAL:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders import addresses, aliases, audit
+from orders import addresses, aliases, audit, tasks
 from orders.models import (
     Action,
     Alias,
@@ -26,11 +26,15 @@ from orders.models import (
     HookDelivery,
     Membership,
     Order,
+    ShopConnection,
+    ShopDelivery,
+    ShopDeliveryState,
     Store,
     TimelineEntry,
     User,
 )
 from orders.secrecy import Secret
+from orders.shops import deliveries
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Model]
@@ -291,6 +295,37 @@ class HookDeliveryAdmin(ReadOnly):
     list_filter = ("state", "store")
     list_select_related = ("store", "hook")
     exclude = ("body",)
+
+
+@admin.register(ShopConnection)
+class ShopConnectionAdmin(ReadOnly):
+    """Connected shops; stores set them up in their settings."""
+
+    list_display = ("id", "store", "kind", "name", "created_at", "removed_at")
+    list_filter = ("kind", "store")
+    list_select_related = ("store",)
+    exclude = ("secret",)
+
+
+@admin.register(ShopDelivery)
+class ShopDeliveryAdmin(ReadOnly):
+    """What shops have posted, and what became of it."""
+
+    list_display = ("id", "store", "connection", "topic", "state", "outcome", "trouble", "attempts", "received_at")
+    list_filter = ("state", "outcome", "trouble", "store")
+    list_select_related = ("store", "connection")
+    exclude = ("headers", "body", "fingerprint")
+    actions = ("replay",)
+
+    @admin.action(description=_("Replay"), permissions=["view"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[ShopDelivery]) -> None:
+        """Let quarantined calls be tried anew."""
+        if not isinstance(request.user, User) or not request.user.is_superuser:
+            return
+        waiting = queryset.select_related("store").filter(state=ShopDeliveryState.QUARANTINED)
+        done = sum(deliveries.put_back(delivery, user=request.user, now=timezone.now()) for delivery in waiting)
+        tasks.wake_shops()
+        messages.success(request, _("%(count)d shop calls put back to be tried anew.") % {"count": done})
 
 
 @admin.register(AuditEntry)

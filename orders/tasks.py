@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,10 +15,12 @@ from redis import RedisError
 
 from orders import aliases, events, feeds, flow, hooks, payment, repeats, telling
 from orders.models import OrderEvent
+from orders.shops import deliveries
 
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
+TURN = 20.0  # seconds after which a task makes room for another
 
 
 def wake_events() -> None:
@@ -28,6 +31,11 @@ def wake_events() -> None:
 def wake_hooks() -> None:
     """Wake a worker for what is to be posted to hooks."""
     _wake(deliver_hooks)
+
+
+def wake_shops() -> None:
+    """Wake a worker for what shops have posted."""
+    _wake(drain_shops)
 
 
 def _wake(task: Task[[], None]) -> None:
@@ -49,6 +57,27 @@ def dispatch_events() -> None:
     """Tell the subscribers what happened, and let them wake whoever goes on."""
     while events.dispatch(now=timezone.now()):
         events.after_dispatch()
+
+
+@shared_task
+def drain_shops() -> None:
+    """Settle what shops have posted, and wake who tells of it."""
+    until, settled = time.monotonic() + TURN, 0
+    while deliveries.work(now=timezone.now()):
+        settled += 1
+        if time.monotonic() > until:
+            wake_shops()
+            break
+    if settled:
+        wake_events()
+
+
+@shared_task
+def forget_shop_deliveries() -> None:
+    """Delete the calls of shops that were settled long enough ago."""
+    before = timezone.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
+    while deliveries.forget_settled(before=before):
+        pass
 
 
 @shared_task

@@ -10,6 +10,14 @@ from orders.models.feed import DeliveryState, Feed, FeedItem, Hook, HookDelivery
 from orders.models.invoice import Invoice, InvoiceKind, TrackingEvent
 from orders.models.order import Order, Status
 from orders.models.repeat import AnsweredCall
+from orders.models.shop import (
+    ShopConnection,
+    ShopDelivery,
+    ShopDeliveryState,
+    ShopKind,
+    ShopOutcome,
+    ShopTrouble,
+)
 from orders.models.store import MaskType, Store
 from orders.models.suppression import Suppression, SuppressionReason
 from orders.models.timeline import AliasEvent, Attachment, Copy, Kind, TimelineEntry, Verification
@@ -42,6 +50,12 @@ __all__ = [
     "OrderEvent",
     "PartyKind",
     "Role",
+    "ShopConnection",
+    "ShopDelivery",
+    "ShopDeliveryState",
+    "ShopKind",
+    "ShopOutcome",
+    "ShopTrouble",
     "Status",
     "Store",
     "Suppression",

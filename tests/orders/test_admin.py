@@ -30,15 +30,20 @@ from orders.models import (
     Membership,
     Order,
     Role,
+    ShopConnection,
+    ShopDelivery,
+    ShopKind,
     Store,
     TimelineEntry,
     User,
 )
 from orders.placing import Placed
 from tests import factories
+from tests.orders.shops import payloads
 
 EVIDENCE = [
-    ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Feed, Hook, HookDelivery, Receipt, OutboundMail,
+    ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Feed, Hook, HookDelivery, ShopConnection,
+    ShopDelivery, Receipt, OutboundMail,
 ]  # fmt: skip
 CHANGEABLE = [Store, User, Membership]
 OURS = [*CHANGEABLE, *EVIDENCE]
@@ -82,6 +87,7 @@ def one_of_each(placed: Placed) -> Placed:
     factories.make_feed(key)
     factories.make_hook(key, "https://erp.example/")
     events.dispatch(now=now)
+    payloads.post_shopify(payloads.make_shop(store, ShopKind.SHOPIFY), payloads.shopify())
     AuditEntry.objects.create(action=Action.ADMIN_CHANGED, actor="x", subject="store 1", happened_at=now)
     inbox.accept(
         provider="postmark", channel=Channel.INBOUND, method="POST", path="/", query="", headers=[], body=b"{}", now=now

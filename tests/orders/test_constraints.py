@@ -43,6 +43,9 @@ from orders.models import (
     Membership,
     Order,
     OrderEvent,
+    ShopConnection,
+    ShopDelivery,
+    ShopKind,
     Status,
     Store,
     Suppression,
@@ -51,7 +54,9 @@ from orders.models import (
     User,
 )
 from orders.secrecy import Secret
+from orders.shops import deliveries
 from tests import factories
+from tests.orders.shops import payloads
 
 OURS = ("orders", "conversation_tracker")
 
@@ -176,6 +181,13 @@ REFUSED: dict[str, Callable[[], object]] = {
     "hook_is_one_per_key": lambda: copy_of(Hook.objects.get()),
     "hook_delivery_state_is_known": update(HookDelivery, state="lost", settled_at=timezone.now()),
     "hook_delivery_settled_has_a_time": update(HookDelivery, state="failed"),
+    "shop_token_is_unique": lambda: copy_of(ShopConnection.objects.get()),
+    "shop_kind_is_known": update(ShopConnection, kind="stall"),
+    "shop_delivery_is_kept_once": lambda: copy_of(ShopDelivery.objects.get()),
+    "shop_delivery_state_is_known": update(ShopDelivery, state="lost", settled_at=timezone.now()),
+    "shop_delivery_outcome_is_known": update(ShopDelivery, outcome="eaten"),
+    "shop_delivery_trouble_is_known": update(ShopDelivery, trouble="mood"),
+    "shop_delivery_settled_has_a_time": update(ShopDelivery, state="done"),
     "sender_address_is_unique_in_store": lambda: copy_of(Sender.objects.get(), is_default=False),
     "sender_default_is_one_per_store": lambda: copy_of(Sender.objects.get(), address_digest=b"other"),
     "template_choice_is_one_per_store_and_key": lambda: copy_of(TemplateChoice.objects.get()),
@@ -231,6 +243,8 @@ def _one_of_each_of_feeds_and_hooks(key):
     HookDelivery.objects.create(
         store=store, hook=hook, event="1", body=Secret.of("{}"), created_at=now, next_attempt_at=now
     )
+    shop = payloads.make_shop(store, ShopKind.SHOPIFY, user=User.objects.get())
+    deliveries.accept(shop, topic="orders/create", call_id="1", headers=[], body=b"{}", now=now)
 
 
 @pytest.fixture

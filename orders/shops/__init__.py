@@ -1,0 +1,1 @@
+"""Shops whose orders come by webhook: WooCommerce and Shopify."""
