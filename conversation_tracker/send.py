@@ -106,7 +106,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Later(type(error).__name__)
     if places:
         return Held("; ".join(places)[:200])
-    return _hand_over(message, key=idempotency_key(row))
+    return hand_over(message, key=idempotency_key(row))
 
 
 def _known(row: OutboundMail) -> tuple[Known, ...]:
@@ -184,7 +184,8 @@ def _connect(key: str) -> BaseEmailBackend:
     return connection
 
 
-def _hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: PLR0911  one line for each way it can end
+def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: PLR0911  one line for each way it can end
+    """Let the configured backend send a finished mail."""
     try:
         connection = _connect(key)
         try:

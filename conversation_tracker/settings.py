@@ -142,6 +142,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},
     "sweep-outbox": {"task": "conversation_tracker.tasks.drain_outbox", "schedule": 5.0},
     "sweep-order-mails": {"task": "conversation_tracker.tasks.drain_order_mails", "schedule": 5.0},
+    "send-tests": {"task": "conversation_tracker.tasks.send_tests", "schedule": 3.0},
     "sweep-events": {"task": "orders.tasks.dispatch_events", "schedule": 5.0},
     "sweep-shops": {"task": "orders.tasks.drain_shops", "schedule": 5.0},
     "sweep-hooks": {"task": "orders.tasks.deliver_hooks", "schedule": 5.0},

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from conversation_tracker import inbox, limits, order_mails, outbox
+from conversation_tracker.message_center import trials
 from orders.tasks import wake_events
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,14 @@ def drain_order_mails() -> None:
         if _is_over(until):
             wake_order_mails()
             return
+
+
+@shared_task
+def send_tests() -> None:
+    """Send the templates and senders that admins try out."""
+    until = time.monotonic() + TURN
+    while trials.work(now=timezone.now()) and time.monotonic() < until:
+        pass
 
 
 @shared_task

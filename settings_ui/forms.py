@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from conversation_tracker.message_center.defaults import Source
+from orders import addresses
 from orders.models import MaskType
 
 MOST_MINUTES = 30 * 24 * 60
@@ -51,3 +57,85 @@ class TimesForm(forms.Form):
             "max_value": _("At most 1,440 hours: 60 days."),
         },
     )
+
+
+class OneLine(forms.CharField):
+    """A text that goes into a header: on one line, without control characters."""
+
+    def clean(self, value: Any) -> Any:
+        cleaned = super().clean(value)
+        if not cleaned.isprintable():
+            raise forms.ValidationError(_("Write it on one line, without control characters."), code="line")
+        return cleaned
+
+
+class AddressField(forms.CharField):
+    """An e-mail address."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=320, **options)
+
+    def clean(self, value: Any) -> Any:
+        cleaned = super().clean(value)
+        return _address(cleaned) if cleaned else cleaned
+
+
+class AddressesField(forms.CharField):
+    """E-mail addresses, one a line or with commas between them; in Python a list."""
+
+    MOST = 10
+
+    def clean(self, value: Any) -> Any:
+        written = super().clean(value) or ""
+        found = [_address(one.strip()) for one in re.split(r"[,;\s]+", written) if one.strip()]
+        if len(found) > self.MOST:
+            raise forms.ValidationError(_("Name at most ten addresses."), code="many")
+        return list(dict.fromkeys(found))
+
+
+def _address(text: str) -> str:
+    try:
+        return addresses.validated(text)
+    except addresses.NotAnAddress as error:
+        raise forms.ValidationError(_("“%(value)s” is not an e-mail address."), params={"value": text}) from error
+
+
+class TemplateForm(forms.Form):
+    """The four texts of a template in one language; ``message_center.checking`` says what is wrong inside them."""
+
+    subject = forms.CharField(label=_("Subject"), max_length=1_000)
+    preheader = forms.CharField(label=_("Preheader"), max_length=1_000, required=False)
+    html = forms.CharField(label=_("HTML"), widget=forms.Textarea, strip=False)
+    text = forms.CharField(label=_("Text"), widget=forms.Textarea, strip=False)
+    note = forms.CharField(label=_("Note"), max_length=200, required=False)
+    based_on = forms.IntegerField(min_value=0, max_value=2_000_000_000)
+
+    def source(self) -> Source:
+        """What was written, with one kind of line end. Only of a valid form."""
+        said = {
+            name: self.cleaned_data[name].replace("\r\n", "\n") for name in ("subject", "preheader", "html", "text")
+        }
+        return Source(**said)
+
+
+class SendingForm(forms.Form):
+    """Whether and how a mail is sent."""
+
+    is_enabled = forms.BooleanField(label=_("Send this mail"), required=False)
+    sender = forms.ChoiceField(label=_("Sender"), required=False)
+    cc = AddressesField(label=_("CC"), max_length=4_000, required=False)
+    bcc = AddressesField(label=_("BCC"), max_length=4_000, required=False)
+
+    def __init__(self, *args: Any, senders: Sequence[tuple[int, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        chosen = self.fields["sender"]
+        if isinstance(chosen, forms.ChoiceField):
+            chosen.choices = [("", _("The default sender")), *((str(pk), name) for pk, name in senders)]
+
+
+class SenderForm(forms.Form):
+    """A sender's name and address."""
+
+    name = OneLine(label=_("Name"), max_length=200)
+    address = AddressField(label=_("Address"))
+    is_default = forms.BooleanField(label=_("Make it the default sender"), required=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from settings_ui import views
+from settings_ui import sender_views, template_views, views
 
 app_name = "settings_ui"
 urlpatterns = [
@@ -13,4 +13,21 @@ urlpatterns = [
     path("<slug:account>/times/", views.times, name="times"),
     path("<slug:account>/suppressions/", views.suppressions, name="suppressions"),
     path("<slug:account>/suppressions/<int:pk>/lift/", views.lift, name="lift"),
+    path("<slug:account>/templates/", template_views.templates, name="templates"),
+    path("<slug:account>/templates/<slug:key>/", template_views.template, name="template"),
+    path("<slug:account>/templates/<slug:key>/sending/", template_views.sending, name="template-sending"),
+    path("<slug:account>/templates/<slug:key>/preview/", template_views.preview, name="template-preview"),
+    path("<slug:account>/templates/<slug:key>/default/", template_views.back_to_default, name="template-default"),
+    path("<slug:account>/templates/<slug:key>/versions/<int:number>/", template_views.version, name="template-version"),
+    path(
+        "<slug:account>/templates/<slug:key>/versions/<int:number>/restore/",
+        template_views.restore,
+        name="template-restore",
+    ),
+    path("<slug:account>/senders/", sender_views.list_all, name="senders"),
+    path("<slug:account>/senders/<int:pk>/", sender_views.edit, name="sender"),
+    path("<slug:account>/senders/<int:pk>/default/", sender_views.make_default, name="sender-default"),
+    path("<slug:account>/senders/<int:pk>/remove/", sender_views.remove, name="sender-remove"),
+    path("<slug:account>/senders/<int:pk>/test/", sender_views.test, name="sender-test"),
+    path("<slug:account>/domains/<str:name>/", sender_views.domain, name="domain"),
 ]

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
@@ -34,6 +36,7 @@ KEPT_FILTERS = frozenset(
     "url_encode where".split()
 )
 
+_BLOCK = re.compile(r"\{%-?\s*(end)?(if|unless|case|for|capture|ifchanged|comment|doc)\b")
 T = TypeVar("T")
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
@@ -117,13 +120,12 @@ def _guarded(source: str, act: Callable[[], T]) -> T:
     except LiquidError as error:
         raise _faulty(error, source) from error
     except (RecursionError, MemoryError, OverflowError) as error:
-        raise Faulty(Problem.TOO_MUCH, type(error).__name__) from error
+        raise _at(error, source, Problem.TOO_MUCH, type(error).__name__) from error
     except Exception as error:  # filters fail in every way on values they do not expect
-        raise Faulty(Problem.VALUE, type(error).__name__) from error
+        raise _at(error, source, Problem.VALUE, str(error)) from error
 
 
 def _faulty(error: LiquidError, source: str) -> Faulty:
-    line, column = place(source, error.token.start_index if error.token else -1)
     said = str(error.message or "")
     match error:
         case UndefinedError():
@@ -138,7 +140,32 @@ def _faulty(error: LiquidError, source: str) -> Faulty:
             problem = Problem.SYNTAX
         case _:
             problem = Problem.VALUE
+    if problem is Problem.SYNTAX and (error.token is None or error.token.start_index < 0):
+        line, column = place(source, _left_open(source))
+        return Faulty(problem, said, line=line, column=column)
+    return _at(error, source, problem, said)
+
+
+def _at(error: BaseException, source: str, problem: Problem, said: str) -> Faulty:
+    """The fault at the place that the error names, or else at the innermost part of the template that was at work."""
+    token = error.token if isinstance(error, LiquidError) else None
+    if token is None or token.start_index < 0:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            at_work = getattr(frame.f_locals.get("self"), "token", None)
+            token = at_work if isinstance(at_work, Token) and at_work.start_index >= 0 else token
+    line, column = place(source, token.start_index if token else -1)
     return Faulty(problem, said, line=line, column=column)
+
+
+def _left_open(source: str) -> int:
+    """Where the innermost block begins that nothing ends; -1 when there is none."""
+    opened: list[tuple[str, int]] = []
+    for tag in _BLOCK.finditer(source):
+        if not tag[1]:
+            opened.append((tag[2], tag.start()))
+        elif opened and opened[-1][0] == tag[2]:
+            opened.pop()
+    return opened[-1][1] if opened else -1
 
 
 def place(source: str, index: int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def money(value: Any, currency: Any = None, *, context: RenderContext) -> str:
         amount = Decimal(str(value)).scaleb(-currencies.digits(code))
         return numbers.format_currency(amount, code, locale=_locale(context))
     except (ArithmeticError, ValueError) as error:
-        raise Unreadable("money") from error
+        raise Unreadable("money: this is no amount") from error
 
 
 @with_context
@@ -75,7 +75,7 @@ def number(value: Any, *, context: RenderContext) -> str:
     try:
         return numbers.format_decimal(Decimal(str(value)), locale=_locale(context))
     except (ArithmeticError, ValueError) as error:
-        raise Unreadable("number") from error
+        raise Unreadable("number: this is no number") from error
 
 
 def replace(value: Any, search: Any, by: Any = "") -> str:
@@ -85,7 +85,7 @@ def replace(value: Any, search: Any, by: Any = "") -> str:
         for one in (value, search, by)
     )
     if (text.count(old) + 1) * len(new) > LONGEST_REPLACED:
-        raise Unreadable("replace")
+        raise Unreadable("replace: it would grow too large")
     return text.replace(old, new)
 
 
@@ -111,13 +111,13 @@ def _moment(value: Any, context: RenderContext) -> datetime | date:
     """A moment in the store's time zone; a mere date stays the day it is, wherever one reads it."""
     text = str(value).strip()
     if text == "now":
-        raise Unreadable("now")
+        raise Unreadable("date: only moments of the order, not now")
     try:
         if len(text) == len("2026-11-25"):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Unreadable("date") from error
+        raise Unreadable("date: this is no moment") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_zone(context))
 
 
@@ -134,5 +134,5 @@ def _locale(context: RenderContext) -> Any:
 
 def _style(style: Any) -> Any:
     if style not in STYLES:
-        raise Unreadable("style")
+        raise Unreadable(f"date: the styles are {', '.join(STYLES)}")
     return style

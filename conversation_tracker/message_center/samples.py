@@ -20,9 +20,12 @@ _STATUSES = {
     TemplateKey.IN_HANDLING: "handling",
     TemplateKey.CANCELLED: "canceled",
 }
-_WITH_REASON = (
-    TemplateKey.PAYMENT_DENIED, TemplateKey.CANCELLED, TemplateKey.ORDER_CHANGED, TemplateKey.ORDER_CHANGED_V2,
-)  # fmt: skip
+_REASONS = {
+    TemplateKey.PAYMENT_DENIED: "The bank declined the payment.",
+    TemplateKey.CANCELLED: "The customer asked for it.",
+    TemplateKey.ORDER_CHANGED: "A discount that was promised by phone.",
+    TemplateKey.ORDER_CHANGED_V2: "One of the items was not in stock any more.",
+}
 
 
 def of(store: Store, key: TemplateKey) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def of(store: Store, key: TemplateKey) -> dict[str, Any]:
         "replacement": {"old_number": "1305371685001-01", "new_number": "1305371685465-01"},
         "event": {
             "kind": "", "occurred_at": "2026-11-25T01:40:00+00:00",
-            "reason": "One of the items was not in stock any more." if key in _WITH_REASON else None,
+            "reason": _REASONS.get(key),
             "description": "Out for delivery", "place": "São Paulo, SP",
         },
         "aliases": [

@@ -4,6 +4,7 @@ from conversation_tracker.models.order_mail import OrderMail, OrderMailState
 from conversation_tracker.models.outbound import OutboundMail, SendState
 from conversation_tracker.models.receipt import Channel, Receipt, ReceiptState, Trouble
 from conversation_tracker.models.template import Sender, TemplateChoice, TemplateKey, TemplateVersion
+from conversation_tracker.models.trial_mail import TrialMail, TrialMailState
 
 __all__ = [
     "Channel",
@@ -17,5 +18,7 @@ __all__ = [
     "TemplateChoice",
     "TemplateKey",
     "TemplateVersion",
+    "TrialMail",
+    "TrialMailState",
     "Trouble",
 ]

@@ -21,6 +21,7 @@ from conversation_tracker.models import (
     TemplateChoice,
     TemplateKey,
     TemplateVersion,
+    TrialMail,
 )
 from orders import access, audit, flow, invoicing, repeats, shipping
 from orders.models import (
@@ -194,6 +195,8 @@ REFUSED: dict[str, Callable[[], object]] = {
     "template_choice_key_is_known": update(TemplateChoice, key="spam"),
     "template_version_number_is_unique": lambda: copy_of(TemplateVersion.objects.get()),
     "template_version_key_is_known": update(TemplateVersion, key="spam"),
+    "trial_mail_template_is_known": update(TrialMail, template="spam"),
+    "trial_mail_state_is_known": update(TrialMail, state="lost"),
     "order_mail_is_once_per_occasion": lambda: copy_of(OrderMail.objects.get()),
     "order_mail_template_is_known": update(OrderMail, template="spam"),
     "order_mail_state_is_known": update(OrderMail, state="lost"),
@@ -225,6 +228,10 @@ def _one_of_each_of_the_flow(order):
     )
     TemplateChoice.objects.create(store=store, key=TemplateKey.NEW_ORDER)
     TemplateVersion.objects.create(store=store, key=TemplateKey.NEW_ORDER, locale="en", number=1, created_at=now)
+    TrialMail.objects.create(
+        store=store, recipient=Secret.of("x"), content=Secret.of(""), created_by=User.objects.get(), created_at=now,
+        state_changed_at=now,
+    )  # fmt: skip
     OrderMail.objects.create(
         store=store, order=order, template=TemplateKey.NEW_ORDER, occasion="x", created_at=now, next_attempt_at=now
     )

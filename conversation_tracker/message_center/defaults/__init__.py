@@ -56,10 +56,11 @@ def _steps(names: list[str], now: int) -> str:
     """The line of five steps; which of them are done is said by a mark too, and not by colour alone."""
     if not now:
         return ""
+    done = now if now == len(names) else now - 1
     cells = []
     for turn, name in enumerate(names, 1):
-        look = "done" if turn < now else "now" if turn == now else "todo"
-        mark = "✓ " if turn < now or now == len(names) else ""
+        look = "done" if turn <= done else "now" if turn == now else "todo"
+        mark = "✓\u00a0" if turn <= done else ""
         cells.append(f'<td class="{look}" width="20%">{mark}{name}</td>')
     return _fill(_read("parts/steps.html"), {"cells": "\n    ".join(cells)})
 

@@ -28,6 +28,36 @@ for (const details of document.querySelectorAll("details[data-fold]")) {
   });
 }
 
+// What takes a while to find out comes after the page; without scripts a link leads to it.
+for (const place of document.querySelectorAll("[data-load]")) {
+  place.querySelector("[data-waiting]").hidden = false;
+  place.querySelector("[data-plain]").hidden = true;
+  fetch(place.dataset.load, { headers: { "X-Fragment": "1" } })
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+    .then((html) => {
+      place.innerHTML = html;
+    })
+    .catch(() => {
+      place.querySelector("[data-waiting]").hidden = true;
+      place.querySelector("[data-plain]").hidden = false;
+    });
+}
+
+// A fault in a template leads to the very character.
+for (const link of document.querySelectorAll("a[data-line]")) {
+  link.addEventListener("click", (event) => {
+    const field = document.querySelector(link.getAttribute("href"));
+    const line = Number(link.dataset.line);
+    if (!field || !line) return;
+    event.preventDefault();
+    const before = field.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    const at = before + Number(link.dataset.column) - 1;
+    field.focus();
+    field.setSelectionRange(at, at + 1);
+    field.scrollTop = Math.max(0, (line - 4) * parseFloat(getComputedStyle(field).lineHeight));
+  });
+}
+
 // "/" goes to the search, as in most tools of this kind.
 document.addEventListener("keydown", (event) => {
   const find = document.getElementById("find");

@@ -1,0 +1,113 @@
+"""Check what somebody wrote in a template before it is kept: each fault with its line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from conversation_tracker.message_center import document, engine, names, shape
+from conversation_tracker.message_center.defaults import Source
+from conversation_tracker.message_center.engine import Faulty, Problem
+
+FIELDS = ("subject", "preheader", "html", "text")
+LONGEST = {"subject": 1_000, "preheader": 1_000, "html": engine.LONGEST_SOURCE, "text": engine.LONGEST_SOURCE}
+WORDS = {
+    Problem.SYNTAX: _("This cannot be read"),
+    Problem.VARIABLE: _("There is no such variable"),
+    Problem.FILTER: _("There is no such filter"),
+    Problem.TAG: _("There is no such tag here"),
+    Problem.VALUE: _("A filter cannot work on what it is given"),
+    Problem.TOO_MUCH: _("It loops or grows too far"),
+    Problem.TOO_LONG: _("It is too long; at most so many characters"),
+    Problem.UNSAFE: _("This must not be in a mail"),
+}
+# What every order has; of all else a template has to ask whether it is there.
+_BARE = {
+    "locale": "en", "time_zone": "UTC", "currency": "BRL", "store": {"name": "Store"},
+    "order": {
+        "number": "1", "placed_at": "2026-11-23T01:40:00+00:00", "value": 1, "item_count": 1, "items": [{"id": "1"}],
+    },
+    "event": {"occurred_at": "2026-11-23T01:40:00+00:00"},
+}  # fmt: skip
+_UNSAFE = re.compile(
+    r"<\s*(?:script|iframe|frame|object|embed|applet|form|svg|link|base)\b|[\s\"'/]on[a-z]+\s*=\s*[\"']|"
+    r"\b(?:javascript|vbscript):",
+    re.IGNORECASE,
+)
+_STYLES = re.compile(r"<style\b[^>]*>(.*?)</style\s*>|\bstyle\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE | re.DOTALL)
+_LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in one of the four texts. Line and column count from 1; 0 where the place is not known."""
+
+    field: str
+    problem: Problem
+    detail: str
+    line: int
+    column: int
+
+    @property
+    def words(self) -> str:
+        """What is wrong, for people."""
+        said = str(WORDS[self.problem])
+        return f"{said}: {self.detail}" if self.detail else said
+
+
+def check(source: Source, sample: dict[str, Any]) -> list[Fault]:
+    """Everything that keeps the template from being kept; empty when nothing does.
+
+    It is filled with the sample and with an order of which hardly anything is known.
+    """
+    found: list[Fault] = []
+    for field in FIELDS:
+        found.extend(dict.fromkeys(_of_field(field, getattr(source, field), sample)))
+    if not source.subject.strip():
+        found.insert(0, Fault("subject", Problem.VALUE, str(_("the subject is empty")), 1, 1))
+    return found
+
+
+def _of_field(field: str, written: str, sample: dict[str, Any]) -> Iterator[Fault]:
+    is_html = field == "html"
+    if len(written) > LONGEST[field]:
+        yield Fault(field, Problem.TOO_LONG, str(LONGEST[field]), 0, 0)
+        return
+    try:
+        template = engine.parse(written, is_html=is_html)
+    except Faulty as fault:
+        yield _fault(field, fault)
+        return
+    unknown = [
+        Fault(field, Problem.VARIABLE, one.name, *engine.place(written, one.index))
+        for one in names.unknown(template, shape.SHAPE)
+    ]
+    yield from unknown
+    if is_html:
+        yield from _unsafe(field, written)
+    if unknown:
+        return
+    for context in (sample, shape.complete(_BARE)):
+        try:
+            engine.fill(written, context, is_html=is_html)
+        except Faulty as fault:
+            yield _fault(field, fault)
+            return
+
+
+def _fault(field: str, fault: Faulty) -> Fault:
+    return Fault(field, fault.problem, fault.detail, fault.line, fault.column)
+
+
+def _unsafe(field: str, written: str) -> Iterator[Fault]:
+    for found in _UNSAFE.finditer(written):
+        yield Fault(field, Problem.UNSAFE, found[0].strip(" \"'/=<"), *engine.place(written, found.start()))
+    for styles in _STYLES.finditer(written):
+        said = styles[1] if styles[1] is not None else styles[2]
+        start = styles.start(1) if styles[1] is not None else styles.start(2)
+        for found in document.STYLE_TRICKS.finditer(_LIQUID.sub(lambda code: " " * len(code[0]), said)):
+            yield Fault(field, Problem.UNSAFE, found[0], *engine.place(written, start + found.start()))

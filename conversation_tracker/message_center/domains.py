@@ -1,0 +1,147 @@
+"""What DNS says of a domain that mail is sent from: MX, SPF, DKIM, DMARC. Pure, given a way to ask DNS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conversation_tracker.authenticity import dmarc
+from conversation_tracker.authenticity.lookup import Lookup, Unanswered
+
+# Under these names mail providers keep their keys; any other has to be told.
+SELECTORS = (
+    "default", "google", "selector1", "selector2", "s1", "s2", "k1", "k2", "mail", "dkim", "pm", "mta", "mailjet",
+    "resend", "krs",
+)  # fmt: skip
+
+
+class State(StrEnum):
+    """How good a finding is."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    BAD = "bad"
+    UNKNOWN = "unknown"  # DNS did not answer
+
+
+class Verdict(StrEnum):
+    """What was found: the closed list, one for each thing one can say about a domain."""
+
+    MX_FOUND = "mx_found"
+    MX_NULL = "mx_null"
+    MX_NONE = "mx_none"
+    SPF_STRICT = "spf_strict"
+    SPF_SOFT = "spf_soft"
+    SPF_OPEN = "spf_open"
+    SPF_NEUTRAL = "spf_neutral"
+    SPF_TWO = "spf_two"
+    SPF_NONE = "spf_none"
+    DKIM_FOUND = "dkim_found"
+    DKIM_REVOKED = "dkim_revoked"
+    DKIM_NONE = "dkim_none"
+    DMARC_ENFORCED = "dmarc_enforced"
+    DMARC_WATCHING = "dmarc_watching"
+    DMARC_TWO = "dmarc_two"
+    DMARC_NONE = "dmarc_none"
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One of the four: what is there, and the record to set when it should be another."""
+
+    topic: str  # MX, SPF, DKIM, DMARC
+    state: State
+    verdict: Verdict
+    records: tuple[str, ...] = ()  # as they are
+    advised_name: str = ""
+    advised_type: str = "TXT"
+    advised_value: str = ""
+
+
+def check(domain: str, *, lookup: Lookup, selector: str = "") -> tuple[Finding, ...]:
+    """MX, SPF, DKIM and DMARC of a domain, in this order. A ``selector`` is where to look for its DKIM key."""
+    steps: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("MX", lambda: _mx(domain, lookup)),
+        ("SPF", lambda: _spf(domain, lookup)),
+        ("DMARC", lambda: _dmarc(domain, lookup)),
+        ("DKIM", lambda: _dkim(domain, lookup, (selector,) if selector else SELECTORS)),
+    )
+    found = {topic: _answered(topic, step) for topic, step in steps}
+    return found["MX"], found["SPF"], found["DKIM"], found["DMARC"]
+
+
+def _answered(topic: str, step: Callable[[], Finding]) -> Finding:
+    try:
+        return step()
+    except Unanswered:
+        return Finding(topic, State.UNKNOWN, Verdict.UNANSWERED)
+
+
+def _mx(domain: str, lookup: Lookup) -> Finding:
+    hosts = lookup(domain, "MX")
+    if any(hosts):
+        return Finding("MX", State.GOOD, Verdict.MX_FOUND, hosts)
+    verdict = Verdict.MX_NULL if hosts else Verdict.MX_NONE  # RFC 7505: "." says that it takes no mail
+    return Finding("MX", State.BAD, verdict, (), domain, "MX", "10 mx.your-provider.example")
+
+
+def _spf(domain: str, lookup: Lookup) -> Finding:
+    records = tuple(text for text in lookup(domain, "TXT") if text.lower().split(" ", 1)[0] == "v=spf1")
+    if not records:
+        wanted = "v=spf1 include:spf.your-provider.example -all"
+        return Finding("SPF", State.BAD, Verdict.SPF_NONE, (), domain, "TXT", wanted)
+    if len(records) > 1:
+        allowed = dict.fromkeys(term for one in records for term in one.split()[1:] if not term.endswith("all"))
+        merged = " ".join(("v=spf1", *allowed, "~all"))
+        return Finding("SPF", State.BAD, Verdict.SPF_TWO, records, domain, "TXT", merged)
+    terms = records[0].lower().split()
+    if "-all" in terms or any(term.startswith("redirect=") for term in terms):
+        return Finding("SPF", State.GOOD, Verdict.SPF_STRICT, records)
+    if "~all" in terms:
+        return Finding("SPF", State.GOOD, Verdict.SPF_SOFT, records)
+    is_open = "+all" in terms or "all" in terms
+    kept = " ".join(term for term in records[0].split() if term.lower() not in {"+all", "all", "?all"})
+    verdict, state = (Verdict.SPF_OPEN, State.BAD) if is_open else (Verdict.SPF_NEUTRAL, State.WEAK)
+    return Finding("SPF", state, verdict, records, domain, "TXT", f"{kept} ~all")
+
+
+def _dkim(domain: str, lookup: Lookup, selectors: Sequence[str]) -> Finding:
+    revoked: list[str] = []
+    for selector in selectors:
+        name = f"{selector}._domainkey.{domain}"
+        for text in lookup(name, "TXT"):
+            tags = dict(part.strip().partition("=")[::2] for part in text.split(";"))
+            key = tags.get("p")
+            if key is None:
+                continue
+            if key.strip():
+                return Finding("DKIM", State.GOOD, Verdict.DKIM_FOUND, (name,))
+            revoked.append(name)
+    wanted = "v=DKIM1; k=rsa; p=…"
+    name = f"{selectors[0] if len(selectors) == 1 else 'selector'}._domainkey.{domain}"
+    if revoked:
+        return Finding("DKIM", State.BAD, Verdict.DKIM_REVOKED, tuple(revoked), revoked[0], "TXT", wanted)
+    return Finding("DKIM", State.WEAK, Verdict.DKIM_NONE, (), name, "TXT", wanted)
+
+
+def _dmarc(domain: str, lookup: Lookup) -> Finding:
+    for asked in dict.fromkeys((domain, dmarc.organization(domain))):
+        records = tuple(text for text in lookup(f"_dmarc.{asked}", "TXT") if text.lower().startswith("v=dmarc1"))
+        if len(records) > 1:
+            return Finding("DMARC", State.BAD, Verdict.DMARC_TWO, records, f"_dmarc.{asked}", "TXT", records[0])
+        if records:
+            return _judged(records[0], asked, is_own=asked == domain)
+    wanted = f"v=DMARC1; p=none; rua=mailto:dmarc@{domain}"
+    return Finding("DMARC", State.BAD, Verdict.DMARC_NONE, (), f"_dmarc.{domain}", "TXT", wanted)
+
+
+def _judged(record: str, domain: str, *, is_own: bool) -> Finding:
+    pairs = (part.strip().partition("=")[::2] for part in record.split(";"))
+    tags = {name.strip().lower(): value.strip().lower() for name, value in pairs}
+    policy = tags.get("p", "none") if is_own else tags.get("sp", tags.get("p", "none"))
+    if policy in {"quarantine", "reject"}:
+        return Finding("DMARC", State.GOOD, Verdict.DMARC_ENFORCED, (record,))
+    wanted = f"v=DMARC1; p=quarantine; rua={tags.get('rua') or f'mailto:dmarc@{domain}'}"
+    return Finding("DMARC", State.WEAK, Verdict.DMARC_WATCHING, (record,), f"_dmarc.{domain}", "TXT", wanted)

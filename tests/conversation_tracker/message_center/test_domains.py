@@ -1,0 +1,94 @@
+"""What DNS says of a domain, judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from conversation_tracker.message_center import domains, resolving
+from conversation_tracker.message_center.domains import State, Verdict
+from tests.conversation_tracker.authenticity import zones
+
+GOOD = {
+    ("acme.example", "MX"): ("mx1.acme.example",),
+    ("acme.example", "TXT"): ("other", "v=spf1 include:spf.acme.example -all"),
+    ("selector1._domainkey.acme.example", "TXT"): ("v=DKIM1; k=rsa; p=AAAA",),
+    ("_dmarc.acme.example", "TXT"): ("v=DMARC1; p=reject",),
+}
+
+
+def check(zone, domain="acme.example", **options):
+    return {one.topic: one for one in domains.check(domain, lookup=zones.lookup({**GOOD, **zone}), **options)}
+
+
+def test_a_domain_in_order_is_good_in_all_four():
+    found = check({})
+    assert [one.state for one in found.values()] == [State.GOOD] * 4
+    assert [one.advised_value for one in found.values()] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "topic", "verdict"),
+    [
+        ("MX", (), "MX", Verdict.MX_NONE),
+        ("MX", ("",), "MX", Verdict.MX_NULL),
+        ("TXT", (), "SPF", Verdict.SPF_NONE),
+        ("TXT", ("v=spf1 a ~all",), "SPF", Verdict.SPF_SOFT),
+        ("TXT", ("v=spf1 +all",), "SPF", Verdict.SPF_OPEN),
+        ("TXT", ("v=spf1 mx ?all",), "SPF", Verdict.SPF_NEUTRAL),
+        ("TXT", ("v=spf1 mx",), "SPF", Verdict.SPF_NEUTRAL),
+        ("TXT", ("v=spf1 redirect=x.example",), "SPF", Verdict.SPF_STRICT),
+        ("TXT", ("v=spf1 mx -all", "v=spf1 a -all"), "SPF", Verdict.SPF_TWO),
+        ("TXT", ("v=spf10 mx -all",), "SPF", Verdict.SPF_NONE),
+    ],
+)
+def test_mx_and_spf(kind, texts, topic, verdict):
+    assert check({("acme.example", kind): texts})[topic].verdict is verdict
+
+
+def test_two_spf_records_are_put_together_in_the_advice():
+    found = check({("acme.example", "TXT"): ("v=spf1 mx a -all", "v=spf1 a include:x.example ~all")})["SPF"]
+    assert found.advised_value == "v=spf1 mx a include:x.example ~all"
+
+
+def test_a_key_is_found_under_a_usual_name_or_the_one_that_is_told():
+    bare = {("selector1._domainkey.acme.example", "TXT"): ()}
+    own = {**bare, ("shop._domainkey.acme.example", "TXT"): ("k=rsa; p=AAAA",)}
+    assert check(bare)["DKIM"].verdict is Verdict.DKIM_NONE
+    assert check(own)["DKIM"].verdict is Verdict.DKIM_NONE
+    assert check(own, selector="shop")["DKIM"].verdict is Verdict.DKIM_FOUND
+
+
+def test_an_empty_key_was_withdrawn():
+    found = check({("selector1._domainkey.acme.example", "TXT"): ("v=DKIM1; p=",)})["DKIM"]
+    assert (found.verdict, found.advised_name) == (Verdict.DKIM_REVOKED, "selector1._domainkey.acme.example")
+
+
+@pytest.mark.parametrize(
+    ("texts", "verdict"),
+    [
+        ((), Verdict.DMARC_NONE),
+        (("v=DMARC1; p=none",), Verdict.DMARC_WATCHING),
+        (("v=DMARC1; p=quarantine",), Verdict.DMARC_ENFORCED),
+        (("v=DMARC1; p=none", "v=DMARC1; p=reject"), Verdict.DMARC_TWO),
+    ],
+)
+def test_dmarc(texts, verdict):
+    assert check({("_dmarc.acme.example", "TXT"): texts})["DMARC"].verdict is verdict
+
+
+def test_a_subdomain_is_under_the_policy_of_its_organization():
+    assert check({}, domain="ct.acme.example")["DMARC"].verdict is Verdict.DMARC_ENFORCED
+    weak = {("_dmarc.acme.example", "TXT"): ("v=DMARC1; p=reject; sp=none",)}
+    assert check(weak, domain="ct.acme.example")["DMARC"].verdict is Verdict.DMARC_WATCHING
+
+
+def test_what_is_not_answered_is_unknown_and_the_rest_is_told():
+    found = check({("acme.example", "MX"): None})
+    assert (found["MX"].state, found["SPF"].state) == (State.UNKNOWN, State.GOOD)
+
+
+def test_it_is_asked_of_the_name_servers_that_are_set(settings):
+    with zones.served(GOOD) as address:
+        settings.DNS_SERVERS = [address]
+        found = resolving.check("acme.example")
+    assert [one.state for one in found] == [State.GOOD] * 4
