@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversation_tracker.message_center.defaults import Source
 from orders import addresses
-from orders.models import MaskType
+from orders.models import MaskType, ShopKind
+from orders.shops import connections
 
 MOST_MINUTES = 30 * 24 * 60
 MOST_HOURS = 60 * 24
@@ -139,3 +140,48 @@ class SenderForm(forms.Form):
     name = OneLine(label=_("Name"), max_length=200)
     address = AddressField(label=_("Address"))
     is_default = forms.BooleanField(label=_("Make it the default sender"), required=False)
+
+
+def _check_secret(secret: str) -> str:
+    if secret and len(secret) < connections.SHORTEST_SECRET:
+        raise forms.ValidationError(_("Enter at least %(count)d characters.") % {"count": connections.SHORTEST_SECRET})
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise forms.ValidationError(_("Use printable characters only, without spaces."))
+    return secret
+
+
+class ShopForm(forms.Form):
+    """A shop to connect."""
+
+    kind = forms.ChoiceField(
+        label=_("Shop software"),
+        choices=ShopKind.choices,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose the shop’s software.")),
+    )
+    name = forms.CharField(
+        label=_("Name of the shop"),
+        max_length=100,
+        help_text=_("For example its address, shop.example.com. It is what the timeline calls it."),
+        error_messages={"required": _("Give the shop a name.")},
+    )
+    secret = forms.CharField(
+        label=_("Secret"),
+        required=False,
+        max_length=connections.LONGEST_SECRET,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("For WooCommerce, leave it empty and one is made. For Shopify, enter it once Shopify shows it."),
+    )
+
+    def clean_secret(self) -> str:
+        """Long enough not to be guessed."""
+        return _check_secret(self.cleaned_data["secret"])
+
+
+class SecretForm(forms.Form):
+    """Another secret for a shop."""
+
+    secret = forms.CharField(max_length=connections.LONGEST_SECRET)
+
+    def clean_secret(self) -> str:
+        """Long enough not to be guessed."""
+        return _check_secret(self.cleaned_data["secret"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from settings_ui import sender_views, template_views, views
+from settings_ui import sender_views, shop_views, template_views, views
 
 app_name = "settings_ui"
 urlpatterns = [
@@ -30,4 +30,8 @@ urlpatterns = [
     path("<slug:account>/senders/<int:pk>/remove/", sender_views.remove, name="sender-remove"),
     path("<slug:account>/senders/<int:pk>/test/", sender_views.test, name="sender-test"),
     path("<slug:account>/domains/<str:name>/", sender_views.domain, name="domain"),
+    path("<slug:account>/shops/", shop_views.shops, name="shops"),
+    path("<slug:account>/shops/<int:pk>/secret/", shop_views.show_secret, name="shop-secret"),
+    path("<slug:account>/shops/<int:pk>/secret/replace/", shop_views.replace_secret, name="shop-replace-secret"),
+    path("<slug:account>/shops/<int:pk>/disconnect/", shop_views.disconnect, name="shop-disconnect"),
 ]

@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, expect
 
 from orders import placing
-from orders.models import MaskType, Store, User
+from orders.models import MaskType, ShopKind, Store, User
 from orders.placing import Placed
 from orders.secrecy import Secret
+from orders.shops import connections
 from tests import factories
+from tests.orders.shops import payloads
 
 PAGES = [
-    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "stores", "people",
-    "letter", "write", "nothing",
+    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "shops", "stores",
+    "people", "letter", "write", "nothing",
 ]  # fmt: skip
 PHONE = ViewportSize(width=390, height=844)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -37,6 +40,7 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
             "search": "/orders/?q=nothing",
             "settings": "/settings/acme/orders/",
             "suppressions": "/settings/acme/suppressions/",
+            "shops": "/settings/acme/shops/",
             "stores": "/settings/",
             "people": "/mailbox/",
             "letter": f"/mailbox/mails/{_newest_letter()}/",
@@ -45,6 +49,8 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
         }
         if name == "suppressions":
             factories.make_suppression(request.getfixturevalue("conversation").customer_alias)
+        if name == "shops":
+            _connect_shops(request.getfixturevalue("conversation").order.store)
         if name in {"travelled", "answer"}:
             order = request.getfixturevalue("travelled").order
             mail = factories.make_mail(*reversed(placing.parties(order.aliases.all())), subject="When?")
@@ -55,6 +61,17 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
         return page
 
     return visit
+
+
+def _connect_shops(store: Store) -> None:
+    """One that works, with a call taken over, one left out and one that cannot be read; one without its secret."""
+    user = User.objects.filter(memberships__store=store)[0]
+    shop = payloads.make_shop(store, ShopKind.SHOPIFY, user=user)
+    payloads.post_shopify(shop, payloads.shopify())
+    payloads.post_shopify(shop, payloads.shopify(id=2, email="", contact_email="", customer=None))
+    payloads.post_shopify(shop, b"garbage")
+    payloads.work()
+    connections.connect(store, ShopKind.SHOPIFY, name="new.example", secret="", user=user, now=timezone.now())
 
 
 def _newest_letter() -> int:
