@@ -9,6 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from conversation_tracker import inbox
+from conversation_tracker.models import OrderMail
+from orders import access
+from orders.models import ApiKey, Store
 from orders.placing import Placed
 from tests import letters
 
@@ -37,3 +40,23 @@ def test_a_mail_alone_takes_eight_and_twenty_together_no_more(client: Client, pl
         assert inbox.work(now=timezone.now()) == 20
     assert len(statements(alone)) == 8, statements(alone)
     assert len(statements(together)) == 8, statements(together)
+
+
+def test_placing_an_order_takes_fifteen_at_most_and_writes_no_mail(client: Client, store: Store) -> None:
+    ApiKey.objects.create(
+        store=store, app_key="k", token_digest=access.token_digest("t"), label="Shop", created_at=timezone.now()
+    )
+    order = {
+        "marketplaceOrderId": "1",
+        "marketplacePaymentValue": 100,
+        "items": [{"id": "1", "quantity": 1, "price": 100}],
+        "clientProfileData": {"email": "ana@people.example", "firstName": "Ana", "lastName": "Souza"},
+    }
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.post(
+            "/api/fulfillment/pvt/orders", [order], content_type="application/json",
+            headers={"X-VTEX-API-AppKey": "k", "X-VTEX-API-AppToken": "t"},
+        )  # fmt: skip
+    assert answer.status_code == 200
+    assert len(statements(captured)) <= 15, statements(captured)
+    assert OrderMail.objects.count() == 0
