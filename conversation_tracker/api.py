@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from ninja import Router
@@ -19,9 +20,10 @@ from conversation_tracker.mailflow import bodies, headers
 from conversation_tracker.mailflow.shapes import File
 from conversation_tracker.writing import Why
 from orders import access, placing
-from orders.api import keys, messages
+from orders.api import keys, messages, shapes
 from orders.api.bodies import JsonParser, Unreadable
 from orders.api.errors import BadRequest, Problem
+from orders.api.openapi import answers
 from orders.models import Alias, PartyKind
 
 WORDS = {
@@ -54,7 +56,27 @@ class NewMessage(BaseModel):
 def install(router: Router) -> None:
     """Add the call to the router that answers the same path when it is read."""
     path = "/oms/pvt/orders/{order_id}/conversation-message"
-    router.post(path, summary="Write to a party of an order")(write_message)
+    described = {**answers(shapes.Message, status=HTTPStatus.CREATED), "requestBody": _body()}
+    router.post(
+        path, summary="Write to a party of an order", tags=["Conversation"], openapi_extra=described
+    )(write_message)  # fmt: skip
+
+
+def _body() -> dict[str, Any]:
+    """What is posted, as OpenAPI says it: as JSON, or as a form with the files themselves."""
+    in_json = NewMessage.model_json_schema()
+    file = in_json.pop("$defs")["NewFile"]
+    plain = {name: about for name, about in in_json["properties"].items() if name != "attachments"}
+    as_json = {"type": "array", "maxItems": writing.MOST_FILES, "items": file}
+    as_form = {"type": "array", "maxItems": writing.MOST_FILES, "items": {"type": "string", "format": "binary"}}
+    bodies_of = {"application/json": as_json, "multipart/form-data": as_form}
+    return {
+        "required": True,
+        "content": {
+            kind: {"schema": {**in_json, "properties": {**plain, "attachments": files}}}
+            for kind, files in bodies_of.items()
+        },
+    }
 
 
 def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
@@ -80,7 +102,7 @@ def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
         )  # fmt: skip
     except writing.CannotWrite as error:
         raise BadRequest([Problem("to", WORDS[error.why])]) from error
-    tasks.wake_outbox()
+    transaction.on_commit(tasks.wake_outbox)  # a call with an Idempotency-Key stands in a transaction of its own
     return JsonResponse(messages.message(order, entry, name=sender.display_name.text()), status=HTTPStatus.CREATED)
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -350,6 +351,16 @@ class TestTheCall:
         assert mails() == 1
         self.post(placed.order, {"subject": "Hello", "text": "there"}, **{"Idempotency-Key": "2"})
         assert mails() == 2
+
+    def test_the_schema_says_what_may_be_posted(self):
+        from orders.api import api
+
+        found = api.get_openapi_schema()["paths"]["/api/oms/pvt/orders/{order_id}/conversation-message"]
+        assert sorted(found) == ["get", "post"]
+        content = found["post"]["requestBody"]["content"]
+        assert sorted(content) == ["application/json", "multipart/form-data"]
+        assert all("$ref" not in json.dumps(one) for one in content.values())
+        assert HTTPStatus.CREATED in found["post"]["responses"]
 
     def test_a_body_over_the_limit_is_413(self, key, placed, settings):
         settings.MESSAGE_MAX_BYTES = 100

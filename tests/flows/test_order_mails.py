@@ -90,7 +90,7 @@ def all_sent(count: int) -> bool:
 
 def mailbox() -> list[EmailMessage]:
     found = LocalMail.objects.order_by("pk")
-    return [message_from_bytes(mail.raw.bytes(), policy=policy.default) for mail in found]  # type: ignore[misc]
+    return [message_from_bytes(mail.raw.bytes(), policy=policy.default) for mail in found]
 
 
 def expect(number: str, wanted: list[TemplateKey]) -> None:
@@ -172,7 +172,7 @@ def test_doubled_events_and_killed_workers_make_no_mail_twice_and_lose_none(syst
     for told in OrderEvent.objects.select_related("order"):
         again = events.build(
             told.order, EventKind(told.kind), occasion=told.occasion, new_status=told.new_status, now=timezone.now()
-        )  # type: ignore[arg-type]
+        )
         events.publish([again])
     system.start("worker")
     system.start("beat")
