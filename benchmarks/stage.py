@@ -88,7 +88,7 @@ def fill_inbox(count: int, *, first: int, size: int = 3_800, orders: int = 200) 
     from tests import factories
 
     store = factories.make_store()
-    placed = [factories.place_order(store) for _ in range(min(orders, count))]
+    placed = [factories.place_silently(store) for _ in range(min(orders, count))]
     headers = [("Content-Type", "application/json"), ("Authorization", production.authorization())]
     for number in range(first, first + count):
         order = placed[number % len(placed)]

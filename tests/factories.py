@@ -22,6 +22,7 @@ from orders.models import (
     MaskType,
     Membership,
     Order,
+    OrderEvent,
     PartyKind,
     Role,
     Status,
@@ -80,6 +81,13 @@ def make_draft(
 def place_order(store: Store | None = None, *, now: datetime | None = None, **draft: Any) -> placing.Placed:
     """A placed order with the aliases of its customer and its store."""
     return placing.place(store or make_store(), make_draft(**draft), now=now or timezone.now(), actor="tests")
+
+
+def place_silently(store: Store | None = None) -> placing.Placed:
+    """A placed order of which everybody was told before, so that no order mail follows while processes run."""
+    placed = place_order(store)
+    OrderEvent.objects.filter(order=placed.order).update(dispatched_at=timezone.now())
+    return placed
 
 
 def make_order(store: Store | None = None, *, now: datetime | None = None, **draft: Any) -> Order:

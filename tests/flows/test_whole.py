@@ -52,7 +52,7 @@ def settled(count: int) -> bool:
 
 
 def test_mails_of_every_provider_reach_timeline_and_mailbox(system: System) -> None:
-    placed = factories.place_order()
+    placed = factories.place_silently()
     for number in range(10):
         for provider in ("postmark", "mailgun", "amazon_ses"):
             assert post_mail(system, provider, placed.customer_alias, number) == 200
@@ -63,7 +63,7 @@ def test_mails_of_every_provider_reach_timeline_and_mailbox(system: System) -> N
 
 
 def test_garbage_is_quarantined_and_the_rest_goes_on(system: System) -> None:
-    placed = factories.place_order()
+    placed = factories.place_silently()
     assert post(system, "postmark", b"\xff garbage", Content_Type="application/json") == 200
     assert post_mail(system, "postmark", placed.customer_alias, 1) == 200
     expected = {"pending": 0, "done": 1, "quarantined": 1}
@@ -71,7 +71,7 @@ def test_garbage_is_quarantined_and_the_rest_goes_on(system: System) -> None:
 
 
 def test_with_lost_wake_ups_and_a_killed_worker_beat_and_a_new_worker_finish(system: System) -> None:
-    placed = factories.place_order()
+    placed = factories.place_silently()
     system.kill("worker")
     for number in range(20):
         assert post_mail(system, "postmark", placed.customer_alias, number) == 200
@@ -85,7 +85,7 @@ def test_with_lost_wake_ups_and_a_killed_worker_beat_and_a_new_worker_finish(sys
 
 
 def test_an_acknowledged_mail_survives_killing_everything(system: System) -> None:
-    placed = factories.place_order()
+    placed = factories.place_silently()
     for number in range(15):
         assert post_mail(system, "mailgun", placed.customer_alias, number) == 200
     system.stop()
@@ -97,7 +97,7 @@ def test_an_acknowledged_mail_survives_killing_everything(system: System) -> Non
 
 
 def test_beat_retires_what_is_due(system: System) -> None:
-    placed = factories.place_order()
+    placed = factories.place_silently()
     past = timezone.now() - timedelta(days=1)
     Alias.objects.filter(order=placed.order).update(issued_at=past - timedelta(days=62), expires_at=past)
     for _ in range(2):
