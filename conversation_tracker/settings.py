@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     *(["conversation_tracker.local"] if LOCAL else []),
     "anymail",
     "csp",
+    "ninja",  # its static files: Swagger UI
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -10,8 +10,9 @@ api = openapi.Api(
     description="Orders and their conversations. Every e-mail address in an answer is an alias.",
     auth=keys.AppKeyAuth(),
     parser=bodies.JsonParser(),
-    docs_url=None,
-    openapi_url=None,
+    docs=openapi.Page(),
+    docs_url="/docs",
+    openapi_url="/openapi.json",
     urls_namespace="api",
 )
 for router in (place.router, read.router, act.router, converse.decoder):

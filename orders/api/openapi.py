@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from ninja import NinjaAPI
+from ninja.openapi.docs import DocsBase
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-_REFERENCE = "#/components/schemas/{model}"
+# What is answered may have a name that what is taken in has too.
+_PREFIX = "Answered"
+_REFERENCE = f"#/components/schemas/{_PREFIX}{{model}}"
 _answered: dict[str, type[BaseModel]] = {}
 _PROBLEM = {
     "type": "object",
@@ -51,6 +56,13 @@ def answers(shape: Any, status: int = 200) -> dict[str, Any]:
     return {"responses": {status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}}}
 
 
+class Page(DocsBase):
+    """The schema for people, by Swagger UI from our own static files, under the policy of every page."""
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+        return render(request, "api.html", {"schema": self.get_openapi_url(api, kwargs)})
+
+
 class Api(NinjaAPI):
     """ninja's, with both headers of a key, the shapes of answers and the refusals in its schema."""
 
@@ -60,7 +72,9 @@ class Api(NinjaAPI):
         components = schema.setdefault("components", {})
         models = [(model, "serialization") for model in _answered.values()]
         _, found = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]  # a literal, widened
-        components.setdefault("schemas", {}).update({**found.get("$defs", {}), "Refusal": _REFUSAL})
+        components.setdefault("schemas", {}).update(
+            {**{f"{_PREFIX}{name}": one for name, one in found.get("$defs", {}).items()}, f"{_PREFIX}Refusal": _REFUSAL}
+        )
         components["securitySchemes"] = {
             name: {"type": "apiKey", "in": "header", "name": f"X-VTEX-API-{name}"} for name in ("AppKey", "AppToken")
         }
