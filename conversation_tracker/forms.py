@@ -4,21 +4,60 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
+from io import BytesIO
 
 from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
+from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import MultiPartParser
 from django.utils.datastructures import MultiValueDict
 
 URLENCODED = "application/x-www-form-urlencoded"
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def keep(request: HttpRequest) -> None:
+def keep(request: HttpRequest) -> bool:
     """Read the request's form, if it has one of this kind, and put it where Django keeps a form that has been read."""
     if request.content_type == URLENCODED:
-        request._post = read(request.body)  # type: ignore[attr-defined]  # what request.POST and .FILES look for
+        _put(request, read(request.body))
+        return True
+    return False
+
+
+def _put(request: HttpRequest, form: QueryDict) -> None:
+    request._post = form  # type: ignore[attr-defined]  # what request.POST and .FILES look for
+    if not hasattr(request, "_files"):
         request._files = MultiValueDict()  # type: ignore[attr-defined]
+
+
+def take_bytes(request: HttpRequest, name: str) -> bytes | None:
+    """A field byte for byte, whatever encoding it is in; None where the form has no such field. It stays, empty.
+
+    The form is read as Latin-1, which maps every byte to itself; read as UTF-8, as Django does, bytes would be lost.
+    """
+    if request.content_type == URLENCODED:
+        octets = read(request.body, encoding="latin-1")
+    elif name in request.POST:
+        _put(request, QueryDict())  # before it is read again
+        octets, _ = MultiPartParser(
+            request.META, BytesIO(request.body), [MemoryFileUploadHandler(request)], encoding="latin-1"
+        ).parse()
+        octets = octets.copy()  # one that may be changed
+    else:
+        return None
+    taken = octets.pop(name)[-1].encode("latin-1", "replace") if name in octets else None
+    form = QueryDict(mutable=True)
+    for key, values in octets.lists():
+        form.setlist(key.encode("latin-1").decode("utf-8", "replace"), [_as_utf8(value) for value in values])
+    if taken is not None:
+        form[name] = ""
+    _put(request, form)
+    return taken
+
+
+def _as_utf8(value: object) -> str:
+    return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def read(body: bytes, *, encoding: str = "utf-8") -> QueryDict:

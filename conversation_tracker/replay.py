@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from io import BytesIO
+from typing import Any
 
 from anymail.signals import inbound
 from django.core.handlers.wsgi import WSGIRequest
@@ -20,7 +21,7 @@ class NotRead(Exception):
 
 def run(receipt: Receipt) -> None:
     """Send the signals for what the receipt holds. Raises guards.OverLimit before an absurd mail is parsed, and
-    whatever anymail raises on a payload it cannot read.
+    whatever anymail's view raises on a payload it cannot read.
 
     The credentials were checked at the door; they are not checked again, since a signature may have aged since.
     """
@@ -30,11 +31,6 @@ def run(receipt: Receipt) -> None:
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return
     provider, rebuilt = providers.ALL[receipt.provider], request(receipt)
-    if receipt.channel == Channel.INBOUND:
-        inside = provider.inside(rebuilt)
-        for raw in inside.raw:
-            guards.check_raw(raw)
-        guards.check_fields(inside.fields)
     view = provider.view(receipt.channel)
     view.validators = []
     answer = view.post(rebuilt)
@@ -66,10 +62,16 @@ def request(receipt: Receipt) -> WSGIRequest:
         key = name.upper().replace("-", "_")
         environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
     environ["CONTENT_LENGTH"] = str(len(body))
-    rebuilt = WSGIRequest(environ)
-    _ = rebuilt.body  # kept in memory from here on, so that a form in it can be read more than once
-    forms.keep(rebuilt)
+    rebuilt = _Rebuilt(environ)
+    rebuilt._body = body  # where Django keeps a body that has been read
     return rebuilt
+
+
+class _Rebuilt(WSGIRequest):
+    """A request whose form, if somebody asks for it, is read in little memory."""
+
+    def _load_post_and_files(self) -> Any:
+        return forms.keep(self) or super()._load_post_and_files()
 
 
 def content_type(receipt: Receipt) -> str:

@@ -28,6 +28,8 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
+# All but those that stand for a byte which could not be decoded.
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
@@ -40,6 +42,11 @@ _ADDRESS = re.compile(
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*\)?|<[^<>]*>?|[,;:]|[^"(<,;:]+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def octets(text: str) -> bytes:
+    """The bytes that a text was made of, as UTF-8; what cannot be encoded at all is replaced."""
+    return _LONE.sub("\ufffd", text).encode("utf-8", "surrogateescape")
 
 
 def clean(text: str) -> str:
@@ -77,7 +84,7 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
     """A header value as a person reads it: RFC 2047 words and raw 8-bit decoded, on one line, without controls."""
     value = value[:longest]
     if not value.isascii():
-        value = decode_bytes(value.encode("utf-8", "surrogateescape"), "utf-8")
+        value = decode_bytes(octets(value), "utf-8")
     if "=?" not in value:
         return one_line(value)
     try:
@@ -96,7 +103,7 @@ def words(text: str) -> str:
 
 
 def _word(found: re.Match[str]) -> str:
-    written = found["text"].encode("utf-8", "surrogateescape")
+    written = octets(found["text"])
     try:
         data = a2b_base64(written + b"===") if found["how"] in "bB" else a2b_qp(written, header=True)
     except ValueError:

@@ -115,7 +115,7 @@ class _Gate:
 def _decoded(value: str) -> str:
     """A header value as a person reads it, all of it."""
     if not value.isascii():
-        value = headers.decode_bytes(value.encode("utf-8", "surrogateescape"), "utf-8")
+        value = headers.decode_bytes(headers.octets(value), "utf-8")
     return headers.one_line(headers.words(value))
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email import message_from_bytes
 
 from anymail.signals import AnymailInboundEvent
 from django.db import transaction
@@ -65,23 +64,13 @@ def read(event: AnymailInboundEvent, *, esp_name: str) -> Arrival:
     """Parse the event's mail and its envelope."""
     envelope = providers.envelope(event, esp_name)
     original = providers.original(event, esp_name)
-    message = event.message if original is None or _is_utf8(original) else message_from_bytes(original)
     return Arrival(
-        mail=parse.parse(message, envelope=envelope, is_own_hop=hops.is_own),
+        mail=parse.parse(event.message, envelope=envelope, is_own_hop=hops.is_own),
         envelope=envelope,
         original=original if original is not None else b"",
         original_type=MIME_TYPE if original is not None else "",
         provider_id=providers.lasting_id(event, esp_name),
     )
-
-
-def _is_utf8(original: bytes) -> bool:
-    """Whether anymail, which reads some providers' raw mail as UTF-8 text, has lost nothing of it."""
-    try:
-        original.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now: datetime) -> list[list[Result]]:

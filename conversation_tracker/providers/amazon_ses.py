@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent
-from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base, sns
@@ -35,35 +31,8 @@ def _verdict(receipt: dict[str, Any]) -> Verdict:
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:
-    """The mail inside the notification, or as it was fetched from S3."""
-    payload: dict[str, Any] = event.esp_event if isinstance(event.esp_event, dict) else {}
-    content = payload.get("content")
-    if not isinstance(content, str):
-        return base.kept_raw(event)
-    action = (payload.get("receipt") or {}).get("action") or {}
-    if action.get("encoding") == "BASE64":
-        try:
-            return base64.b64decode(content)
-        except binascii.Error:
-            return None
-    return content.encode("utf-8", "surrogateescape")
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The mail inside the notification; the view looks at one in S3 once it is fetched."""
-    notification = json.loads(request.body)
-    message = notification.get("Message") if isinstance(notification, dict) else None
-    try:
-        payload = json.loads(message) if isinstance(message, str) else {}
-    except ValueError:  # a plain announcement, such as the one after a confirmed subscription
-        return base.Inside()
-    content = payload.get("content") if isinstance(payload, dict) else None
-    if not isinstance(content, str):
-        return base.Inside()
-    action = (payload.get("receipt") or {}).get("action") or {}
-    return base.Inside(
-        raw=(base64.b64decode(content),) if action.get("encoding") == "BASE64" else base.as_bytes(content)
-    )
+    """The raw mail, from inside the notification or from S3."""
+    return base.kept_raw(event)
 
 
 PROVIDER = base.Provider(
@@ -75,6 +44,5 @@ PROVIDER = base.Provider(
     needs=("AMAZON_SES_TOPIC_ARNS",),
     envelope=envelope,
     original=original,
-    inside=inside,
     verify=sns.verify,
 )

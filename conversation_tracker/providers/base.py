@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email import policy
+from email.feedparser import BytesFeedParser
 from email.utils import parseaddr
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +25,8 @@ from conversation_tracker.mailflow import guards, headers
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from orders import addresses
 
+PIECE = 1_000_000  # bytes of a mail that are given to the parser at once
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
 
 
@@ -33,25 +39,16 @@ class Undecided(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
-    """The mails in a request before they are parsed: whole ones as bytes, header fields of those given in parts."""
-
-    raw: tuple[bytes, ...] = ()
-    fields: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Provider:
     """One mail provider. The view classes are named, not imported, so that an unused provider costs nothing."""
 
     name: str  # as in its webhook URLs
     esp_name: str  # as anymail's signals call it
-    inbound: str  # dotted path of anymail's inbound view, or of ours that stands on it
+    inbound: str  # dotted path of our inbound view, which stands on anymail's
     tracking: str
     secrets: tuple[str, ...]  # names in settings.ANYMAIL without which anybody could post
     envelope: Callable[[AnymailInboundEvent], Envelope]
     original: Callable[[AnymailInboundEvent], bytes | None]  # the mail byte for byte, where the provider gives it
-    inside: Callable[[HttpRequest], Inside]  # what anymail is going to parse, for the guards that come before it
     tracking_secrets: tuple[str, ...] | None = None  # of the tracking URL, where it has others
     needs: tuple[str, ...] = ()  # further settings without which its mail cannot be read
     verify: Callable[[HttpRequest], None] | None = None  # what anymail does not check; raises Refused or Undecided
@@ -207,12 +204,30 @@ def return_path(fields: Sequence[tuple[str, str]]) -> str | None:
 def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> AnymailInboundMessage:
     """A mail from bytes, after the guards; the bytes are kept with it. ``like`` lends what is not in it."""
     guards.check_raw(raw)
-    parsed = AnymailInboundMessage.parse_raw_mime_bytes(raw)
+    parsed = read(raw)
     if like is not None:
         for name in ("envelope_sender", "envelope_recipient", "spam_detected", "spam_score"):
             setattr(parsed, name, getattr(like, name))
     parsed.kept_raw = raw
     return parsed
+
+
+def read(raw: bytes) -> AnymailInboundMessage:
+    """The bytes parsed a piece at a time: given whole, the standard library makes them five times as large first.
+
+    Where its newer way of reading stumbles over a broken header, its older way is taken, which looks at less.
+    """
+    try:
+        return _fed(raw, policy.default)
+    except Exception:  # noqa: BLE001  its failures on broken mail are of every kind
+        return _fed(raw, policy.compat32)
+
+
+def _fed(raw: bytes, how: policy.Policy) -> AnymailInboundMessage:
+    parser = BytesFeedParser(AnymailInboundMessage, policy=how)
+    for start in range(0, len(raw), PIECE):
+        parser.feed(raw[start : start + PIECE])
+    return parser.close()
 
 
 def kept_raw(event: AnymailInboundEvent) -> bytes | None:
@@ -226,14 +241,29 @@ def from_base64(text: object) -> bytes:
     return base64.b64decode(text if isinstance(text, str) else b"", validate=False)
 
 
-def as_bytes(text: object) -> tuple[bytes, ...]:
-    """A raw mail that a JSON document holds as text, as the one item of a tuple; empty when there is none."""
-    return (text.encode("utf-8", "surrogatepass"),) if isinstance(text, str) and text else ()
+def raw_from_base64(text: object) -> bytes:
+    """The bytes of base64 text, as many as can be had of a broken one. Raises TypeError for what is no text."""
+    if not isinstance(text, str):
+        raise TypeError("no text")
+    try:
+        return binascii.a2b_base64(text)
+    except ValueError:
+        written = _NO_BASE64.sub("", text)
+        written = written[: len(written) - (len(written) % 4 == 1)]
+        return binascii.a2b_base64(written + "=" * (-len(written) % 4))
 
 
-def is_mail(content_type: object) -> bool:
-    """Whether anymail takes an attachment of this type for a mail, and parses it."""
-    return isinstance(content_type, str) and content_type.strip().lower().startswith("message/")
+def raw_from_text(text: object) -> bytes:
+    """The bytes of a raw mail that a JSON document holds as text. Raises TypeError for what is no text.
+
+    A lone surrogate stands for the byte that could not be decoded where it is one of those, else for itself.
+    """
+    if not isinstance(text, str):
+        raise TypeError("no text")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def status(block: Any, name: str) -> str:

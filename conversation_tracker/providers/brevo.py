@@ -39,12 +39,6 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return None
 
 
-def inside(request: HttpRequest) -> base.Inside:
-    """The header fields of every mail."""
-    found = base.items(base.dig(base.document(request), "items"))
-    return base.Inside(fields=tuple(pair for item in found for pair in base.flat(base.dig(item, "Headers"))))
-
-
 def split(request: HttpRequest) -> list[bytes]:
     """A document for each of the mails."""
     found = base.items(base.dig(base.document(request), "items"))
@@ -60,7 +54,6 @@ PROVIDER = base.Provider(
     needs=("BREVO_API_KEY",),
     envelope=envelope,
     original=original,
-    inside=inside,
     split=split,
     fetches=True,
     busy_status=HTTPStatus.TOO_MANY_REQUESTS,  # the only 4xx or 5xx after which it comes again

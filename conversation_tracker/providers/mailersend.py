@@ -6,7 +6,6 @@ Source: "Inbound routing" and "Webhooks" in MailerSend's API reference.
 from __future__ import annotations
 
 from anymail.signals import AnymailInboundEvent
-from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
@@ -44,22 +43,16 @@ def _sender(data: object) -> str:
 
 def original(event: AnymailInboundEvent) -> bytes | None:
     """The raw mail."""
-    return next(iter(base.as_bytes(base.dig(event.esp_event, "data", "raw"))), None)
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail."""
-    return base.Inside(raw=base.as_bytes(base.dig(base.document(request), "data", "raw")))
+    return base.kept_raw(event)
 
 
 PROVIDER = base.Provider(
     name="mailersend",
     esp_name="MailerSend",
-    inbound="anymail.webhooks.mailersend.MailerSendInboundWebhookView",
+    inbound="conversation_tracker.providers.views.mailersend.Inbound",
     tracking="anymail.webhooks.mailersend.MailerSendTrackingWebhookView",
     secrets=("MAILERSEND_INBOUND_SECRET",),
     tracking_secrets=("MAILERSEND_SIGNING_SECRET",),
     envelope=envelope,
     original=original,
-    inside=inside,
 )

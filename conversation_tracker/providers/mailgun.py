@@ -6,17 +6,11 @@ for five minutes, and for one body. Source: "Securing webhooks" in Mailgun's doc
 
 from __future__ import annotations
 
-import json
 import time
-from io import BytesIO
-from typing import Any
 
 from anymail.signals import AnymailInboundEvent
-from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, QueryDict
-from django.http.multipartparser import MultiPartParser
 
-from conversation_tracker import forms
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
 
@@ -80,48 +74,18 @@ def once(request: HttpRequest) -> str:
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:
-    """``body-mime`` byte for byte: the form is read again as Latin-1, which maps every byte to itself.
-
-    Read as UTF-8, as anymail does, bytes of other charsets would be lost.
-    """
-    request = event.esp_event
-    if not isinstance(request, HttpRequest) or "body-mime" not in request.POST:
-        return None
-    if request.content_type == "multipart/form-data":
-        handlers = [MemoryFileUploadHandler(request)]
-        form, _ = MultiPartParser(request.META, BytesIO(request.body), handlers, encoding="latin-1").parse()
-    else:
-        form = forms.read(request.body, encoding="latin-1")
-    return str(form["body-mime"]).encode("latin-1", "replace")
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail of a route to …/mime, or the attached mails and the header fields of the form."""
-    if request.content_type == "application/json":
-        return base.Inside()
-    form = request.POST
-    fields = json.loads(form["message-headers"]) if "message-headers" in form else []
-    uploaded: list[Any] = [file for _, files in request.FILES.lists() for file in files]
-    attached = [_content(file) for file in uploaded if base.is_mail(file.content_type)]
-    return base.Inside(raw=(*base.as_bytes(form.get("body-mime")), *attached), fields=base.pairs(fields))
-
-
-def _content(file: Any) -> bytes:
-    """What is in an uploaded file, which is to be read once more."""
-    content: bytes = file.read()
-    file.seek(0)
-    return content
+    """The raw mail of a route to …/mime."""
+    return base.kept_raw(event)
 
 
 PROVIDER = base.Provider(
     name="mailgun",
     esp_name="Mailgun",
-    inbound="anymail.webhooks.mailgun.MailgunInboundWebhookView",
+    inbound="conversation_tracker.providers.views.mailgun.Inbound",
     tracking="anymail.webhooks.mailgun.MailgunTrackingWebhookView",
     secrets=("MAILGUN_WEBHOOK_SIGNING_KEY",),
     envelope=envelope,
     original=original,
-    inside=inside,
     verify=verify,
     once=once,
 )

@@ -33,17 +33,6 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return None
 
 
-def inside(request: HttpRequest) -> base.Inside:
-    """The attached mails and the header fields."""
-    payload = base.document(request)
-    attached = [
-        base.from_base64(base.dig(payload, str(base.dig(part, "ContentRef"))))
-        for part in base.items(base.dig(payload, "Parts"))
-        if base.is_mail(base.dig(part, "Headers", "Content-Type"))
-    ]
-    return base.Inside(raw=tuple(attached), fields=base.flat(base.dig(payload, "Headers")))
-
-
 def split(request: HttpRequest) -> list[bytes]:
     """A document for each of grouped events."""
     return [json.dumps([item]).encode() for item in base.items(base.document(request))]
@@ -52,11 +41,10 @@ def split(request: HttpRequest) -> list[bytes]:
 PROVIDER = base.Provider(
     name="mailjet",
     esp_name="Mailjet",
-    inbound="anymail.webhooks.mailjet.MailjetInboundWebhookView",
+    inbound="conversation_tracker.providers.views.mailjet.Inbound",
     tracking="anymail.webhooks.mailjet.MailjetTrackingWebhookView",
     secrets=("WEBHOOK_SECRET",),
     envelope=envelope,
     original=original,
-    inside=inside,
     split=split,
 )

@@ -35,11 +35,6 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return base.kept_raw(event)
 
 
-def inside(request: HttpRequest) -> base.Inside:
-    """No mail is in a notice; the view looks at it once it is fetched."""
-    return base.Inside()
-
-
 def split(request: HttpRequest) -> list[bytes]:
     """A document for each of the notices."""
     found = base.items(base.dig(base.document(request), "events"))
@@ -56,7 +51,6 @@ PROVIDER = base.Provider(
     needs=("MAILTRAP_API_TOKEN",),
     envelope=envelope,
     original=original,
-    inside=inside,
     split=split,
     fetches=True,
 )

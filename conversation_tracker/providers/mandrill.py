@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
 
-VIEW = "anymail.webhooks.mandrill.MandrillCombinedWebhookView"
+VIEW = "conversation_tracker.providers.views.mandrill.Combined"
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
@@ -44,17 +44,11 @@ def _verdict(event: AnymailInboundEvent) -> Verdict:
 
 def original(event: AnymailInboundEvent) -> bytes | None:
     """The raw mail."""
-    return next(iter(base.as_bytes(base.dig(event.esp_event, "msg", "raw_msg"))), None)
+    return base.kept_raw(event)
 
 
 def _events(request: HttpRequest) -> list[Any]:
     return base.items(json.loads(request.POST["mandrill_events"]))
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail of every inbound event."""
-    found = [base.as_bytes(base.dig(event, "msg", "raw_msg")) for event in _events(request)]
-    return base.Inside(raw=tuple(raw for one in found for raw in one))
 
 
 def split(request: HttpRequest) -> list[bytes]:
@@ -72,6 +66,5 @@ PROVIDER = base.Provider(
     secrets=("MANDRILL_WEBHOOK_KEY",),
     envelope=envelope,
     original=original,
-    inside=inside,
     split=split,
 )

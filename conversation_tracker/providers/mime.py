@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent, EventType
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
-from conversation_tracker.providers import smtp_verdict
+from conversation_tracker.providers import base, smtp_verdict
 from conversation_tracker.providers.smtp_verdict import Handover
 
 ESP_NAME = "MIME"
@@ -47,7 +46,7 @@ class Handed:
 
 def event(handed: Handed) -> AnymailInboundEvent:
     """The anymail event for a mail given as bytes."""
-    message = AnymailInboundMessage.parse_raw_mime_bytes(handed.raw)
+    message = base.read(handed.raw)
     message.envelope_sender = handed.sender
     message.envelope_recipient = handed.recipients[0] if handed.recipients else None
     return AnymailInboundEvent(event_type=EventType.INBOUND, message=message, esp_event=handed)

@@ -5,10 +5,7 @@ Source: "Receiving e-mail by HTTP" and "Webhooks" in Postal's documentation.
 
 from __future__ import annotations
 
-from typing import Any
-
 from anymail.signals import AnymailInboundEvent
-from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope
 from conversation_tracker.providers import authentication, base
@@ -30,17 +27,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
 
 def original(event: AnymailInboundEvent) -> bytes | None:
     """The raw mail."""
-    return next(iter(_raw(event.esp_event)), None)
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail."""
-    return base.Inside(raw=_raw(base.document(request)))
-
-
-def _raw(payload: Any) -> tuple[bytes, ...]:
-    found = base.dig(payload, "message")
-    return (base.from_base64(found),) if base.dig(payload, "base64") is True else base.as_bytes(found)
+    return base.kept_raw(event)
 
 
 PROVIDER = base.Provider(
@@ -51,5 +38,4 @@ PROVIDER = base.Provider(
     secrets=("POSTAL_WEBHOOK_KEY",),
     envelope=envelope,
     original=original,
-    inside=inside,
 )

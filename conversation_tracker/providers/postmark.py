@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from anymail.signals import AnymailInboundEvent
-from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
@@ -60,36 +58,15 @@ def _verdict(headers: dict[str, str], *, author: str) -> Verdict:
 
 def original(event: AnymailInboundEvent) -> bytes | None:
     """The raw mail where the server is set to include it."""
-    payload = event.esp_event
-    raw = payload.get("RawEmail") if isinstance(payload, dict) else None
-    return raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) and raw else None
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mail where it is included, attached mails, and the header fields of the document."""
-    payload = json.loads(request.body)
-    if not isinstance(payload, dict):
-        return base.Inside()
-    listed = [(field, str(payload.get(field, ""))) for field in ("FromFull", "Subject", "Date", "ReplyTo")]
-    addressed = [(field, str(payload.get(field, ""))) for field in ("ToFull", "CcFull", "BccFull")]
-    attached = [
-        base.from_base64(base.dig(one, "Content"))
-        for one in base.items(payload.get("Attachments"))
-        if base.is_mail(base.dig(one, "ContentType"))
-    ]
-    return base.Inside(
-        raw=(*base.as_bytes(payload.get("RawEmail")), *attached),
-        fields=(*listed, *addressed, *base.pairs(payload.get("Headers"))),
-    )
+    return base.kept_raw(event)
 
 
 PROVIDER = base.Provider(
     name="postmark",
     esp_name="Postmark",
-    inbound="anymail.webhooks.postmark.PostmarkInboundWebhookView",
+    inbound="conversation_tracker.providers.views.postmark.Inbound",
     tracking="anymail.webhooks.postmark.PostmarkTrackingWebhookView",
     secrets=("WEBHOOK_SECRET",),
     envelope=envelope,
     original=original,
-    inside=inside,
 )

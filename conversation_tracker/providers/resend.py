@@ -6,7 +6,6 @@ Source: "Webhooks: email.received", "Retrieve received email" and "Verify webhoo
 from __future__ import annotations
 
 from anymail.signals import AnymailInboundEvent
-from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope
 from conversation_tracker.providers import authentication, base
@@ -39,11 +38,6 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return base.kept_raw(event)
 
 
-def inside(request: HttpRequest) -> base.Inside:
-    """No mail is in a notice; the view looks at it once it is fetched."""
-    return base.Inside()
-
-
 PROVIDER = base.Provider(
     name="resend",
     esp_name="Resend",
@@ -54,6 +48,5 @@ PROVIDER = base.Provider(
     needs=("RESEND_API_KEY",),
     envelope=envelope,
     original=original,
-    inside=inside,
     fetches=True,
 )

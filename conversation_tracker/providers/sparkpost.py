@@ -6,7 +6,6 @@ Source: "Relay webhooks" and "Event webhooks" in SparkPost's API reference.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
@@ -31,18 +30,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
 
 def original(event: AnymailInboundEvent) -> bytes | None:
     """The raw mail."""
-    return next(iter(_raw(event.esp_event)), None)
-
-
-def inside(request: HttpRequest) -> base.Inside:
-    """The raw mails."""
-    return base.Inside(raw=tuple(raw for item in base.items(base.document(request)) for raw in _raw(item)))
-
-
-def _raw(item: Any) -> tuple[bytes, ...]:
-    content = base.dig(item, "msys", "relay_message", "content")
-    found = base.dig(content, "email_rfc822")
-    return (base.from_base64(found),) if base.dig(content, "email_rfc822_is_base64") else base.as_bytes(found)
+    return base.kept_raw(event)
 
 
 def split(request: HttpRequest) -> list[bytes]:
@@ -58,6 +46,5 @@ PROVIDER = base.Provider(
     secrets=("WEBHOOK_SECRET",),
     envelope=envelope,
     original=original,
-    inside=inside,
     split=split,
 )

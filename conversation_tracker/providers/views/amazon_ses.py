@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from anymail.webhooks.amazon_ses import (
 )
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.http import HttpRequest
 
 from conversation_tracker.providers import base, fetching, sns
 
@@ -44,13 +46,33 @@ class Tracking(Patient, AmazonSESTrackingWebhookView):  # type: ignore[misc]
 
 
 class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
-    """As anymail's, with the bytes of a mail from S3 kept."""
+    """As anymail's, with the mail parsed from its bytes, which are kept."""
 
     _raw: bytes | None = None
+
+    def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
+        notification = base.document(request)
+        request._sns_message = notification  # type: ignore[attr-defined]  # where anymail keeps it
+        try:
+            payload = json.loads(notification["Message"]) if notification["Type"] == "Notification" else None
+        except ValueError:
+            payload = None
+        if not isinstance(payload, dict):  # anymail knows what it is
+            return list(super().parse_events(request))
+        # Not read once more as anymail would: with a large mail inside, each copy counts.
+        del notification["Message"]
+        return self.esp_to_anymail_events(payload, notification)
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: dict[str, Any]
     ) -> list[AnymailInboundEvent]:
+        action = base.dig(ses_event, "receipt", "action")
+        if base.dig(action, "type") == "SNS":
+            content = ses_event.pop("content", None)
+            is_base64 = base.dig(action, "encoding") == "BASE64"
+            self._raw = base.raw_from_base64(content) if is_base64 else base.raw_from_text(content)
+            del content
+            ses_event["content"] = ""
         events: list[AnymailInboundEvent] = super().esp_to_anymail_events(ses_event, sns_message)
         if self._raw is not None:
             for event in events:

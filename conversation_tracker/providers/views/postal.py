@@ -17,11 +17,14 @@ class Inbound(PostalInboundWebhookView):  # type: ignore[misc]  # anymail has no
 
     def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
         payload = base.document(request)
-        if base.dig(payload, "base64") is not True:
+        if "message" not in payload:  # anymail says what it is
             return list(super().parse_events(request))
+        written = payload.pop("message")
+        raw = base.raw_from_base64(written) if payload.get("base64") is True else base.raw_from_text(written)
+        del written
         without = json.dumps({**payload, "message": "", "base64": False}).encode()
         events = list(super().parse_events(SimpleNamespace(body=without)))
         for event in events:
             event.esp_event = payload
-            event.message = base.message(base.from_base64(payload["message"]), like=event.message)
+            event.message = base.message(raw, like=event.message)
         return events

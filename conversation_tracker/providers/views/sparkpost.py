@@ -16,10 +16,14 @@ class Inbound(SparkPostInboundWebhookView):  # type: ignore[misc]  # anymail has
     def esp_to_anymail_event(
         self, event_class: str, event: dict[str, Any], raw_event: dict[str, Any]
     ) -> AnymailInboundEvent:
-        content = event.get("content") or {}
-        if not content.get("email_rfc822_is_base64"):
+        content = event.get("content")
+        if not isinstance(content, dict) or "email_rfc822" not in content:  # anymail says what it is
             return super().esp_to_anymail_event(event_class, event, raw_event)
-        without = {**event, "content": {**content, "email_rfc822": "", "email_rfc822_is_base64": False}}
+        written = content.pop("email_rfc822")
+        is_base64 = content.get("email_rfc822_is_base64")
+        raw = base.raw_from_base64(written) if is_base64 else base.raw_from_text(written)
+        del written
+        without = {**event, "content": {"email_rfc822": "", "email_rfc822_is_base64": False}}
         found = super().esp_to_anymail_event(event_class, without, raw_event)
-        found.message = base.message(base.from_base64(content.get("email_rfc822")), like=found.message)
+        found.message = base.message(raw, like=found.message)
         return found

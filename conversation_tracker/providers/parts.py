@@ -1,0 +1,66 @@
+"""Make a mail of what a provider has taken apart, whatever stands in its parts: nothing in them is parsed here.
+
+anymail's own way decodes attached mails as UTF-8 and refuses a field that comes twice, a line end in a field and a lone
+surrogate; a mail with any of these would never be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from email import policy
+from typing import Any
+
+from anymail.inbound import AnymailInboundMessage
+
+from conversation_tracker.mailflow import guards, headers
+
+MOST_NAMED = 500  # addresses of a field that is written anew
+_MADE_ANEW = {"content-type", "content-transfer-encoding", "mime-version"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def message(
+    fields: Sequence[tuple[str, str]], *, text: object, html: object, files: Iterable[AnymailInboundMessage]
+) -> AnymailInboundMessage:
+    """The mail with these header fields as they stand, bodies and files. Raises guards.OverLimit."""
+    guards.check_fields(fields)
+    made = AnymailInboundMessage.construct(text=_body(text), html=_body(html), attachments=list(files))
+    for name, value in fields:
+        if name.lower() not in _MADE_ANEW:
+            made.set_raw(name, value)
+    return made
+
+
+def _body(found: object) -> str | None:
+    return headers.decode_bytes(headers.octets(found), "utf-8") if isinstance(found, str) else None
+
+
+def file(content: bytes, *, content_type: object, name: object, content_id: object = None) -> AnymailInboundMessage:
+    """A file of a mail. An attached mail stays bytes, and our own parser opens it."""
+    part = AnymailInboundMessage(policy=policy.compat32)  # its fields are not parsed when they are set
+    part["Content-Type"] = _line(content_type) or "application/octet-stream"
+    named = {"filename": _line(name)} if _line(name) else {}
+    part.add_header("Content-Disposition", "inline" if content_id else "attachment", **named)
+    if _line(content_id):
+        part["Content-ID"] = f"<{_line(content_id).strip('<>')}>"
+    part.set_payload(content)
+    return part
+
+
+def _line(found: object) -> str:
+    """A text on one line that can be encoded; empty for what is none."""
+    return " ".join(_SURROGATE.sub("\ufffd", found).split()) if isinstance(found, str) else ""
+
+
+def address_list(found: Sequence[tuple[Any, Any]]) -> str:
+    """Names and addresses as they stand in To or From, the first of them where there are too many."""
+    named = [(name, address) for name, address in found[:MOST_NAMED] if isinstance(address, str) and address]
+    return ", ".join(_mailbox(name, address) for name, address in named)
+
+
+def _mailbox(name: Any, address: str) -> str:
+    if not isinstance(name, str) or not name:
+        return address
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{address}>'

@@ -1,0 +1,68 @@
+"""Postmark's inbound view, which stumbles over attached mails, fields that come twice and an empty From."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anymail.inbound import AnymailInboundMessage
+from anymail.signals import AnymailInboundEvent
+from anymail.webhooks.postmark import PostmarkInboundWebhookView
+from django.http import HttpRequest
+
+from conversation_tracker.providers import base, parts
+
+_FOR_ANYMAIL = ("RecordType", "MessageID", "OriginalRecipient", "StrippedTextReply")
+
+
+class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has no types
+    """As anymail's, with the mail made by us: of its bytes where they are included, else of its parts."""
+
+    def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
+        return [self.esp_to_anymail_event(base.document(request))]
+
+    def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailInboundEvent:
+        if not isinstance(esp_event.get("Headers", []), list) or not isinstance(esp_event.get("FromFull"), dict | None):
+            raise TypeError("no mail of Postmark's")
+        fields = list(base.pairs(esp_event.get("Headers")))
+        known = {name: esp_event[name] for name in _FOR_ANYMAIL if name in esp_event}
+        event = super().esp_to_anymail_event(known)
+        # Postmark puts it first; anywhere else it is the sender's own.
+        sender = fields.pop(0)[1] if fields and fields[0][0].lower() == "return-path" else None
+        raw = esp_event.pop("RawEmail", None)
+        message = base.message(base.raw_from_text(raw)) if raw else _of_parts(esp_event, fields)
+        message.envelope_sender = None if sender is None else sender.strip().strip("<>")
+        message.envelope_recipient = event.message.envelope_recipient
+        message.stripped_text = event.message.stripped_text
+        findings = {name.lower(): value.strip() for name, value in reversed(fields)}  # the first of each name
+        message.spam_detected = findings.get("x-spam-status", "").lower().startswith("yes")
+        message.spam_score = base.number(findings.get("x-spam-score"))
+        event.message, event.esp_event = message, esp_event
+        return event
+
+
+def _of_parts(payload: dict[str, Any], fields: list[tuple[str, str]]) -> AnymailInboundMessage:
+    own = [(name, _addresses(payload, f"{name}Full")) for name in ("From", "To", "Cc", "Bcc")]
+    own += [(name, str(payload.get(key) or "")) for name, key in (("Subject", "Subject"), ("Reply-To", "ReplyTo"))]
+    listed = {name.lower() for name, _ in fields}
+    if "date" not in listed:
+        own.append(("Date", str(payload.get("Date") or "")))
+    files = [
+        parts.file(
+            base.raw_from_base64(one.get("Content") or one.get("Data") or ""),  # their test call says Data
+            content_type=one.get("ContentType"),
+            name=one.get("Name"),
+            content_id=one.get("ContentID"),
+        )
+        for one in base.items(payload.get("Attachments"))
+        if isinstance(one, dict)
+    ]
+    return parts.message(
+        [*(pair for pair in own if pair[1]), *fields],
+        text=payload.get("TextBody"), html=payload.get("HtmlBody"), files=files,
+    )  # fmt: skip
+
+
+def _addresses(payload: dict[str, Any], field: str) -> str:
+    found = payload.get(field)
+    listed = found if isinstance(found, list) else [found]
+    return parts.address_list([(base.dig(one, "Name"), base.dig(one, "Email")) for one in listed])
