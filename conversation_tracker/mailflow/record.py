@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,9 @@ from orders.secrecy import Secret
 
 FIRST_WORDS = 140  # characters
 _SPACE = re.compile(r"\s+")
+_ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')  # in HTML as the cleaner spells it
+# By these alone a mail is not relayed, and they may come with the way it takes.
+_DECISIVE = {Trait.OWN_HOP, Trait.TOO_MANY_HOPS, Trait.REPORT, Trait.BULK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,13 @@ class Settled:
 def fingerprint(arrival: Arrival) -> bytes:
     """What is the same in every copy of one mail, by whatever way it comes: what its writer wrote.
 
-    White space does not count, since providers rewrap; a repeat with other words or files is another mail. Without a
-    Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where we have them.
+    Where lines end does not count, since providers rewrap; a repeat with other words, links or files is another mail.
+    So is one without that for which the first was refused: a copy that was called spam must not swallow the good one.
+    Without a Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where we
+    have them.
     """
-    parts = [_SPACE.sub("", part) for part in _written(arrival.mail)]
+    parts = [_SPACE.sub(" ", part).strip() for part in _written(arrival.mail)]
+    parts.append(" ".join(sorted(arrival.mail.traits & _DECISIVE)) + (" spam" if arrival.envelope.is_spam else ""))
     if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
         parts.append(secrecy.digest(arrival.original, purpose="file").hex())
     elif not arrival.mail.message_id:
@@ -64,10 +71,19 @@ def _written(mail: Mail) -> Iterator[str]:
     yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
     yield mail.text
     yield bodies.bare(mail.html) if mail.html else ""
+    yield " ".join(_addresses(mail.html))
     for file in mail.files:
         yield f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
         if file.nested is not None:
             yield from _written(file.nested)
+
+
+def _addresses(source: str) -> Iterator[str]:
+    """Where a cleaned HTML leads, and where its pictures are; but for those in the mail, which count as files."""
+    for found in _ADDRESS.findall(source):
+        address = _SPACE.sub("", html.unescape(found))
+        if not address.lower().startswith("cid:"):
+            yield address
 
 
 def outcome_of(decision: Decision) -> Outcome:

@@ -235,6 +235,57 @@ def test_a_forged_repeat_with_other_words_is_another_entry(client: Client, work:
     assert len(mails(placed.order)) == 2
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"TextBody": "Deliver 10 lamps."},
+        {"HtmlBody": '<p><a href="https://evil.example/">Pay here</a></p>'},
+        {"HtmlBody": '<p><a href="https://acme.example/">Pay here</a><img src="https://evil.example/p"></p>'},
+    ],
+    ids=["space", "link", "picture"],
+)
+def test_a_forged_repeat_with_other_content_is_another_entry(
+    client: Client, work: Work, placed: Placed, forged: dict[str, str]
+) -> None:
+    html = '<p><a href="https://acme.example/">Pay here</a></p>'
+    genuine = letters.postmark(placed.customer_alias, TextBody="Deliver 1 0 lamps.", HtmlBody=html)
+    letters.post_postmark(client, genuine)
+    letters.post_postmark(client, {**genuine, **forged})
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+def test_a_repeat_with_other_line_ends_and_other_names_of_its_pictures_is_one_entry(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    html = '<p>Pay <a href="https://acme.example/?a=1&amp;b=2">here</a>, <img src="cid:{}"></p>'
+    for text, name, gap in (("At your door.\r\n", "one", " "), ("At your\ndoor.", "two", "\r\n ")):
+        body = html.format(name).replace(" ", gap)
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody=text, HtmlBody=body))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+REFUSABLE = {
+    "spam": [{"Name": "X-Spam-Status", "Value": "Yes"}, {"Name": "X-Spam-Score", "Value": "9"}],
+    "bulk": [{"Name": "Precedence", "Value": "bulk"}, {"Name": "List-Id", "Value": "<news.example>"}],
+    "loop": [{"Name": "Received", "Value": f"from {number}.example by mx.example"} for number in range(60)],
+}
+
+
+@pytest.mark.parametrize("reason", REFUSABLE)
+def test_a_refused_copy_does_not_swallow_the_good_one(client: Client, work: Work, placed: Placed, reason: str) -> None:
+    bad = [*ids("<1@carrier.example>"), *REFUSABLE[reason]]
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=bad))
+        assert work() == []
+    assert [entry.reason for entry in mails(placed.order)] == [reason]  # a repeat of it stays one
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert len(work()) == 1
+    assert [entry.reason for entry in mails(placed.order)] == [reason, Reason.CONVERSATION]
+
+
 def test_two_months_and_a_second_later_it_is_recorded_as_late_and_not_relayed(
     client: Client, work: Work, placed: Placed
 ) -> None:
