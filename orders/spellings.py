@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from orders import addresses
+from orders import addresses, disguises
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
@@ -133,9 +133,23 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
         windows = list(_windows(_lowered(text), _domains(one.real)))
         if windows:
             found = _matches(_pattern(one.real, tracking_domains), text, windows)
-            text, times = _put(one.alias, text, found)
+            text, times = _put(one.alias, text, (match.span() for match in found))
             count += times
+        text, times = _put(one.alias, text, _disguised(text, _lowered(text), one, tracking_domains))
+        count += times
     return text, count
+
+
+def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    local, _, domain = one.real.rpartition("@")
+    return disguises.spans(
+        text,
+        lowered,
+        local=_untagged(local)[0],
+        domains=tuple(dict.fromkeys(_domains(one.real))),
+        is_dotless=domain in GMAIL,
+        after=_no_glue(tracking_domains),
+    )
 
 
 def _lowered(text: str) -> str:
@@ -172,12 +186,12 @@ def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, i
         yield from pattern.finditer(text, start, end)
 
 
-def _put(alias: str, text: str, found: Iterable[re.Match[str]]) -> tuple[str, int]:
-    """The text with the alias in the place of each match, and how many these were."""
+def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, int]:
+    """The text with the alias in each of these places, and how many these were."""
     pieces, last = [], 0
-    for match in found:
-        pieces += [text[last : match.start()], alias]
-        last = match.end()
+    for start, end in found:
+        pieces += [text[last:start], alias]
+        last = end
     return "".join([*pieces, text[last:]]), len(pieces) // 2
 
 
@@ -219,7 +233,8 @@ def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     tracking_domains = _tracking_domains(known)
     count = 0
     for one in _cut_in(text, known):
-        text, times = _put(one.alias, text, _cut_pattern(one.real, tracking_domains).finditer(text))
+        found = _cut_pattern(one.real, tracking_domains).finditer(text)
+        text, times = _put(one.alias, text, (match.span() for match in found))
         count += times
     return text, count
 
@@ -252,9 +267,11 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     found: set[Known] = set()
     for form in forms:
         lowered = _lowered(form)
-        for one in known:
-            windows = list(_windows(lowered, _domains(one.real))) if one not in found else []
-            if windows and any(_matches(_pattern(one.real, tracking_domains), form, windows)):
+        for one in [one for one in known if one not in found]:
+            windows = list(_windows(lowered, _domains(one.real)))
+            if (windows and any(_matches(_pattern(one.real, tracking_domains), form, windows))) or any(
+                True for _ in _disguised(form, lowered, one, tracking_domains)
+            ):
                 found.add(one)
     for form in forms[:2]:
         for one in _cut_in(form, [one for one in known if one not in found]):

@@ -350,8 +350,13 @@ def test_no_text_at_all_makes_it_raise(text, real):
         "john@exam\n>" * (MANY // 11) + "@exa\nmple.com",
         ("j\n" * 30) * (MANY // 60) + "@gmai\nl.con",
         "\\u006" * (MANY // 5),
+        "john at " * (MANY // 8),
+        "john \\ . " * (MANY // 9),
+        "john=example=" * (MANY // 13),
+        "example=" * (MANY // 8) + "john",
+        "j . " * (MANY // 4) + "at gmail dot con",
     ],
-    ids=range(26),
+    ids=range(31),
 )
 def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)

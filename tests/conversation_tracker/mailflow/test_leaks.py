@@ -139,6 +139,93 @@ def test_what_hides_an_address_is_rewritten_and_leaves(raw: bytes, known: Known)
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+DISGUISED = [
+    "bounce-123-anna.real=people.example@list.example",
+    "SRS0=abc=XY=people.example=anna.real@fwd.example",
+    "SRS1=abc=fwd.example==def=XY=people.example=ANNA.REAL@other.example",
+    "anna.real_people.example#EXT#@tenant.example",
+    "IMCEASMTP-anna+2Ereal+40people+2Eexample@tenant.example",
+    "anna.real+shop=people.example",
+    "anna.real%people.example@relay.example",
+    "anna.real at people.example",
+    "Anna.Real AT people.example",
+    "anna.real (at) people dot example",
+    "anna [dot] real [at] people [dot] example",
+    "anna . real @ people . example",
+    "anna.real\\@people.example",
+    "anna\\.real@people\\.example",
+    "anna\\.real\\@people\\.example",
+    "anna.real\\100people.example",
+    "anna.real%u0040people.example",
+]
+
+
+def said(text: str, *, kind: str = "plain", name: str = "Anna", subject: str = "S") -> bytes:
+    """A mail that says it."""
+    message = EmailMessage()
+    message["From"] = f'"{name}" <a@b.example>'
+    message["Subject"] = subject
+    message.set_content(text, subtype=kind, cte="base64")
+    return message.as_bytes()
+
+
+@pytest.mark.parametrize("written", DISGUISED)
+@pytest.mark.parametrize("known", [HARD, SOFT], ids=["hard", "soft"])
+def test_a_disguised_address_is_masked_wherever_it_stands(written: str, known: Known) -> None:
+    found = masked(said(f"see {written} there", subject=f"to {written}"), known)
+    assert found.count == 2
+    assert known.alias in found.text
+    assert known.alias in found.subject
+    assert leakgate.leaks(outgoing(found), (known,)) == []
+
+
+@pytest.mark.parametrize("written", DISGUISED)
+def test_a_disguised_address_is_masked_in_html_names_and_files(written: str) -> None:
+    escaped = written.replace("\\", "&#92;")
+    linked = masked(
+        said(f'<p title="{escaped}"><a href="https://x.example/?e={escaped}">{escaped}</a></p>', kind="html")
+    )
+    assert linked.count > 0
+    assert shown(linked) == []
+    assert "real" not in linked.html.lower()
+    file = masked(incoming(f"see {written}".encode(), kind="text/plain", name="a.txt"))
+    assert HARD.alias.encode() in file.files[0].content
+    assert shown(file) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["anna.real at people.example", "anna.real=people.example", "anna.real (at) people.example"]
+)
+def test_a_display_name_or_file_name_shows_no_disguised_address(name: str) -> None:
+    assert masked(said("x", name=name)).sender_name == HARD.alias
+    (file,) = (found := masked(incoming(b"x", kind="text/plain", name=f"{name}.txt"))).files
+    assert file.name == f"{HARD.alias}.txt"
+    assert shown(found) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bounce-1-anna.real=people.example-123456789012b.ct.example@list.example",
+        "SRS0=ab=XY=people.example-123456789012b.ct.example=anna.real@fwd.example",
+        "joanna.real=people.example",
+        "anna.real=people.examples",
+        "mary-anna.real at people.example",
+        "anna.real was at people.example",
+        "mail.people.example=anna.real",
+    ],
+)
+def test_what_is_no_disguise_stays(text: str) -> None:
+    assert masked(said(text), SOFT).text == text
+    assert leakgate.leaks(outgoing(masked(said(text), SOFT)), (SOFT,)) == []
+
+
+def test_a_shop_whose_address_is_a_common_word_is_no_disguise() -> None:
+    known = Known("order@shop.example", HARD.alias)
+    text = "Place your order at shop.example or ?order=shop.example"
+    assert masked(said(text), known).text == text
+
+
 def test_a_calendar_is_folded_again() -> None:
     (file,) = masked(incoming(CALENDAR, kind="text/calendar"), SOFT).files
     assert max(map(len, file.content.split(b"\r\n"))) <= 75

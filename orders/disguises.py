@@ -1,0 +1,128 @@
+r"""Find a real address that is written without its plain @: for a bounce, a forwarder, a person, or escaped. Pure.
+
+``anna=people.example`` (VERP), ``people.example=anna`` (SRS), ``anna_people.example#EXT#``, ``anna (at) people dot
+example``, ``anna\@people\.example``, ``anna . real @ people . example``.
+"""
+# ruff: noqa: SIM905  the long list of names reads better as words than as a list
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+# "Place your order at shop.example" names a shop, not its address: who has such an address hides nobody behind it.
+_ROLES = frozenset(
+    "admin atendimento ayuda billing compras contact contacto contato email faturamento hello help info loja mail news "
+    "newsletter office order orders pedido pedidos post sac sales service shop store suporte support team tienda "
+    "vendas ventas web".split()
+)
+_SHORTEST_ANCHOR = 3
+_AROUND = 400  # characters from an anchor to either end of a disguised address
+_LONGEST_TAG = 64
+
+_BRACKETED = r"\s{{0,3}}[(\[{{<]\s?(?:{})\s?[)\]}}>]\s{{0,3}}"
+_DOT_WORDS = "dot|ponto|punto|\\."
+_DOT = (
+    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:dot|ponto|punto)\s{{1,3}})"
+)
+_WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|@')}"
+_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=]40|\\100|%u0040)"
+_BARE_AT = r"\s{1,3}(?:at|arroba)\s{1,3}"
+_JOINS = r"(?:\+40|[=_#%])"
+_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()[]{}<>%=+"))
+_DOTS = re.compile("dot|ponto|punto|2e")
+_RUN = re.compile(r"[^\W_]+")
+
+
+def spans(
+    text: str, lowered: str, *, local: str, domains: Sequence[str], is_dotless: bool, after: str
+) -> Iterator[tuple[int, int]]:
+    """Where the address stands in a disguise, in order. ``lowered`` has each character at its place in the text;
+    ``is_dotless`` says that dots in the local part do not matter, ``after`` is a pattern of what must follow.
+    """
+    anchors = _anchors(local, domains, is_dotless=is_dotless)
+    if not _may_stand(lowered, local=local, domains=domains, anchors=anchors):
+        return
+    windows = _windows(lowered, anchors)
+    pattern = _pattern(local, tuple(domains), is_dotless, after)
+    for start, end in windows:
+        for match in pattern.finditer(text, start, end):
+            if match.lastgroup is not None or _is_whole(text, match.start()):
+                yield match.span()
+
+
+def _is_whole(text: str, start: int) -> bool:
+    """Whether nobody's longer address ends here: see ``spellings``."""
+    before = text[max(0, start - 2) : start].lower()
+    return not before or not (before[-1] in "._+-" and before[0].isalnum() and len(before) > 1)
+
+
+def _anchors(local: str, domains: Sequence[str], *, is_dotless: bool) -> list[str]:
+    """What no disguise changes, and is found quickly."""
+    longest = "" if is_dotless else max(_RUN.findall(local), key=len, default="")
+    if len(longest) >= _SHORTEST_ANCHOR:
+        return [longest]
+    return list(dict.fromkeys(max(_RUN.findall(domain), key=len, default=domain) for domain in domains))
+
+
+def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Sequence[str]) -> bool:
+    """A quick look. Compiling a pattern costs more than all the rest, and most texts spell the address plainly."""
+    for domain in domains:
+        lowered = lowered.replace(f"{local}@{domain}", "")
+    if not any(anchor in lowered for anchor in anchors):
+        return False
+    squeezed = _squeezed(lowered)
+    return _squeezed(local) in squeezed and any(_squeezed(domain) in squeezed for domain in domains)
+
+
+def _squeezed(lowered: str) -> str:
+    """Without the dots, however they are written."""
+    return _DOTS.sub("", lowered.translate(_BETWEEN))
+
+
+def _windows(lowered: str, anchors: Sequence[str]) -> Iterator[tuple[int, int]]:
+    start = end = -1
+    for place in sorted({place for anchor in anchors for place in _places(lowered, anchor)}):
+        if place - _AROUND > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, place - _AROUND)
+        end = place + _AROUND
+    if end >= 0:
+        yield start, end
+
+
+def _places(lowered: str, anchor: str) -> Iterator[int]:
+    place = lowered.find(anchor)
+    while place >= 0:
+        yield place
+        place = lowered.find(anchor, place + len(anchor))
+
+
+@lru_cache(maxsize=4096)
+def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str) -> re.Pattern[str]:
+    between = f"{_DOT}?" if is_dotless else ""
+    signs = [_sign(char) for char in (local.replace(".", "") if is_dotless else local)]
+    named = between.join([_first(local), *signs[1:]])
+    hosts = "|".join("".join(map(_sign, domain)) for domain in domains)
+    turned = "|".join(f"{_first(domain, more='.-')}{''.join(map(_sign, domain[1:]))}" for domain in domains)
+    tag = rf"(?:(?:\\{{0,2}}\+|[%=]2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
+    is_role = local in _ROLES
+    at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}|(?P<joined>{_JOINS})")
+    srs = "" if is_role else rf"|(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9])"
+    return re.compile(rf"{named}{tag}(?:{at})(?:{hosts})(?![a-z0-9]){after}{srs}", re.IGNORECASE)
+
+
+def _first(text: str, *, more: str = "") -> str:
+    """The first sign, with no letter or digit before it. What is looked for comes first: that is quick."""
+    sign = re.escape(text[0])
+    return rf"{sign}(?<![a-z0-9{re.escape(more)}]{sign})"
+
+
+def _sign(char: str) -> str:
+    if char == ".":
+        return _DOT
+    if char.isalnum() or not char.isascii():
+        return re.escape(char)
+    return rf"(?:\\{{0,2}}{re.escape(char)}|[%=+]{ord(char):02x})"
