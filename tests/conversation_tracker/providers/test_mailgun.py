@@ -61,6 +61,31 @@ def test_a_signature_that_was_seen_does_not_let_another_mail_in(client: Client, 
     assert [entry.text for entry in settle()] == ["It is at your door."]
 
 
+@pytest.mark.parametrize("start", ["e0", "0", "_0"])
+def test_no_letter_of_a_token_can_be_moved_into_the_timestamp(
+    client: Client, settle: Settle, two: list[str], start: str
+) -> None:
+    seen = letters.mailgun(two[0], **signature(token=start.ljust(50, "a")))
+    moved = {"timestamp": seen["timestamp"] + start, "token": seen["token"][len(start) :]}
+    letters.post_mailgun(client, seen)
+    assert letters.post_mailgun(client, {**seen, **moved, "body-plain": "Send it elsewhere."}).status_code == 403
+    assert "Send it elsewhere." not in [entry.text for entry in settle()]
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_no_letter_of_a_token_can_be_moved_into_the_timestamp_of_a_report(client: Client) -> None:
+    signed = signature(token="e0".ljust(50, "a"))
+    moved = {**signed, "timestamp": signed["timestamp"] + "e0", "token": signed["token"][2:]}
+    body = {"signature": moved, "event-data": {"event": "failed", "timestamp": 1}}
+    assert letters.post(client, "/anymail/mailgun/tracking/", body).status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "t" * 49, "t" * 51, "ü" * 50, " " * 50])
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_token_that_mailgun_never_writes_is_refused(client: Client, two: list[str], token: str) -> None:
+    assert letters.post_mailgun(client, letters.mailgun(two[0], **signature(token=token))).status_code == 403
+
+
 def test_the_same_call_again_is_answered_and_kept_once(client: Client, settle: Settle, two: list[str]) -> None:
     body = json.dumps({"signature": signature(), "event-data": {"event": "delivered", "timestamp": 1}})
     for _ in range(2):
