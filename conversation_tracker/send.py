@@ -40,6 +40,20 @@ KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}
 KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
 KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
 
+# What an operator puts right (a key that is wrong, a bill), or time does: it says nothing of the mail. CONFLICT is what
+# an idempotency key brings while the provider still works on the try before.
+PASSING = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.PAYMENT_REQUIRED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.TOO_EARLY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
+TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -201,19 +215,26 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
     except AnymailError as error:  # what we ask for is not to be had there
         return Never(type(error).__name__)
     except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        return Never(f"SMTP {codes[0]}") if codes and codes[0] >= 500 else Later(f"SMTP {codes[0] if codes else ''}")  # noqa: PLR2004  RFC 5321 §4.2.1
+        code = next((code for code, _ in error.recipients.values()), 0)
+        return Never(f"SMTP {code}") if _refuses_mail(code) else Later(f"SMTP {code}")
+    except (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError) as error:
+        return Later(f"SMTP {error.smtp_code}")  # before it has heard of the mail
+    except smtplib.SMTPSenderRefused as error:  # the domain is not set up there, say; unless the mail is too large
+        return Never(f"SMTP {error.smtp_code}") if error.smtp_code == TOO_MUCH else Later(f"SMTP {error.smtp_code}")
     except smtplib.SMTPResponseException as error:
-        return Never(f"SMTP {error.smtp_code}") if error.smtp_code >= 500 else Later(f"SMTP {error.smtp_code}")  # noqa: PLR2004
+        return Never(f"SMTP {error.smtp_code}") if _refuses_mail(error.smtp_code) else Later(f"SMTP {error.smtp_code}")
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
     return Sent(_provider_message_id(message))
 
 
 def _may_heal(status: int | None) -> bool:
-    """CONFLICT is what an idempotency key brings while the provider still works on the try before."""
-    passing = (None, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
-    return status in passing or (status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return status is None or status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _refuses_mail(code: int) -> bool:
+    """Whether an SMTP reply refuses this recipient or this mail for good (RFC 5321 §4.2.1)."""
+    return code >= 500 and code not in ABOUT_CREDENTIALS  # noqa: PLR2004
 
 
 def _status(error: AnymailRequestsAPIError) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import smtplib
-from collections.abc import Callable, Sequence
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -68,6 +71,27 @@ def http(status: int) -> AnymailRequestsAPIError:
     return AnymailRequestsAPIError("no", response=response)
 
 
+@contextmanager
+def smtp_server(replies: dict[str, int]) -> Iterator[int]:
+    """The port of an SMTP server that answers these commands so, and others with 250, for one client."""
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with client, client.makefile("rwb", buffering=0) as lines:
+            lines.write(b"%d banner\r\n" % replies.get("banner", 220))
+            for line in lines:
+                verb = line.split()[0].decode().upper()
+                code = replies.get(verb, 221 if verb == "QUIT" else 250)
+                extra = b"250-mx.example\r\n250 AUTH PLAIN\r\n" if (verb, code) == ("EHLO", 250) else b""
+                lines.write(extra or b"%d answer\r\n" % (235 if (verb, code) == ("AUTH", 250) else code))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(10)
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [
@@ -83,6 +107,17 @@ def http(status: int) -> AnymailRequestsAPIError:
         (smtplib.SMTPDataError(554, b"never"), SendState.FAILED),
         (smtplib.SMTPRecipientsRefused({"x": (550, b"no")}), SendState.FAILED),
         (smtplib.SMTPRecipientsRefused({"x": (452, b"full")}), SendState.RETRY),
+        # What an operator can put right says nothing of the mail.
+        *((http(status), SendState.RETRY) for status in (401, 402, 403, 408, 425)),
+        (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
+        (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
+        (smtplib.SMTPAuthenticationError(454, b"not now"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(530, b"sign in", "x"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(550, b"domain not set up", "x"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(552, b"too large", "x"), SendState.FAILED),
+        (smtplib.SMTPRecipientsRefused({"x": (530, b"sign in")}), SendState.RETRY),
+        (smtplib.SMTPDataError(530, b"sign in"), SendState.RETRY),
     ],
 )
 def test_what_can_heal_is_tried_again_and_nothing_else(
@@ -94,6 +129,16 @@ def test_what_can_heal_is_tried_again_and_nothing_else(
     row = OutboundMail.objects.get()
     assert (row.state, row.attempts) == (state, 1)
     assert "@" not in row.problem
+
+
+@pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])
+def test_a_server_that_does_not_know_us_is_asked_again(settings: Settings, replies: dict[str, int]) -> None:
+    with smtp_server(replies) as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "us", "wrong"
+        found = send.hand_over(EmailMultiAlternatives("s", "b", "a@x.example", ["b@y.example"]), key="k")
+    assert found == send.Later(f"SMTP {next(iter(replies.values()))}")
 
 
 def test_a_retry_leaves_under_the_same_message_id(
