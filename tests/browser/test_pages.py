@@ -95,7 +95,7 @@ def test_the_mask_type_is_changed_to_soft_and_back_and_kept(signed_in: Page, sit
     for name, value in (("Soft", MaskType.SOFT), ("Hard", MaskType.HARD)):
         page.goto(f"{site}/settings/acme/orders/")
         page.get_by_label(name, exact=True).check()
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_role("status").first).to_contain_text("Saved.")
         page.reload()
         expect(page.get_by_label(name, exact=True)).to_be_checked()
@@ -207,7 +207,7 @@ class TestWithoutScripts:
     def test_the_mask_type_is_changed(self, signed_in: Page, site: str, shop: Store):
         signed_in.goto(f"{site}/settings/acme/orders/")
         signed_in.get_by_label("Soft", exact=True).check()
-        signed_in.get_by_role("button", name="Save").click()
+        signed_in.get_by_role("button", name="Save", exact=True).click()
         expect(signed_in.get_by_text("Saved.")).to_be_visible()
 
     def test_a_timeline_is_read(self, signed_in: Page, order_url: str):
