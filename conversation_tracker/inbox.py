@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, DateTimeField, Func, Min, Value
+from django.db.models.functions import Greatest
 
 from conversation_tracker import bytea, delivery, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
@@ -101,54 +102,59 @@ def accept_mime(
 _DONE = f"""
     WITH told AS ({events.RECEIVED})
     UPDATE conversation_tracker_receipt AS receipt
-    SET state = 'done', settled_at = %(now)s, trouble = '', trouble_detail = '', results = found.results
+    SET state = 'done', settled_at = greatest(%(now)s, clock_timestamp()), trouble = '', trouble_detail = '',
+        results = found.results
     FROM unnest(%(ids)s::bigint[], %(results)s::text[]::jsonb[]) AS found(id, results) WHERE receipt.id = found.id
 """  # noqa: S608  two constants
 
 
-# A batch of new receipts, and one that is to be read alone: tried before, large, or slow because its mail has to be
-# fetched.
-_TAKE = """
-    WITH fresh AS (
+# A batch of new receipts.
+_TAKE_NEW = """
+    WITH waiting AS (
         SELECT id FROM conversation_tracker_receipt
         WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND size <= %(large)s
           AND provider <> ALL(%(slow)s)
         ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
-    ), lone AS (
-        SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s
-          AND (attempts > 0 OR size > %(large)s OR provider = ANY(%(slow)s))
-        ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
-        (SELECT id FROM fresh WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s)
-        UNION ALL (SELECT id FROM lone WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1)
+        SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s
     )
     UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
-    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.size, receipt.provider
+    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id
+"""
+# One that is to be read alone: tried before, large, or slow because its mail has to be fetched. All of them have a
+# turn before one has its next, so that a good mail waits for one attempt of each bad one at most, and not for all.
+_TAKE_LONE = """
+    WITH waiting AS (
+        SELECT id FROM conversation_tracker_receipt
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND id <> ALL(%(looked_at)s)
+          AND (attempts > 0 OR size > %(large)s OR provider = ANY(%(slow)s))
+        ORDER BY attempts, id LIMIT 200 FOR UPDATE SKIP LOCKED
+    ), taken AS MATERIALIZED (
+        SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
+    )
+    UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
+    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.size
 """
 
 
 def work(*, now: datetime) -> int | None:
     """Settle the next batch of new receipts, and one more that has to be read alone. Returns how many were looked at,
     None when nothing waits.
+
+    The one is taken after the batch is done: one that stops the worker must not cost another an attempt.
     """
     params = {"now": now, "batch": BATCH, "large": LARGE, "slow": providers.fetching_ones()}
-    with claims.held(claims.Space.INBOX, _TAKE, params) as taken:
-        together = sorted(
-            pk
-            for pk, attempts, size, provider in taken
-            if attempts == 1 and size <= LARGE and not providers.fetches(provider)
-        )
+    with claims.held(claims.Space.INBOX, _TAKE_NEW, params) as new:
+        together = sorted(pk for (pk,) in new)
         if together:
             _work_on(together, attempts=1, now=now)
-        for pk, attempts, size, _ in taken:
-            if pk in together:
-                continue
+    with claims.held(claims.Space.INBOX, _TAKE_LONE, {**params, "looked_at": together}) as lone:
+        for pk, attempts, size in lone:
             if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
                 _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
             else:
                 _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
-    return len(taken) or None
+    return len(new) + len(lone) or None
 
 
 def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:
@@ -295,7 +301,7 @@ def _split(row: Receipt, *, now: datetime) -> bool:
         for body in bodies
     ]
     Receipt.objects.bulk_create(parts, batch_size=500)
-    row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, now, Trouble.NONE, ""
+    row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, _moment(now), Trouble.NONE, ""
     row.results = []
     row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail", "results"])
     log.info("receipt split receipt=%s parts=%s", row.pk, len(parts))
@@ -305,7 +311,7 @@ def _split(row: Receipt, *, now: datetime) -> bool:
 def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:
     row.state, row.settled_at, row.trouble, row.trouble_detail = (
         ReceiptState.QUARANTINED,
-        now,
+        _moment(now),
         trouble,
         detail,
     )
@@ -316,9 +322,14 @@ def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -
 def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
     """Put receipts into quarantine, with their bytes and the reason."""
     Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
-        state=ReceiptState.QUARANTINED, settled_at=now, trouble=trouble, trouble_detail=detail
+        state=ReceiptState.QUARANTINED, settled_at=_moment(now), trouble=trouble, trouble_detail=detail
     )
     log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
+
+
+def _moment(now: datetime) -> Greatest:
+    """The moment at which a receipt is settled, not the one at which work on it began."""
+    return Greatest(Value(now), Func(function="clock_timestamp"), output_field=DateTimeField())
 
 
 def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from unittest.mock import patch
@@ -24,7 +25,7 @@ from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
-TAKING = {"batch": 20, "large": inbox.LARGE, "slow": []}
+TAKING = {"batch": 20, "large": inbox.LARGE, "slow": [], "looked_at": []}
 
 
 def mails() -> int:
@@ -86,11 +87,54 @@ def test_only_what_is_in_quarantine_can_be_put_back(client: Client, work: Work, 
     assert not AuditEntry.objects.exists()
 
 
+def lose_worker(take: str) -> list[int]:
+    """Let a worker take receipts and be gone before it has done anything; gives their ids."""
+    with claims.held(claims.Space.INBOX, take, TAKING | {"now": timezone.now()}) as taken:
+        return [row[0] for row in taken]
+
+
+def test_each_mail_has_a_turn_before_one_that_stops_its_worker_has_its_next(client: Client, placed: Placed) -> None:
+    for _ in range(4):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    poison, *good = lose_worker(inbox._TAKE_NEW)  # they shared its batch
+    assert lose_worker(inbox._TAKE_LONE) == [poison]
+    for pk in good:
+        assert inbox.work(now=timezone.now()) == 1
+        assert Receipt.objects.get(pk=pk).state == ReceiptState.DONE
+    assert lose_worker(inbox._TAKE_LONE) == [poison]
+
+
+def test_a_batch_that_stops_its_worker_costs_a_mail_beside_it_no_attempt(client: Client, placed: Placed) -> None:
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    lone, _ = Receipt.objects.order_by("pk")
+    Receipt.objects.filter(pk=lone.pk).update(attempts=1)
+    with patch.object(inbox, "_work_on", side_effect=SystemExit), pytest.raises(SystemExit):
+        inbox.work(now=timezone.now())
+    lone.refresh_from_db()
+    assert lone.attempts == 1
+
+
+def test_the_time_for_reading_a_mail_counts_until_it_is_settled(client: Client, work: Work, placed: Placed) -> None:
+    def read_slowly(sender: object, event: object, esp_name: str, **_: object) -> None:
+        time.sleep(0.3)
+
+    inbound.connect(read_slowly)
+    try:
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        begun = timezone.now()
+        work(now=begun)
+    finally:
+        inbound.disconnect(read_slowly)
+    settled_at = Receipt.objects.get().settled_at
+    assert settled_at is not None
+    assert settled_at - begun >= timedelta(seconds=0.3)
+
+
 def test_a_mail_that_stops_its_worker_is_quarantined_after_three_attempts(client: Client, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    for _ in range(3):
-        with claims.held(claims.Space.INBOX, inbox._TAKE, TAKING | {"now": timezone.now()}):
-            pass  # and then the worker is gone
+    for take in (inbox._TAKE_NEW, inbox._TAKE_LONE, inbox._TAKE_LONE):
+        lose_worker(take)
     assert inbox.work(now=timezone.now()) == 1
     receipt = Receipt.objects.get()
     assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.KILLED_WORKER)
