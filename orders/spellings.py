@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from orders import addresses, disguises
+from orders import addresses, disguises, packed
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
@@ -195,6 +195,55 @@ def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, 
     return "".join([*pieces, text[last:]]), len(pieces) // 2
 
 
+def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with dots for each word in base64 or hexadecimal that says a known address, and how many there were."""
+    data = text.encode("latin-1", "replace")
+    tracking_domains = _tracking_domains(known)
+    words: packed.Words | None = None
+    found: set[tuple[int, int]] = set()
+    for one, unpacked in _unpacked_with(data, known):
+        words = words or packed.Words(text)
+        said = unpacked.content.decode("latin-1")
+        windows = _windows(_lowered(said), _domains(one.real))
+        for match in _matches(_bare_pattern(one.real, tracking_domains), said, windows):
+            found.add(words.around(*unpacked.span(*match.span())))
+    return _put("•••", text, _apart(found))
+
+
+def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """In order, those that touch made one."""
+    begun: tuple[int, int] | None = None
+    for start, end in sorted(spans):
+        if begun is not None and start > begun[1]:
+            yield begun
+            begun = None
+        begun = (start, end) if begun is None else (begun[0], max(begun[1], end))
+    if begun is not None:
+        yield begun
+
+
+def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
+    """What the bytes pack with an address in it, next to anything, and whose."""
+    for unpacked in packed.unpacked(data) if known else ():
+        yield from ((one, unpacked) for one in _said_in(unpacked.content, known))
+
+
+def _said_in(content: bytes, known: Sequence[Known]) -> list[Known]:
+    domains = {domain for one in known for domain in _domains(one.real)}
+    lowered = content.lower()
+    if not any(domain.encode() in lowered for domain in domains):
+        return []
+    return _bare_in(content.decode("utf-8", "replace"), known)
+
+
+def _packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
+    """The known addresses that the bytes pack in base64, hexadecimal or uuencode."""
+    found = {one for one, _ in _unpacked_with(data, known)}
+    for content in packed.uudecoded(data):
+        found.update(_said_in(content, known))
+    return found
+
+
 def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with nothing of the known addresses left that ``find`` would see, and how many were replaced.
 
@@ -202,6 +251,8 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     encoded letter by letter) is replaced in the decoded text; a line that shows an address even then becomes dots.
     """
     text, count = replace(text, known)
+    text, blotted = blot(text, known)
+    count += blotted
     if not find(text, known):
         return text, count
     for form in _decoded_forms(text):
@@ -277,13 +328,18 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
         for one in _cut_in(form, [one for one in known if one not in found]):
             if _cut_pattern(one.real, tracking_domains).search(form):
                 found.add(one)
+    for form in dict.fromkeys([text, unquote(text)]):  # %2B is a sign of base64
+        left = [one for one in known if one not in found]
+        found |= _packed_in(form.encode("latin-1", "replace"), left)
     return [one for one in known if one in found]
 
 
 def occurs(content: bytes, known: Sequence[Known]) -> bool:
     """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, at any place and
-    next to anything.
+    next to anything, packed or not.
     """
+    if known and _packed_in(content, known):
+        return True
     return any(_bare_in(form, known) for form in _byte_forms(content, known))
 
 

@@ -43,7 +43,8 @@ class Masker:
     def html(self, source: str) -> str:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
-        self.count += times
+        masked, blotted = spellings.blot(masked, self._known)
+        self.count += times + blotted
         if spellings.find(masked, self._known) or spellings.find(bodies.bare(masked), self._known):
             return bodies.from_text(self.text(bodies.to_text(masked)))
         return masked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import email
 import gzip
 import io
@@ -201,6 +202,56 @@ def test_a_display_name_or_file_name_shows_no_disguised_address(name: str) -> No
     (file,) = (found := masked(incoming(b"x", kind="text/plain", name=f"{name}.txt"))).files
     assert file.name == f"{HARD.alias}.txt"
     assert shown(found) == []
+
+
+PACKED = [
+    base64.b64encode(REAL.encode()).decode(),
+    base64.b64encode(REAL.encode()).decode().rstrip("="),
+    base64.urlsafe_b64encode(b"~~?" + REAL.encode() + b"?~~").decode(),
+    base64.b64encode(json.dumps({"email": REAL, "id": 7}).encode()).decode(),
+    base64.b64encode(b"x" + REAL.encode() + b"y").decode().rstrip("="),
+    base64.b64encode(b"me: Anna.Real@People.Example").decode(),
+    REAL.encode().hex(),
+    REAL.encode().hex().upper(),
+    b"x".hex() + REAL.encode().hex(),
+]
+
+
+@pytest.mark.parametrize("word", PACKED)
+@pytest.mark.parametrize("before", ["https://x.example/u?e=", "https://x.example/", "u/a/", ""])
+def test_a_packed_address_becomes_dots_wherever_it_stands(word: str, before: str) -> None:
+    found = masked(said(f"see {before}{word}&x=1 there", subject=f"to {word}"))
+    assert (found.subject, found.count) == ("to •••", 2)
+    assert found.text.startswith("see ")
+    assert found.text.endswith("•••&x=1 there")
+    assert shown(found) == []
+    linked = masked(said(f'<p>Hi</p><a href="https://x.example/u?e={word}">leave</a>', kind="html"))
+    assert (linked.html.strip(), shown(linked)) == ('<p>Hi</p><a href="https://x.example/u?e=•••">leave</a>', [])
+
+
+@pytest.mark.parametrize(
+    "word", [*PACKED, "begin 644 a.txt\n" + binascii.b2a_uu(b"me: " + REAL.encode()).decode() + "`\nend"]
+)
+def test_a_file_that_packs_an_address_is_held(word: str) -> None:
+    assert shown(masked(incoming(f"see\n{word}\n".encode(), kind="text/plain", name="a.txt"))) == ["file"]
+    named = masked(incoming(b"x", kind="text/plain", name=f"{word.splitlines()[0]}.txt"))
+    assert shown(named) == []
+
+
+def test_lines_of_base64_and_bytes_around_hexadecimal_are_held() -> None:
+    lines = base64.encodebytes(b"x" * 47 + REAL.encode() + b"y" * 60)
+    assert shown(masked(incoming(lines, kind="text/plain", name="a.txt"))) == ["file"]
+    pdf = b"%PDF-1.7 <" + REAL.encode().hex().encode() + b"> \xff\0"
+    assert shown(masked(incoming(pdf, kind="application/pdf", name="a.pdf"))) == ["file"]
+    found = masked(said(f"see\n{lines.decode()}\nthere"))
+    assert (shown(found), found.text.startswith("see\n"), found.text.endswith("there")) == ([], True, True)
+
+
+def test_a_packed_soft_alias_is_no_leak() -> None:
+    text = f"https://x.example/?e={base64.b64encode(SOFT.alias.encode()).decode()} {SOFT.alias.encode().hex()}"
+    found = masked(said(text), SOFT)
+    assert found.text == text
+    assert leakgate.leaks(outgoing(found), (SOFT,)) == []
 
 
 @pytest.mark.parametrize(
@@ -540,6 +591,8 @@ HOSTILE = {
     "zip": (b"PK\x03\x04" + b"PK\x01\x02" * (MANY // 4), "application/zip"),
     "near misses": (b"anna.real@\n> people.exampl\n>" * (MANY // 28) + b"people.example@", "text/plain"),
     "nearer": (b"anna.real+" * (MANY // 10) + b"\npeople.example@", "text/plain"),
+    "packed": (base64.b64encode(REAL.encode()) * (MANY // 32), "text/plain"),
+    "packed lines": ((base64.b64encode(REAL.encode()) + b"\n") * (MANY // 33), "text/plain"),
     "octets": (b"\0" + b"anna.real+" * (MANY // 10) + b"@people.example", "application/x"),
 }  # fmt: skip
 
