@@ -11,9 +11,12 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import unquote
 
 import nh3
+
+from orders import markup
 
 POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 MAX_HTML = 2_000_000  # characters; what is longer is cut, since no person reads it and no browser should
@@ -93,10 +96,15 @@ def raster_type(content: bytes) -> str | None:
 
 
 def safe_html(html: str, pictures: Mapping[str, bytes] | None = None) -> Shown:
-    """Clean the HTML of a mail; ``pictures`` are its own, by ``bare_id``, and only those of pixels are put in."""
+    """Clean the HTML of a mail; ``pictures`` are its own, by ``bare_id``, and only those of pixels are put in.
+
+    Of what would keep the page waiting only the text is left.
+    """
     own = _embeddable(pictures or {})
     left_out: list[str] = []
     cut = html[:MAX_HTML]
+    if markup.is_absurd(cut):
+        return Shown(markup.from_text(unescape(markup.untagged(cut))), 0, is_cut=len(cut) < len(html))
     cleaned = nh3.clean(
         cut,
         tags=set(TAGS),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 
 import nh3
 
 from conversation_tracker.mailflow import headers
+from orders import markup
 
 _TAGS = nh3.ALLOWED_TAGS | {"center", "font", "big", "u", "s", "section", "main", "address", "tfoot", "label"}
 _LAYOUT = {"style", "align", "valign", "width", "height", "bgcolor", "dir", "lang", "title", "role", "aria-label"}
@@ -46,20 +46,6 @@ _CLEANER = nh3.Cleaner(
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
-# Where the cleaner takes quadratic time: in elements deep in each other, and for each sign that it writes as an entity
-# in a long text between two tags. _CLOSING are those that close their like when they open, and so do not get deep.
-DEEPEST = 500
-MOST_ENTITIES = 20_000_000_000  # of a text, times its length; a megabyte with a sign every fifty letters
-_ELEMENT = re.compile(r"<(/?)([a-z][^\s/>]{0,40})")
-_CLOSING = frozenset(
-    {
-        "a", "area", "base", "basefont", "bgsound", "body", "br", "button", "col", "colgroup", "dd", "dt", "embed",
-        "frame", "frameset", "head", "hr", "html", "img", "input", "li", "link", "meta", "nobr", "optgroup", "option",
-        "p", "param", "rp", "rt", "select", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
-    }
-)  # fmt: skip
-_ANY_TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
-
 _BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
@@ -73,7 +59,7 @@ def clean(source: str) -> str:
     would keep the cleaner busy for long only the text is left.
     """
     source = headers.clean(source)
-    return from_text(bare(source)) if _is_absurd(source) else headers.clean(_CLEANER.clean(source))
+    return markup.from_text(bare(source)) if markup.is_absurd(source) else headers.clean(_CLEANER.clean(source))
 
 
 def to_text(source: str) -> str:
@@ -84,30 +70,8 @@ def to_text(source: str) -> str:
 
 def bare(source: str) -> str:
     """The HTML's text with every tag simply taken out, as two halves of a word around a tag are read as one."""
-    stripped = _ANY_TAG.sub("", source) if _is_absurd(source) else _STRIPPER.clean(source)
+    stripped = markup.untagged(source) if markup.is_absurd(source) else _STRIPPER.clean(source)
     return headers.clean(html.unescape(stripped))
-
-
-def _is_absurd(source: str) -> bool:
-    """Whether the cleaner would take long: a guess, made in one scan. Who is not caught by it is by the limits."""
-    depth, opened = 0, Counter[str]()
-    for slash, name in _ELEMENT.findall(source.lower()):
-        if name in _CLOSING:
-            continue
-        if not slash:
-            opened[name] += 1
-            depth += 1
-        elif opened[name]:
-            opened[name] -= 1
-            depth -= 1
-        if depth > DEEPEST:
-            return True
-    return any(run.count("&") * len(run) > MOST_ENTITIES for run in source.split("<"))
-
-
-def from_text(text: str) -> str:
-    """The text as plain HTML."""
-    return f'<div style="white-space: pre-wrap">{html.escape(text)}</div>'
 
 
 def unflow(text: str, *, delsp: bool) -> str:

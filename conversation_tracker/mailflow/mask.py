@@ -9,7 +9,7 @@ from email.policy import SMTP
 
 from conversation_tracker.mailflow import bodies, cards, files, headers, readings
 from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile, Party
-from orders import addresses, spellings
+from orders import addresses, markup, spellings
 from orders.spellings import Known
 
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
@@ -46,7 +46,7 @@ class Masker:
         masked, blotted = spellings.blot(masked, self._known)
         self.count += times + blotted
         if spellings.find(masked, self._known) or spellings.find(bodies.bare(masked), self._known):
-            return bodies.from_text(self.text(bodies.to_text(masked)))
+            return markup.from_text(self.text(bodies.to_text(masked)))
         return masked
 
     def name(self, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -136,3 +137,12 @@ def test_over_long_html_is_cut_and_says_so(monkeypatch):
 )
 def test_raster_pictures_are_told_by_content(content, kind):
     assert rendering.raster_type(content) == kind
+
+
+def test_what_would_keep_the_page_waiting_is_shown_as_text() -> None:
+    fonts = range(490)
+    block = "<p>" + "".join(f'<font color="c{one}">' for one in fonts) + "a &lt;b" + "</font>" * len(fonts) + "</p>"
+    began = time.process_time()
+    shown = rendering.safe_html(block * 150)
+    assert shown.html == f'<div style="white-space: pre-wrap">{"a &lt;b" * 150}</div>'
+    assert time.process_time() - began < 1

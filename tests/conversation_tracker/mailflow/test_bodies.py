@@ -44,3 +44,27 @@ def test_ordinary_html_is_cleaned_whatever_its_size() -> None:
     row = "<tr><td>1 &amp; 2<td><p>x<p>y<li>z<br><img src='https://a.example/b?c=1&amp;d=2'>"
     cleaned = bodies.clean("<table>" + row * 5_000 + "</table>" + "<div>" * 100 + "deep" + "</div>" * 100)
     assert (cleaned.count("<td>"), cleaned.count("<div>")) == (10_000, 100)
+
+
+REOPENED = "<p>" + "".join(f"<font color=c{number}>" for number in range(490)) + "</p><p>x" * 3_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        REOPENED,
+        REOPENED.replace("<font", "<!--</font></font>--><font"),
+        "<p>" + "".join(f"<b title={number}{'x' * 9_000}>" for number in range(50)) + "</p><p>x" * 3_000,
+    ],
+    ids=["many", "comments", "long"],
+)
+def test_formatting_that_would_be_opened_again_in_each_block_is_dropped(source: str) -> None:
+    began = time.process_time()
+    assert bodies.clean(source).count("<") == 2
+    assert time.process_time() - began < 5
+
+
+def test_formatting_left_open_here_and_there_stays() -> None:
+    cleaned = bodies.clean("<p><font color=red><b>x</p>" * 100 + "<table>" + "<tr><td>y" * 5_000 + "</table>")
+    assert cleaned.count("<td>") == 5_000
+    assert "<font" in cleaned

@@ -1,0 +1,100 @@
+"""Tell HTML that would keep a cleaner or a browser busy, before it is cleaned. Pure, linear."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter, defaultdict
+
+# Where the cleaner takes quadratic time: in elements deep in each other, for each sign that it writes as an entity in a
+# long text between two tags, and for formatting that is left open: HTML opens it again in each block that follows.
+DEEPEST = 500
+MOST_WORK = 5_000_000  # the depth of each tag, summed
+MOST_REOPENED = 5_000_000  # characters of tags that are opened again
+MOST_ENTITIES = 20_000_000_000  # of a text, times its length; a megabyte with a sign every fifty letters
+
+# _CLOSING are those that close their like when they open, and so do not get deep.
+_CLOSING = frozenset(
+    {
+        "a", "area", "base", "basefont", "bgsound", "body", "br", "button", "col", "colgroup", "dd", "dt", "embed",
+        "frame", "frameset", "head", "hr", "html", "img", "input", "li", "link", "meta", "nobr", "optgroup", "option",
+        "p", "param", "rp", "rt", "select", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+    }
+)  # fmt: skip
+_FORMATTING = frozenset({"b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"})
+_MOST_ALIKE = 3  # that are opened again, says HTML of elements with the same attributes
+_OF_AN_ELEMENT = 20  # characters that an element costs whatever its attributes
+_ELEMENT = re.compile(r"<(/?)([a-z][^\s/>]{0,40})([^<>]*)")
+_COMMENT_END = re.compile("--!?>")
+_ANY_TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
+
+
+def is_absurd(source: str) -> bool:
+    """Whether the cleaner would take long: a guess, made in one scan. Who is not caught by it is by the limits."""
+    depth = work = 0
+    opened, formatting = Counter[str](), _Formatting()
+    for slash, name, attributes in _ELEMENT.findall(_uncommented(source.lower())):
+        work += depth
+        if name in _FORMATTING:
+            formatting.see(name, attributes, is_end=bool(slash))
+        else:
+            formatting.reopen()
+        if name not in _CLOSING:
+            if not slash:
+                opened[name] += 1
+                depth += 1
+            elif opened[name]:
+                opened[name] -= 1
+                depth -= 1
+        if depth > DEEPEST or work > MOST_WORK or formatting.reopened > MOST_REOPENED:
+            return True
+    return any(run.count("&") * len(run) > MOST_ENTITIES for run in source.split("<"))
+
+
+def untagged(source: str) -> str:
+    """The text with every tag simply taken out, its entities left as they are."""
+    return _ANY_TAG.sub("", source)
+
+
+def from_text(text: str) -> str:
+    """The text as plain HTML."""
+    return f'<div style="white-space: pre-wrap">{html.escape(text)}</div>'
+
+
+class _Formatting:
+    """The formatting that is open, and how much of it has been opened again."""
+
+    def __init__(self) -> None:
+        self._open: defaultdict[str, list[str]] = defaultdict(list)
+        self._alike = Counter[str]()
+        self._size = 0
+        self.reopened = 0
+
+    def see(self, name: str, attributes: str, *, is_end: bool) -> None:
+        if is_end:
+            if self._open[name]:
+                self._count(self._open[name].pop(), by=-1)
+        else:
+            self._open[name].append(name + attributes)
+            self._count(name + attributes, by=1)
+
+    def reopen(self) -> None:
+        """A block begins or ends."""
+        self.reopened += self._size
+
+    def _count(self, tag: str, *, by: int) -> None:
+        highest = self._alike[tag] + max(by, 0)
+        self._alike[tag] += by
+        if highest <= _MOST_ALIKE:
+            self._size += by * (len(tag) + _OF_AN_ELEMENT)
+
+
+def _uncommented(source: str) -> str:
+    first, *rest = source.split("<!--")
+    return "".join([first, *map(_after_comment, rest)])
+
+
+def _after_comment(piece: str) -> str:
+    """What follows the comment that was opened before it; all of it where that is not sure."""
+    end = None if piece.startswith((">", "->")) else _COMMENT_END.search(piece)
+    return piece if end is None else piece[end.end() :]
