@@ -1,6 +1,8 @@
 """Fetch from a provider's API while its notice is replayed, with an end in time and size. Only in a worker.
 
-anymail's own calls have neither, and do not tell what heals from what does not.
+anymail's own calls have neither, and do not tell what heals from what does not. Some addresses come with the notice:
+nothing is fetched from a private network, without https, or from where a redirect leads. A name that means another
+place a moment later gains nothing either, since that place has no certificate for it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
+from django.conf import settings
 from requests import exceptions
 
 from conversation_tracker.mailflow import guards
+from orders import names, outside
 
 CONNECT, READ = 10.0, 30.0  # seconds: until there is a connection, between two of its packets
 LONGEST = 60.0  # seconds for the whole
@@ -53,13 +57,21 @@ class Fetched:
 
 def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
     """Fetch it. Raises Unavailable or NotThere."""
+    rules = outside.Rules(may_be_local=settings.LOCAL, name_servers=tuple(settings.DNS_SERVERS), seconds=CONNECT)
     try:
-        with requests.get(url, headers=headers, timeout=(CONNECT, READ), stream=True) as response:
+        outside.check(url, rules)
+        with requests.get(
+            url, headers=headers, timeout=(CONNECT, READ), stream=True, allow_redirects=False
+        ) as response:
             if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise Unavailable(f"HTTP {response.status_code}")
             if response.status_code != HTTPStatus.OK:
                 raise NotThere(f"HTTP {response.status_code}")
             return Fetched(_read(response), response.headers.get("Content-Type", ""))
+    except outside.Refused as error:
+        raise NotThere(f"refused: {error}") from error
+    except names.Unanswered as error:
+        raise Unavailable(type(error).__name__) from error
     except (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema) as error:
         raise NotThere(type(error).__name__) from error
     except requests.RequestException as error:

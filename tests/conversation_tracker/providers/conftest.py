@@ -22,6 +22,7 @@ class Api:
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, bytes, str]] = {}
+        self.locations: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         api = self
 
@@ -32,6 +33,8 @@ class Api:
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
+                if self.path in api.locations:
+                    self.send_header("Location", api.locations[self.path])
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -46,8 +49,10 @@ class Api:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def answer(self, path: str, body: object, *, status: int = 200, content_type: str = "") -> None:
+    def answer(self, path: str, body: object, *, status: int = 200, content_type: str = "", location: str = "") -> None:
         """What to say at this path: bytes as they are, anything else as JSON."""
+        if location:
+            self.locations[path] = location
         if isinstance(body, bytes):
             self.answers[path] = (status, body, content_type or "application/octet-stream")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from pytest_django import Settings
 
 from conversation_tracker.mailflow import guards
 from conversation_tracker.providers import fetching
@@ -35,6 +36,24 @@ def test_too_much_is_not_taken(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_no_address_is_not_asked_for_again(url: str) -> None:
     with pytest.raises(fetching.NotThere):
         fetching.get(url)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(api: Api, status: int) -> None:
+    api.answer("/", b"", status=status, location=f"{api.url}/inside")
+    api.answer("/inside", b"secret")
+    with pytest.raises(fetching.NotThere):
+        fetching.get(f"{api.url}/")
+    assert [path for path, _ in api.asked] == ["/"]
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:{}/", "https://127.0.0.1:{}/", "https://localhost:{}/"])
+def test_nothing_is_fetched_from_a_private_network_or_without_https(api: Api, settings: Settings, place: str) -> None:
+    settings.LOCAL = False
+    api.answer("/", b"secret")
+    with pytest.raises(fetching.NotThere, match="refused"):
+        fetching.get(place.format(api.url.rpartition(":")[2]))
+    assert api.asked == []
 
 
 @pytest.mark.parametrize("status", [204, 304, 400, 404, 410])
