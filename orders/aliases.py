@@ -65,7 +65,7 @@ def _build(order: Order, party: Party, digest: bytes, *, now: datetime) -> Alias
         address_digest=address_digest(mask.address),
         real=Secret.of(party.real),
         real_digest=digest,
-        display_name=Secret.of(party.display_name),
+        display_name=Secret.of(customers.name_of(party.real, party.display_name)),
         mask_type=mask.form,
         fallback=mask.fallback,
         issued_at=now,

@@ -24,16 +24,18 @@ def cancel(order: Order, *, reason: str, actor: str, now: datetime) -> None:
         flow.hold(order)
         if order.status == Status.CANCELED:
             return
-        invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).order_by("-id").first()
-        if invoice is None:
+        invoices = list(Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).order_by("-id"))
+        if not invoices:
             flow.advance(order, Status.CANCEL, actor=actor, why=reason, now=now)
             return
-        is_shipped = bool(invoice.tracking_number) or invoice.dispatched_at is not None
+        is_shipped = any(bool(one.tracking_number) or one.dispatched_at is not None for one in invoices)
+        invoice = invoices[0]
         why = masking.text(reason, masking.of_order(order))
         said = {"event": EventKind.CANCEL_REFUSED.value, "shipped": is_shipped, "invoice": invoice.number}
         entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
+        occasion = f"cancel-refused:{'shipped' if is_shipped else 'invoiced'}"
         refused = events.build(
-            order, EventKind.CANCEL_REFUSED, occasion="cancel-refused", entry=entry, invoice=invoice,
+            order, EventKind.CANCEL_REFUSED, occasion=occasion, entry=entry, invoice=invoice,
             details={**said, "reason": why}, now=now,
         )  # fmt: skip
         events.publish([refused])

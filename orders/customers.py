@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orders import addresses, secrecy
-from orders.models import Customer, Store
+from orders import addresses, secrecy, spellings
+from orders.models import Customer, Order, Store
 from orders.secrecy import Secret
+from orders.spellings import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,23 @@ def real_digest(address: str) -> bytes:
     return secrecy.digest(addresses.key(address), purpose="real-address")
 
 
+def locale_of(order: Order) -> str:
+    """The customer's locale as this order said it; else as the customer was last heard of; else the store's."""
+    preferences = (order.document.json() or {}).get("clientPreferencesData")
+    said = preferences.get("locale") if isinstance(preferences, dict) else None
+    return said if isinstance(said, str) and said else order.customer.locale or order.store.locale
+
+
+def name_of(address: str, name: str) -> str:
+    """What a person is called, without the own address in it: who leaves the name out often types the address there."""
+    parties = (Known(addresses.key(address), ""),)
+    bare, _ = spellings.replace(name, parties)
+    return "" if spellings.find(bare, parties) else bare.strip()
+
+
 def remember(store: Store, person: Person, *, now: datetime) -> Customer:
     """Find or add the person in the store's directory and keep what is new about him. Safe when run twice at once."""
+    person = replace(person, name=name_of(person.address, person.name))
     customer, is_new = Customer.objects.get_or_create(
         store=store,
         address_digest=real_digest(person.address),

@@ -38,12 +38,15 @@ def deny(order: Order, *, payment_id: str, reason: str, actor: str, now: datetim
 
 
 def change(order: Order, *, data: dict[str, Any], actor: str, now: datetime) -> None:
-    """The customer pays in another way: ``data`` says how, as posted. Raises TooLate."""
+    """The customer pays in another way: ``data`` says how, as posted. Told again, nothing changes. Raises TooLate."""
     with transaction.atomic():
         flow.hold(order)
         if order.status in FINAL:
             raise TooLate(f"an order that is {order.status} is not paid for in another way any more")
         masked = masking.document(data, masking.of_order(order))
+        last = TimelineEntry.objects.filter(order=order, kind=Kind.PAYMENT).order_by("-id").first()
+        if last is not None and last.data == masked:
+            return
         entry = timeline.happened(order, Kind.PAYMENT, data=masked, actor=actor, now=now)
         changed = events.build(
             order, EventKind.PAYMENT_CHANGED, occasion=f"payment:{entry.pk}", entry=entry, details=masked, now=now

@@ -8,7 +8,7 @@ from typing import Any
 
 from conversation_tracker.message_center import samples, shape
 from conversation_tracker.models.template import TemplateKey
-from orders import masking
+from orders import customers, masking
 from orders.models import Alias, Invoice, InvoiceKind, Order, OrderEvent, PartyKind, Store
 
 MOST_SIGHTINGS = 20  # of what a carrier said of a parcel, the newest
@@ -43,7 +43,7 @@ def _of(
     name = order.customer.name.text()
     items = _items(document.get("items"))
     found = {
-        "locale": order.customer.locale,
+        "locale": customers.locale_of(order),
         "time_zone": store.time_zone,
         "currency": order.currency,
         "store": {"name": store.name, "account": store.account},

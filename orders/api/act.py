@@ -126,6 +126,14 @@ def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Trac
     return _answer(order, now, str(found.receipt))
 
 
+@router.post(f"{_ORDER}/replacement", summary="Replace an order", response={204: None})
+def replace(request: HttpRequest, order_id: str, wanted: schemas.Replacement) -> HttpResponse:
+    """Say that another order of the store takes this one's place; its customer is told, once."""
+    order, actor, now = _begin(request, order_id)
+    changing.replace(order, access.order_of_key(keys.of(request), wanted.orderId), actor=actor, now=now)
+    return _done()
+
+
 @router.post(f"{_ORDER}/changes", summary="Change an order", openapi_extra=_RECEIPT)
 def change(request: HttpRequest, order_id: str, wanted: schemas.NewChange) -> dict[str, Any]:
     """Take items out or add some, give a discount or raise the price. The same ``requestId`` again changes nothing."""

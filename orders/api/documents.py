@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Prefetch, Q
 from django.utils import translation
 
-from orders import changing, currencies, flow, masking, placing
+from orders import changing, currencies, customers, flow, masking, placing
 from orders.api import fields, shapes
 from orders.models import (
     EventKind,
@@ -114,7 +114,7 @@ def order(order: Order) -> dict[str, Any]:
             "userProfileId": str(order.customer.profile_id),
         },
         "clientPreferencesData": {
-            **fields.mapping(document.get("clientPreferencesData")), "locale": order.customer.locale,
+            **fields.mapping(document.get("clientPreferencesData")), "locale": customers.locale_of(order),
         },
         "shippingData": shipping,
         "paymentData": payment(document.get("paymentData")),

@@ -121,7 +121,7 @@ def install(api: NinjaAPI) -> None:
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
         if isinstance(error.__cause__, bodies.Unreadable):
             problems = [Problem("", str(error.__cause__))]
-            return answer(request, 400, "invalid", f"{error.__cause__} Nothing was created.", problems)
+            return answer(request, 400, "invalid", f"{error.__cause__} Nothing was changed.", problems)
         return answer(request, error.status_code, "error", str(error))
 
 
@@ -140,7 +140,7 @@ def sentence(error: object) -> str:
 def _summary(problems: list[Problem]) -> str:
     first = problems[0]
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-    return f"{first.path or 'body'}: {first.message}{more}. Nothing was created."
+    return f"{first.path or 'body'}: {first.message}{more}. Nothing was changed."
 
 
 def _path(loc: Iterable[object]) -> str:

@@ -86,6 +86,11 @@ class NewOrder(_Posted):
     openTextField: Any = None  # noqa: N815
     clientPreferencesData: ClientPreferences | None = None  # noqa: N815
 
+    @field_validator("marketplaceOrderId")
+    @classmethod
+    def _holds_no_address(cls, value: str) -> str:
+        return _no_address(value)
+
 
 def _spoken(value: object) -> object:
     """What systems post where a text is meant: nothing at all, and numbers."""
@@ -122,6 +127,12 @@ class Cancellation(_Taken):
     """Why an order is cancelled."""
 
     reason: LongSpoken = ""
+
+
+class Replacement(_Taken):
+    """Which order takes another's place."""
+
+    orderId: Number  # noqa: N815
 
 
 class Denial(_Taken):

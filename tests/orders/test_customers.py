@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orders import customers
-from orders.models import Customer
+from orders.models import Customer, Order
 from tests import factories
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -69,3 +69,33 @@ def test_a_person_of_whom_nothing_is_new_is_only_read(store, django_assert_num_q
     customers.remember(store, MARIA, now=NOW)
     with django_assert_num_queries(1):
         customers.remember(store, MARIA, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("leak@example.org", ""),
+        ("LEAK@Example.org Silva", "Silva"),
+        ("Ana leak@example.org Silva", "Ana  Silva"),
+        ("Ana (other@example.org)", "Ana (other@example.org)"),
+        ("Ana", "Ana"),
+    ],
+)
+def test_nobody_is_called_by_the_own_address(name, kept):
+    assert customers.name_of("leak@example.org", name) == kept
+
+
+def test_an_address_given_for_a_name_is_in_no_alias_and_no_directory(store):
+    order = factories.make_order(store, email="leak@example.org", name="leak@example.org Lima")
+    names = {alias.display_name.text() for alias in order.aliases.all()} | {order.customer.name.text()}
+    assert "Lima" in names
+    assert not [name for name in names if "leak" in name]
+
+
+def test_an_order_is_in_the_language_it_was_placed_in(store):
+    def place(locale: str) -> Order:
+        document = {"items": [], "clientPreferencesData": {"locale": locale}}
+        return factories.make_order(store, email="ben@example.org", document=document)
+
+    first, second = place("en-US"), place("es-AR")
+    assert [customers.locale_of(order) for order in (first, second)] == ["en-US", "es-AR"]

@@ -184,3 +184,10 @@ def test_workers_that_remind_at_once_remind_once():
     orders = [factories.make_order(now=NOW) for _ in range(3)]
     assert sum(at_once(*[lambda: remind(100)] * 4)) == 3
     assert [told.count(order) for order in orders] == [2, 2, 2]
+
+
+def test_the_same_other_way_to_pay_told_twice_is_told_once(store):
+    order = factories.make_order(store)
+    for way in ("Pix", "Pix", "Boleto", "Pix"):
+        payment.change(order, data={"paymentSystemName": way}, actor="Bank", now=NOW)
+    assert [entry.data["paymentSystemName"] for entry in told.entries(order, Kind.PAYMENT)] == ["Pix", "Boleto", "Pix"]

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from orders import tasks
-from orders.models import Invoice, Kind, Order, Status, TimelineEntry, TrackingEvent
+from orders.models import EventKind, Invoice, Kind, Order, OrderEvent, Status, TimelineEntry, TrackingEvent
 from tests import factories
 from tests.orders import told
 from tests.orders.api.conftest import READ, Api
@@ -363,3 +363,11 @@ def test_subscribers_are_woken_for_a_refusal_that_the_customer_is_told_of(monkey
     woken: list[bool] = []
     monkeypatch.setattr(tasks.dispatch_events, "apply_async", lambda **_: woken.append(True))
     assert (api.act(order, "cancel").status_code, woken) == (400, [True])
+
+
+def test_an_order_is_replaced_once_by_another_of_the_store(api, store):
+    old, new, foreign = make(store), make(store), make(factories.make_store())
+    numbers = (new.number, new.number, foreign.number, old.number)
+    answers = [api.act(old, "replacement", {"orderId": number}).status_code for number in numbers]
+    assert answers == [204, 204, 404, 400]
+    assert OrderEvent.objects.filter(kind=EventKind.REPLACED).count() == 1

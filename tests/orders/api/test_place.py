@@ -198,7 +198,7 @@ def test_every_problem_is_listed_by_its_path_and_nothing_is_created(api):
         "1.shippingData",
     ]
     assert answer.json()["error"]["code"] == "invalid"
-    assert answer.json()["error"]["message"].endswith("and 10 more. Nothing was created.")
+    assert answer.json()["error"]["message"].endswith("and 10 more. Nothing was changed.")
     assert rows() == NOTHING
 
 
@@ -344,7 +344,7 @@ def test_more_orders_than_a_call_may_hold_are_refused(api):
 def test_what_is_not_json_is_refused(api, body):
     answer = api.post(body)
     assert (answer.status_code, answer.json()["error"]["code"], rows()) == (400, "invalid", NOTHING)
-    assert "Nothing was created" in answer.json()["error"]["message"]
+    assert "Nothing was changed" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("depth", [40, 200, 900, 5_000, 100_000])
