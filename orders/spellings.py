@@ -22,7 +22,7 @@ _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 532
 # What stands for a delimiter may end in a letter: %3D, \n, \u003c.
 _BEFORE = r"(?:(?<![a-z0-9])(?<![a-z0-9][._+\-])|(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4}))"
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
@@ -30,6 +30,8 @@ _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 _LINE_END = re.compile(_CUT)
 # What JSON and scripts write for the signs of an address; nothing of it changes where a string ends.
 _ESCAPED = re.compile(r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
+# Cyrillic and Greek letters that look like Latin ones.
+_LOOKALIKES = str.maketrans("аеорсухіјѕԁɡһкԛԝνοαι", "aeopcyxijsdghkqwvoai")
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
 _BEFORE_DOMAIN = 600
@@ -387,6 +389,8 @@ def _decoded_forms(text: str) -> list[str]:
         forms.append(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain))))
     if "\\" in plain:
         forms.append(_unescaped(plain))
+    if "@" in plain and not plain.isascii():
+        forms.append(plain.translate(_LOOKALIKES))
     if "@" in plain:
         forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))

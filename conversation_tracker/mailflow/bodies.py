@@ -26,7 +26,7 @@ _ATTRIBUTES: dict[str, set[str]] = {
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 _DROPPED_WHOLE = {"script", "style", "title", "template", "noscript", "object", "svg", "math"}
-# Nothing here can fetch, cover the page or hide text from the reader.
+# Nothing here can fetch or cover the page; values that hide text from the reader are taken out below.
 _STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius",
     "border-right", "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "display",
@@ -46,6 +46,16 @@ _CLEANER = nh3.Cleaner(
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
+_STYLE = re.compile(r' style="([^"<>]*)"')
+_HIDING = re.compile(
+    r"display:none|color:(?:transparent|(?:rgba|hsla)\([^()]*[,/] ?0(?:\.0+)?%?\)|#[0-9a-f]{3}0|#[0-9a-f]{6}00)"
+    r"|letter-spacing:-.*|margin[a-z-]*:.*-[0-9]{3}.*"
+)
+_FONT_SIZE = re.compile(r"font-size:([0-9]*\.?[0-9]+)([a-z%]*)")
+_SMALLEST = {"px": 4.0, "pt": 3.0, "%": 30.0}  # of a font that can be read; 0.3 of every other unit
+_IMAGE = re.compile(r"<img\b[^<>]*>")
+_ALT = re.compile(r' alt="([^"]*)"')
+
 _BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
@@ -59,7 +69,23 @@ def clean(source: str) -> str:
     would keep the cleaner busy for long only the text is left.
     """
     source = headers.clean(source)
-    return markup.from_text(bare(source)) if markup.is_absurd(source) else headers.clean(_CLEANER.clean(source))
+    return markup.from_text(bare(source)) if markup.is_absurd(source) else _shown(headers.clean(_CLEANER.clean(source)))
+
+
+def _shown(cleaned: str) -> str:
+    """Without the styles that hide text, as the cleaner writes them: one spelling, no escapes."""
+    return _STYLE.sub(_without_hiding, cleaned)
+
+
+def _without_hiding(found: re.Match[str]) -> str:
+    kept = ";".join(one for one in found[1].split(";") if not _hides(one.partition("!")[0].strip().lower()))
+    return f' style="{kept}"'
+
+
+def _hides(declaration: str) -> bool:
+    if size := _FONT_SIZE.fullmatch(declaration):
+        return float(size[1]) < _SMALLEST.get(size[2], 0.3)
+    return _HIDING.fullmatch(declaration) is not None
 
 
 def to_text(source: str) -> str:
@@ -72,6 +98,16 @@ def bare(source: str) -> str:
     """The HTML's text with every tag simply taken out, as two halves of a word around a tag are read as one."""
     stripped = markup.untagged(source) if markup.is_absurd(source) else _STRIPPER.clean(source)
     return headers.clean(html.unescape(stripped))
+
+
+def read_aloud(source: str) -> str:
+    """The bare text with what stands for the pictures in it."""
+    return bare(_IMAGE.sub(_alternative, source))
+
+
+def _alternative(image: re.Match[str]) -> str:
+    alt = _ALT.search(image[0])
+    return alt[1] if alt else ""
 
 
 def unflow(text: str, *, delsp: bool) -> str:

@@ -88,7 +88,8 @@ class _Gate:
         if is_body:
             text = headers.decode_bytes(content, charset)
             is_html = part.get_content_type() == "text/html"
-            found = self._shows(text) or (is_html and self._shows(bodies.bare(text)))
+            forms = (text, bodies.bare(text), bodies.read_aloud(text)) if is_html else (text,)
+            found = any(self._shows(form) for form in dict.fromkeys(forms))
             if found:
                 yield f"{part.get_content_subtype()} body"
             return

@@ -45,7 +45,8 @@ class Masker:
         masked, times = spellings.replace(source, self._known)
         masked, blotted = spellings.blot(masked, self._known)
         self.count += times + blotted
-        if spellings.find(masked, self._known) or spellings.find(bodies.bare(masked), self._known):
+        forms = (masked, bodies.bare(masked), bodies.read_aloud(masked))
+        if any(spellings.find(one, self._known) for one in dict.fromkeys(forms)):
             return markup.from_text(self.text(bodies.to_text(masked)))
         return masked
 

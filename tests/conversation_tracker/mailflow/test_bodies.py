@@ -68,3 +68,28 @@ def test_formatting_left_open_here_and_there_stays() -> None:
     cleaned = bodies.clean("<p><font color=red><b>x</p>" * 100 + "<table>" + "<tr><td>y" * 5_000 + "</table>")
     assert cleaned.count("<td>") == 5_000
     assert "<font" in cleaned
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "display:none",
+        "DISPLAY: none !important",
+        "displ\\61y:n\\6f ne",
+        "font-size:0",
+        "font-size:1px",
+        "font-size:.1em",
+        "color:transparent",
+        "color:rgba(1,2,3,0)",
+        "color:#12345600",
+        "letter-spacing:-9px",
+        "margin-left:-9999px",
+    ],
+)
+def test_no_style_hides_text(style: str) -> None:
+    assert bodies.clean(f'<p style="{style};width:9px">x</p>') == '<p style="width:9px">x</p>'
+
+
+def test_styles_that_hide_nothing_stay() -> None:
+    source = '<p style="display:block;font-size:14px;color:#123456;margin:0 auto;letter-spacing:1px">x</p>'
+    assert bodies.clean(source) == source

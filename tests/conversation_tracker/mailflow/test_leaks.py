@@ -204,6 +204,25 @@ def test_a_display_name_or_file_name_shows_no_disguised_address(name: str) -> No
     assert shown(found) == []
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "anna.real\u2800@\u2800people.example",
+        "anna.real\u0305@people.example",
+        "\u0430nna.real@people.example",
+        "anna.r\u0435al@pe\u043eple.example",
+    ],
+)
+def test_an_address_with_signs_that_nobody_can_tell_apart_is_masked(written: str) -> None:
+    found = masked(said(f"see {written} there"))
+    assert (found.text, shown(found)) == (f"see {HARD.alias} there", [])
+
+
+def test_a_picture_that_stands_for_a_sign_hides_no_address() -> None:
+    found = masked(said('<p>anna.real<img alt="@" src="https://x.example/a.png">people.example</p>', kind="html"))
+    assert (shown(found), "img" in found.html) == ([], False)
+
+
 PACKED = [
     base64.b64encode(REAL.encode()).decode(),
     base64.b64encode(REAL.encode()).decode().rstrip("="),
