@@ -30,6 +30,17 @@ def refuse_unsafe_start(**_: Any) -> None:
         raise SystemExit(str(error)) from error  # any other exception Celery would only log
 
 
+@worker_init.connect
+def wait_for_tasks(**_: Any) -> None:
+    """A worker's connection is silent for a second at a time while it asks for tasks: that must not look like a fault.
+
+    And it has nobody waiting for it, so it may try longer.
+    """
+    options = {**app.conf.broker_transport_options, "socket_timeout": 5.0}
+    options.pop("max_retries", None)
+    app.conf.broker_transport_options = options
+
+
 @worker_process_init.connect
 def collect_seldom(**_: Any) -> None:
     """Look for garbage in circles after ten thousand new objects, and not after Python's seven hundred.

@@ -13,6 +13,8 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 def json_or_text(value: str) -> Any:
@@ -114,19 +116,47 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
     },
 }
+# A host that is gone without a word is noticed within a minute, by us and by the server, which then frees the locks of
+# a worker that was on it. On a Unix socket, where neither can happen, these do nothing.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
+    "-c tcp_user_timeout=30000",
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 # Each gunicorn or celery process keeps its connections in a small pool of its own.
 if DATABASE_POOL_SIZE := env.int("DATABASE_POOL_SIZE", default=8):
     # A pool that cannot connect waits twice as long before each next try, up to half of reconnect_timeout (else five
     # minutes), and so would stay away for minutes more when the database is back. After giving up it tries on request.
     pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5, "reconnect_timeout": 5}
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+    DATABASES["default"]["OPTIONS"]["pool"] = pool
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+REDIS_PATIENCE = 1.0  # seconds; whoever waits for an answer from us does not wait for a Redis that hangs
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "socket_connect_timeout": REDIS_PATIENCE,
+            "socket_timeout": REDIS_PATIENCE,
+            "retry": Retry(NoBackoff(), 0),
+        },
+    },
+}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as the broker is away
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": REDIS_PATIENCE,
+    "socket_timeout": REDIS_PATIENCE,  # a worker, which waits for its tasks on the socket, has more: see celery.py
+    "max_retries": 0,
+    "visibility_timeout": 3600,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
