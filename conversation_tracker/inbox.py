@@ -198,6 +198,7 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
     for row in rows:
         found = _read(row, alone=alone or len(rows) == 1, was_tried=alone, now=now)
         if found is not None:
+            row.body = secrecy.nothing()  # the mails are out of it, and a large one would be held twice
             readable.append(row)
             arrivals.extend(found)
             owners.extend([row] * len(found))

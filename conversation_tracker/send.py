@@ -5,7 +5,6 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import encoders
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from http import HTTPStatus
@@ -18,7 +17,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import limits
-from conversation_tracker.mailflow import leakgate, mask, match, remask
+from conversation_tracker.mailflow import frugal, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
 from orders import secrecy, suppression, vault
@@ -170,8 +169,8 @@ def _part(file: StoredFile) -> MIMEBase:
     if maintype in {"message", "multipart"}:  # sent as a file: opened, it is the same mail
         maintype, subtype = "application", "octet-stream"
     part = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
-    part.set_payload(vault.load(file.stored_as))
-    encoders.encode_base64(part)
+    part.set_payload(frugal.in_base64(vault.load(file.stored_as)))
+    part["Content-Transfer-Encoding"] = "base64"
     part.add_header("Content-Disposition", "inline" if file.content_id else "attachment", filename=file.name)
     if file.content_id:
         part.add_header("Content-ID", f"<{file.content_id}>")

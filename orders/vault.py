@@ -18,6 +18,7 @@ from orders import secrecy
 PLACE = "vault"
 UNFINISHED = ".writing-"  # how the name of a file begins that is not yet whole
 WRITERS = 4  # at once; with them waiting for the disk costs a batch of mails no time that could be measured
+LARGE = 5_000_000  # bytes; from here on one file is written after the other
 
 
 class Missing(LookupError):
@@ -75,8 +76,11 @@ def save(content: bytes) -> str:
 
 
 def save_all(contents: Sequence[bytes]) -> list[str]:
-    """Keep each of them, and return their names in the same order; several at a time, since most of it is waiting."""
-    if len(contents) <= 1:
+    """Keep each of them, and return their names in the same order; several at a time, since most of it is waiting.
+
+    Not so the large ones, each of which is in memory sealed while it is written.
+    """
+    if len(contents) <= 1 or any(len(content) > LARGE for content in contents):
         return [save(content) for content in contents]
     with ThreadPoolExecutor(min(len(contents), WRITERS), thread_name_prefix="vault") as writers:
         return list(writers.map(save, contents))

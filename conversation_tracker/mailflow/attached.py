@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from email import message_from_bytes, policy
+from email import policy
 from email.message import Message
 from typing import Any
 
-from conversation_tracker.mailflow import guards
+from conversation_tracker.mailflow import frugal, guards
 
 TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/partial"})
 MOST = 50  # mails in one mailbox file
@@ -61,7 +61,7 @@ def read(raw: bytes) -> Message | None:
     """The mail, parsed; None when it is too large or too strange to be parsed safely."""
     try:
         guards.check_raw(raw)
-        return message_from_bytes(raw, policy=policy.compat32)
+        return frugal.parse(raw, Message, policy=policy.compat32)
     except Exception:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
         return None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from email import message_from_bytes, policy
+from email import policy
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from typing import Any
 
-from conversation_tracker.mailflow import attached, bodies, headers, readings
+from conversation_tracker.mailflow import attached, bodies, frugal, headers, readings
 from orders import spellings
 from orders.spellings import Known
 
@@ -24,7 +24,7 @@ def leaks(finished: bytes, known: Sequence[Known]) -> list[str]:
     mail that cannot be opened is named too, since nobody knows what it shows.
     """
     gate = _Gate(known)
-    return list(dict.fromkeys(gate.search(message_from_bytes(finished, policy=policy.compat32), depth=0)))
+    return list(dict.fromkeys(gate.search(frugal.parse(finished, Message, policy=policy.compat32), depth=0)))
 
 
 class _Gate:
@@ -79,7 +79,7 @@ class _Gate:
         return any(self._shows(value) for value in values)
 
     def _leaf(self, part: Message[Any, Any], *, depth: int) -> Iterator[str]:
-        content = part.get_payload(decode=True)
+        content = frugal.from_base64(part) or part.get_payload(decode=True)
         if not isinstance(content, bytes):
             return
         name = _name(part)

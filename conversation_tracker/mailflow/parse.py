@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from email import policy
 from email.message import Message
 from typing import Any
 
-from conversation_tracker.mailflow import attached, bodies, headers
+from conversation_tracker.mailflow import attached, bodies, frugal, headers
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
 
 HOP_HEADER = "X-Conversation-Tracker-Hop"
@@ -213,15 +212,13 @@ def _unflowed(part: Message[Any, Any], body: str) -> str:
 
 def _payload(part: Message[Any, Any]) -> bytes:
     """The decoded bytes of a leaf; the flattened ones of a structured leaf; empty when there is no getting at it."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return b"\n".join(_guarded(child.as_bytes, b"") for child in payload[:MOST_PARTS] if isinstance(child, Message))
-    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-    if encoding == "base64" and isinstance(payload, str) and (decoded := _guarded(lambda: a2b_base64(payload), None)):
-        return bytes(decoded)  # the standard library cuts it into lines first, which takes five times the memory
-    decoded = _guarded(lambda: part.get_payload(decode=True), None)
+    if part.is_multipart():
+        children: Any = part.get_payload()
+        return b"\n".join(_guarded(one.as_bytes, b"") for one in children[:MOST_PARTS] if isinstance(one, Message))
+    decoded = _guarded(lambda: frugal.from_base64(part) or part.get_payload(decode=True), None)
     if isinstance(decoded, bytes):
         return decoded
+    payload = _guarded(part.get_payload, None)
     return headers.octets(payload) if isinstance(payload, str) else b""
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email import policy
-from email.feedparser import BytesFeedParser
 from email.utils import parseaddr
 from http import HTTPStatus
 from typing import Any
@@ -21,11 +20,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from conversation_tracker.mailflow import guards, headers
+from conversation_tracker.mailflow import frugal, guards, headers
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from orders import addresses
 
-PIECE = 1_000_000  # bytes of a mail that are given to the parser at once
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
 
@@ -213,21 +211,14 @@ def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> Anymail
 
 
 def read(raw: bytes) -> AnymailInboundMessage:
-    """The bytes parsed a piece at a time: given whole, the standard library makes them five times as large first.
+    """The bytes parsed.
 
-    Where its newer way of reading stumbles over a broken header, its older way is taken, which looks at less.
+    Where the standard library's newer way stumbles over a broken header, its older one is taken, which looks at less.
     """
     try:
-        return _fed(raw, policy.default)
+        return frugal.parse(raw, AnymailInboundMessage, policy=policy.default)
     except Exception:  # noqa: BLE001  its failures on broken mail are of every kind
-        return _fed(raw, policy.compat32)
-
-
-def _fed(raw: bytes, how: policy.Policy) -> AnymailInboundMessage:
-    parser = BytesFeedParser(AnymailInboundMessage, policy=how)
-    for start in range(0, len(raw), PIECE):
-        parser.feed(raw[start : start + PIECE])
-    return parser.close()
+        return frugal.parse(raw, AnymailInboundMessage, policy=policy.compat32)
 
 
 def kept_raw(event: AnymailInboundEvent) -> bytes | None:
