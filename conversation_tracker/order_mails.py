@@ -16,7 +16,7 @@ from conversation_tracker.message_center import choices, context, occasions, ren
 from conversation_tracker.message_center.choices import Choice
 from conversation_tracker.models import OrderMail, OrderMailState, TemplateKey
 from conversation_tracker.writing import Letter
-from orders import access, alerts, aliases, audit, claims, customers, faults, flow, placing
+from orders import access, alerts, aliases, audit, claims, faults, flow, placing
 from orders.models import Action, AlertKind, Alias, Order, OrderEvent, PartyKind, TimelineEntry, User
 from orders.outcomes import Reason
 from orders.secrecy import Secret
@@ -118,21 +118,23 @@ def _write(row: OrderMail, *, now: datetime) -> None:
         if row.event is None:
             raise CannotBeWritten(FORGOTTEN)
         said = context.of_event(order, row.event)
-    locale = customers.locale_of(order)
+    locale = order.customer.locale or order.store.locale
     rendered = rendering.render(order.store, key, locale=locale, context=said)
     letter = Letter(rendered.subject, rendered.text, rendered.html, from_name=choice.sender_name)
     row.context = Secret.of_json(said)
-    row.entry = _send(row, letter, choice, now=now)
-    if rendered.problem:
+    row.entry, is_whole = _send(row, letter, choice, now=now)
+    if not is_whole:
+        alerts.raise_about(AlertKind.NOT_SENT, name_of(key), order=order, now=now)
+    elif rendered.problem:
         alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, now=now)
     else:
         alerts.settle_about(name_of(key), order=order, now=now)
     _settle(row, OrderMailState.QUEUED, now=now)
 
 
-def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> TimelineEntry:
+def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> tuple[TimelineEntry, bool]:
     """Write to the customer, and to everybody who gets a copy under an alias of their own; a resend goes to nobody
-    but the customer. Returns the customer's entry.
+    but the customer. Returns the customer's entry, and whether nobody was left out since their alias was retired.
     """
     order = row.order
     customer = placing.parties(order.aliases.all())[0]
@@ -151,7 +153,7 @@ def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> T
     recipients = {alias.pk: alias for alias in others if alias.pk not in {customer.pk, sender.pk}}
     valid = [alias for alias in recipients.values() if aliases.renew(alias, now=now).is_valid_at(now)]
     entries = [_mail(row, letter, sender=sender, recipient=alias, now=now) for alias in (customer, *valid)]
-    return entries[0]
+    return entries[0], len(valid) == len(recipients)
 
 
 def _mail(row: OrderMail, letter: Letter, *, sender: Alias, recipient: Alias, now: datetime) -> TimelineEntry:

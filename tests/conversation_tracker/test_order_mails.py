@@ -296,6 +296,20 @@ class TestAliases:
             whole = mail.message().as_string().replace(f"To: {mail.to[0]}", "")
             assert not any(address in whole for address in ("audit@acme", "boss@acme", "ana@people"))
 
+    def test_a_copy_whose_alias_was_retired_is_not_sent_and_somebody_is_told(
+        self, shopped: Placed, store_admin: User, work: Work
+    ):
+        order, now = shopped.order, timezone.now()
+        TemplateChoice.objects.create(
+            store=order.store, key=TemplateKey.NEW_ORDER,
+            copies=Secret.of_json({"cc": ["audit@acme.example"], "bcc": []}),
+        )  # fmt: skip
+        (copy,) = aliases.issue(order, [aliases.Party(PartyKind.THIRD_PARTY, "audit@acme.example")], now=now)
+        aliases.retire(copy, user=store_admin, reason="", now=now)
+        write()
+        assert [mail.to for mail in work()] == [["ana@people.example"]]
+        assert (the_mail().state, Alert.objects.get().kind) == (OrderMailState.QUEUED, AlertKind.NOT_SENT)
+
     def test_a_store_that_orders_from_itself_gets_its_mail(self, store: Store, work: Work):
         factories.place_order(store, email="help@acme.example")
         write()
