@@ -10,6 +10,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
+from conversation_tracker import bytea
 from conversation_tracker.local.models import LocalMail
 from orders import addresses, customers
 from orders.secrecy import Secret
@@ -33,7 +34,8 @@ class MailboxBackend(BaseEmailBackend):
             for message in email_messages
             for recipient in dict.fromkeys(bare(item) for item in message.recipients())
         ]
-        LocalMail.objects.bulk_create(kept)
+        with bytea.sent():
+            LocalMail.objects.bulk_create(kept)
         return len(email_messages)
 
 

@@ -9,11 +9,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from email import message_from_bytes
 from typing import Any
 from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from conversation_tracker import providers
 from tests import letters
@@ -185,6 +188,25 @@ def _postmark(raw: bytes, address: str, api: Api, number: int) -> Call:
     return _json("postmark", letters.postmark(address, **changes))
 
 
+def postmark_parts(raw: bytes, address: str) -> Call:
+    """A mail with one file as Postmark takes it apart, the file in base64."""
+    text, file = list(message_from_bytes(raw).walk())[1:]
+    attached = {
+        "Name": file.get_filename(), "ContentType": file.get_content_type(),
+        "Content": "".join(str(file.get_payload()).split()),
+    }  # fmt: skip
+    return _json("postmark", letters.postmark(address, TextBody=text.get_payload(), Attachments=[attached]))
+
+
+def mailgun_parts(raw: bytes, address: str) -> Call:
+    """A mail with one file as Mailgun takes it apart, the file uploaded with the form."""
+    text, file = list(message_from_bytes(raw).walk())[1:]
+    upload = SimpleUploadedFile(str(file.get_filename()), base64.b64decode(str(file.get_payload())), "application/pdf")
+    form = letters.mailgun(address, **{"body-plain": str(text.get_payload())})
+    body = encode_multipart(BOUNDARY, {**form, "attachment-count": "1", "attachment-1": upload})
+    return Call("mailgun", body, {"Content-Type": MULTIPART_CONTENT})
+
+
 def _postmark_whole(raw: bytes, address: str, api: Api, number: int) -> Call:
     return _json("postmark", letters.postmark(address, RawEmail=_text(raw)))
 
@@ -224,3 +246,8 @@ SHAPES: dict[str, Callable[[bytes, str, Api, int], Call]] = {
     "SparkPost": _sparkpost,
     "SparkPost, as text": _sparkpost_text,
 }
+
+
+def whole(shape: str) -> Callable[[bytes, str], Call]:
+    """A shape of those in which the provider fetches nothing."""
+    return lambda raw, address: SHAPES[shape](raw, address, None, 1)  # type: ignore[arg-type]  # its API is not asked
