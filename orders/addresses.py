@@ -73,7 +73,8 @@ def normal_domain(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True, transitional=False).decode("ascii")
     except (idna.IDNAError, UnicodeError):
-        return unicodedata.normalize("NFKC", domain).lower()
+        plain = unicodedata.normalize("NFKC", domain).lower()
+        return domain if "@" in plain else plain  # a sign that only looks like one cuts nothing
 
 
 def unicode_domain(domain: str) -> str:

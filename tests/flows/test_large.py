@@ -62,9 +62,7 @@ def test_large_mails_are_recorded_and_relayed_at_the_first_attempt(system: Syste
 
     ways: dict[str, Callable[[bytes], object]] = {
         "Amazon SES": partial(post_in, shapes.whole("Amazon SES")),
-        "Postal": partial(post_in, shapes.whole("Postal")),
         "Mailgun, whole": partial(post_in, shapes.whole("Mailgun, whole")),
-        "Mailgun, in parts": partial(post_in, shapes.mailgun_parts),
         "Postmark, in parts": partial(post_in, shapes.postmark_parts),
         "SMTP": lambda raw: hand_in(smtp_place, raw, address),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orders import addresses
@@ -78,6 +78,8 @@ def test_any_text_is_an_address_or_refused_by_name(text):
 
 
 @given(text=st.text(max_size=300))
+@example(text="\N{FULLWIDTH COMMERCIAL AT}")
+@example(text="\N{SMALL COMMERCIAL AT}")
 def test_cutting_and_comparing_never_raise(text):
     assert addresses.key(text).rpartition("@")[2] == addresses.split(text).domain
 
