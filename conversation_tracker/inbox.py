@@ -108,53 +108,63 @@ _DONE = f"""
 """  # noqa: S608  two constants
 
 
-# A batch of new receipts.
-_TAKE_NEW = """
-    WITH waiting AS (
+# A batch of new receipts, whose attempt is counted here, and one that is to be read alone: tried before, large, or
+# slow because its mail has to be fetched. All of those have a turn before one has its next, so that a good mail waits
+# for one attempt of each bad one at most, and not for all.
+_TAKE = """
+    WITH new AS (
         SELECT id FROM conversation_tracker_receipt
         WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND size <= %(large)s
           AND provider <> ALL(%(slow)s)
         ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
-    ), taken AS MATERIALIZED (
-        SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s
-    )
-    UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
-    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id
-"""
-# One that is to be read alone: tried before, large, or slow because its mail has to be fetched. All of them have a
-# turn before one has its next, so that a good mail waits for one attempt of each bad one at most, and not for all.
-_TAKE_LONE = """
-    WITH waiting AS (
+    ), lone AS (
         SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND id <> ALL(%(looked_at)s)
+        WHERE state = 'pending' AND next_attempt_at <= %(now)s
           AND (attempts > 0 OR size > %(large)s OR provider = ANY(%(slow)s))
         ORDER BY attempts, id LIMIT 200 FOR UPDATE SKIP LOCKED
-    ), taken AS MATERIALIZED (
-        SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
+    ), batch AS MATERIALIZED (
+        SELECT id FROM new WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s
+    ), held AS MATERIALIZED (
+        SELECT id FROM lone WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
+    ), counted AS (
+        UPDATE conversation_tracker_receipt AS receipt SET attempts = 1 FROM batch WHERE receipt.id = batch.id
+        RETURNING receipt.id
     )
-    UPDATE conversation_tracker_receipt AS receipt SET attempts = receipt.attempts + 1
-    FROM taken WHERE receipt.id = taken.id RETURNING receipt.id, receipt.attempts, receipt.size
+    SELECT id, false AS is_lone FROM counted UNION ALL SELECT id, true FROM held
+"""
+# The attempt of the lone one: only now, since a batch before it that stops the worker must not cost it one.
+_COUNT = """
+    UPDATE conversation_tracker_receipt SET attempts = attempts + 1 WHERE id = %s AND state = 'pending'
+    RETURNING attempts, size
 """
 
 
 def work(*, now: datetime) -> int | None:
     """Settle the next batch of new receipts, and one more that has to be read alone. Returns how many were looked at,
     None when nothing waits.
-
-    The one is taken after the batch is done: one that stops the worker must not cost another an attempt.
     """
     params = {"now": now, "batch": BATCH, "large": LARGE, "slow": providers.fetching_ones()}
-    with claims.held(claims.Space.INBOX, _TAKE_NEW, params) as new:
-        together = sorted(pk for (pk,) in new)
+    with claims.held(claims.Space.INBOX, _TAKE, params) as taken:
+        together = sorted(pk for pk, is_lone in taken if not is_lone)
         if together:
             _work_on(together, attempts=1, now=now)
-    with claims.held(claims.Space.INBOX, _TAKE_LONE, {**params, "looked_at": together}) as lone:
-        for pk, attempts, size in lone:
-            if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
-                _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
-            else:
-                _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
-    return len(new) + len(lone) or None
+        for pk, is_lone in taken:
+            if is_lone:
+                _work_alone(pk, now=now)
+    return len(taken) or None
+
+
+def _work_alone(pk: int, *, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [pk])
+        counted = cursor.fetchone()
+    if counted is None:  # somebody settled it meanwhile
+        return
+    attempts, size = counted
+    if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
+        _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
+    else:
+        _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
 
 
 def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:

@@ -67,7 +67,7 @@ def test_a_row_that_is_held_is_not_taken_by_another(client: Client) -> None:
     post(client, 1)
     params = {"now": timezone.now(), "batch": 20, "large": inbox.LARGE, "slow": []}
     seen: list[object] = []
-    with claims.held(claims.Space.INBOX, inbox._TAKE_NEW, params) as taken:
+    with claims.held(claims.Space.INBOX, inbox._TAKE, params) as taken:
         at_once(lambda: seen.append(inbox.work(now=timezone.now())))
     assert len(taken) == 2
     assert seen == [None] * WORKERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -18,14 +18,12 @@ from pytest_django import Settings
 from conversation_tracker import inbox, tasks
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
-from orders import claims
 from orders.models import Action, AuditEntry, Kind, TimelineEntry
 from orders.placing import Placed
 from tests import factories, letters
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
-TAKING = {"batch": 20, "large": inbox.LARGE, "slow": [], "looked_at": []}
 
 
 def mails() -> int:
@@ -87,21 +85,28 @@ def test_only_what_is_in_quarantine_can_be_put_back(client: Client, work: Work, 
     assert not AuditEntry.objects.exists()
 
 
-def lose_worker(take: str) -> list[int]:
-    """Let a worker take receipts and be gone before it has done anything; gives their ids."""
-    with claims.held(claims.Space.INBOX, take, TAKING | {"now": timezone.now()}) as taken:
-        return [row[0] for row in taken]
+def lose_worker() -> list[int]:
+    """Let a worker be gone as soon as it has counted the attempts of what it took; gives the receipts' ids."""
+    lost: list[int] = []
+
+    def stop(ids: Sequence[int], **_: object) -> None:
+        lost.extend(ids)
+        raise SystemExit
+
+    with patch.object(inbox, "_work_on", stop), pytest.raises(SystemExit):
+        inbox.work(now=timezone.now())
+    return lost
 
 
 def test_each_mail_has_a_turn_before_one_that_stops_its_worker_has_its_next(client: Client, placed: Placed) -> None:
     for _ in range(4):
         letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    poison, *good = lose_worker(inbox._TAKE_NEW)  # they shared its batch
-    assert lose_worker(inbox._TAKE_LONE) == [poison]
+    poison, *good = lose_worker()  # they shared its batch
+    assert lose_worker() == [poison]
     for pk in good:
         assert inbox.work(now=timezone.now()) == 1
         assert Receipt.objects.get(pk=pk).state == ReceiptState.DONE
-    assert lose_worker(inbox._TAKE_LONE) == [poison]
+    assert lose_worker() == [poison]
 
 
 def test_a_batch_that_stops_its_worker_costs_a_mail_beside_it_no_attempt(client: Client, placed: Placed) -> None:
@@ -133,8 +138,8 @@ def test_the_time_for_reading_a_mail_counts_until_it_is_settled(client: Client, 
 
 def test_a_mail_that_stops_its_worker_is_quarantined_after_three_attempts(client: Client, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    for take in (inbox._TAKE_NEW, inbox._TAKE_LONE, inbox._TAKE_LONE):
-        lose_worker(take)
+    for _ in range(inbox.MOST_ATTEMPTS):
+        lose_worker()
     assert inbox.work(now=timezone.now()) == 1
     receipt = Receipt.objects.get()
     assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.KILLED_WORKER)

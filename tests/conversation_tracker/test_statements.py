@@ -30,7 +30,7 @@ def post(client: Client, placed: Placed, number: int) -> None:
     letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=sender, Headers=headers))
 
 
-def test_a_mail_alone_takes_nine_and_twenty_together_no_more(client: Client, placed: Placed) -> None:
+def test_a_mail_alone_takes_eight_and_twenty_together_no_more(client: Client, placed: Placed) -> None:
     post(client, placed, 0)
     with CaptureQueriesContext(connection) as alone:
         inbox.work(now=timezone.now())
@@ -38,8 +38,8 @@ def test_a_mail_alone_takes_nine_and_twenty_together_no_more(client: Client, pla
         post(client, placed, number)
     with CaptureQueriesContext(connection) as together:
         assert inbox.work(now=timezone.now()) == 20
-    assert len(statements(alone)) == 9, statements(alone)
-    assert len(statements(together)) == 9, statements(together)
+    assert len(statements(alone)) == 8, statements(alone)
+    assert len(statements(together)) == 8, statements(together)
 
 
 def test_placing_an_order_takes_fifteen_at_most_and_writes_no_mail(client: Client, store: Store) -> None:
