@@ -35,9 +35,7 @@ def issue(order: Order, parties: Sequence[Party], *, now: datetime) -> list[Alia
 
     New ones are written on the timeline. Runs in the caller's transaction; run twice at once, both get the same.
     """
-    wanted: dict[bytes, Party] = {}
-    for party in parties:  # two parties with one address are one person: the first named counts
-        wanted.setdefault(customers.real_digest(party.real), party)
+    wanted = _people(parties)
     known = _of_people(order, wanted)
     fresh = [_build(order, party, digest, now=now) for digest, party in wanted.items() if digest not in known]
     if fresh:
@@ -48,6 +46,25 @@ def issue(order: Order, parties: Sequence[Party], *, now: datetime) -> list[Alia
             [alias for alias in known.values() if bytes(alias.address_digest) in ours], AliasEvent.ISSUED, now=now
         )
     return [known[customers.real_digest(party.real)] for party in parties]
+
+
+def issue_first(order: Order, parties: Sequence[Party], *, now: datetime) -> list[Alias]:
+    """Give each party its alias in an order that is being placed, in the order given.
+
+    Nobody else knows of the order yet, so nothing is asked; the caller begins its timeline with them. Raises
+    IntegrityError when a new address is one that was issued before, which chance may bring once in ages.
+    """
+    fresh = {digest: _build(order, party, digest, now=now) for digest, party in _people(parties).items()}
+    Alias.objects.bulk_create(fresh.values())
+    return [fresh[customers.real_digest(party.real)] for party in parties]
+
+
+def _people(parties: Iterable[Party]) -> dict[bytes, Party]:
+    """By their digest; two parties with one address are one person, and the first named counts."""
+    found: dict[bytes, Party] = {}
+    for party in parties:
+        found.setdefault(customers.real_digest(party.real), party)
+    return found
 
 
 def _of_people(order: Order, digests: Iterable[bytes]) -> dict[bytes, Alias]:

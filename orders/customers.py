@@ -42,22 +42,25 @@ def name_of(address: str, name: str) -> str:
 
 
 def remember(store: Store, person: Person, *, now: datetime) -> Customer:
-    """Find or add the person in the store's directory and keep what is new about him. Safe when run twice at once."""
+    """Find or add the person in the store's directory and keep what is new about him.
+
+    In the caller's transaction, which keeps others from adding the same person.
+    """
     person = replace(person, name=name_of(person.address, person.name))
-    customer, is_new = Customer.objects.get_or_create(
-        store=store,
-        address_digest=real_digest(person.address),
-        defaults={
-            "address": Secret.of(person.address),
-            "name": Secret.of(person.name),
-            "phone": Secret.of(person.phone),
-            "document": Secret.of(person.document),
-            "locale": person.locale or store.locale,
-            "created_at": now,
-        },
-    )
-    if not is_new:
-        _keep_news(customer, person)
+    digest = real_digest(person.address)
+    customer = Customer.objects.filter(store=store, address_digest=digest).first()
+    if customer is None:
+        return Customer.objects.create(
+            store=store,
+            address=Secret.of(person.address),
+            address_digest=digest,
+            name=Secret.of(person.name),
+            phone=Secret.of(person.phone),
+            document=Secret.of(person.document),
+            locale=person.locale or store.locale,
+            created_at=now,
+        )
+    _keep_news(customer, person)
     return customer
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 
-from orders import aliases, customers, events, timeline
+from orders import aliases, customers, events, secrecy, timeline
 from orders.models import Alias, EventKind, Order, PartyKind, Status, Store
 from orders.secrecy import Secret
 
@@ -39,31 +39,35 @@ class Placed:
 
 
 def place(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
-    """Place an order; the same marketplace order placed again gives the first one, also when both come at once."""
-    if known := _placed_before(store, draft.marketplace_number):
-        return known
-    try:
-        with transaction.atomic():
-            return _place_new(store, draft, now=now, actor=actor)
-    except IntegrityError:
-        if known := _placed_before(store, draft.marketplace_number):
-            return known
-        raise
+    """Place an order; the same marketplace order placed again gives the first one, also when both come at once.
+
+    What fails undoes the transaction around it as well: no savepoint is set.
+    """
+    [placed] = place_all(store, [draft], now=now, actor=actor)
+    return placed
 
 
 def place_all(store: Store, drafts: Sequence[Draft], *, now: datetime, actor: str) -> list[Placed]:
     """Place every order or, when one cannot be placed, none; the answers in the order of the drafts."""
-    if len(drafts) == 1:  # the usual call: no transaction around the one that placing opens
-        return [place(store, drafts[0], now=now, actor=actor)]
-    # Two calls that place the same orders or customers lock them in the same order, so that neither waits in a circle.
-    turns = sorted(range(len(drafts)), key=lambda turn: (*_locks(drafts[turn]), turn))
-    with transaction.atomic():
-        placed = {turn: place(store, drafts[turn], now=now, actor=actor) for turn in turns}
-    return [placed[turn] for turn in range(len(drafts))]
+    with transaction.atomic(savepoint=False):
+        _take_turns(store, drafts)
+        return [
+            _placed_before(store, draft.marketplace_number) or _place_new(store, draft, now=now, actor=actor)
+            for draft in drafts
+        ]
 
 
-def _locks(draft: Draft) -> tuple[bytes, str]:
-    return customers.real_digest(draft.person.address), draft.marketplace_number
+def _take_turns(store: Store, drafts: Sequence[Draft]) -> None:
+    """Wait for whoever is placing one of these orders, or orders of these customers, and keep others waiting.
+
+    So nobody has to try, fail and go back. Every call takes its locks in the same order, so none waits in a circle.
+    """
+    names = {b"number\0" + draft.marketplace_number.encode(errors="surrogatepass") for draft in drafts}
+    names |= {b"customer\0" + customers.real_digest(draft.person.address) for draft in drafts}
+    digests = (secrecy.digest(b"%d\0%b" % (store.pk, name), purpose="placing") for name in names)
+    locks = sorted({int.from_bytes(digest[:8], signed=True) for digest in digests})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(lock) FROM unnest(%s::bigint[]) AS wanted(lock)", [locks])
 
 
 def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Placed:
@@ -82,8 +86,7 @@ def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Plac
         changed_at=now,
         source=draft.source,
     )
-    [entry] = timeline.statuses_changed(order, [(None, Status.ORDER_CREATED)], now=now, actor=actor)
-    customer_alias, store_alias = aliases.issue(
+    customer_alias, store_alias = aliases.issue_first(
         order,
         [
             aliases.Party(PartyKind.CUSTOMER, draft.person.address, draft.person.name),
@@ -91,6 +94,7 @@ def _place_new(store: Store, draft: Draft, *, now: datetime, actor: str) -> Plac
         ],
         now=now,
     )
+    entry = timeline.begin(order, {customer_alias.pk, store_alias.pk}, now=now, actor=actor)
     status = f"status:{Status.ORDER_CREATED}"
     events.publish([events.build(order, EventKind.STATUS, occasion=status, entry=entry, now=now)])
     return Placed(order, customer_alias, store_alias, is_new=True)

@@ -16,6 +16,30 @@ SHOWN_TEXT = 20_000  # characters of a mail's text shown on the page; the whole 
 FIRST_WORDS = 140  # characters
 
 
+def begin(order: Order, aliases: Iterable[int], *, now: datetime, actor: str) -> TimelineEntry:
+    """Write down that the order was created and its first aliases were issued; returns the first of these entries."""
+    created = TimelineEntry(
+        store_id=order.store_id,
+        order=order,
+        kind=Kind.STATUS,
+        occurred_at=now,
+        actor=actor,
+        new_status=order.status,
+    )
+    issued = [
+        TimelineEntry(
+            store_id=order.store_id,
+            order=order,
+            kind=Kind.ALIAS,
+            occurred_at=now,
+            alias_event=AliasEvent.ISSUED,
+            recipient_alias_id=pk,
+        )
+        for pk in sorted(aliases)
+    ]
+    return TimelineEntry.objects.bulk_create([created, *issued])[0]
+
+
 def statuses_changed(
     order: Order, steps: Iterable[tuple[Status | None, Status]], *, now: datetime, actor: str = "", why: str = ""
 ) -> list[TimelineEntry]:

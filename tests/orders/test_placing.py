@@ -136,7 +136,7 @@ def test_an_order_the_database_refuses_leaves_nothing(store, broken, error):
 
 def test_an_order_whose_aliases_cannot_be_issued_leaves_nothing(store):
     store.mask_type = "none"
-    with pytest.raises(ValueError, match="none"):
+    with pytest.raises(ValueError, match="none"), transaction.atomic():
         place(store)
     assert rows() == NOTHING
 
