@@ -31,6 +31,7 @@ _STAGES = {
     SendState.QUEUED: 0,
     SendState.SENDING: 0,
     SendState.RETRY: 0,
+    SendState.SKIPPED: 0,
     SendState.SENT: 1,
     SendState.DELIVERED: 2,
     SendState.FAILED: 3,

@@ -28,6 +28,7 @@ STOPPED = gettext_noop("The worker was stopped each time.")
 TOO_SLOW = gettext_noop("It took too long to write.")
 RETIRED = gettext_noop("An alias of this conversation was retired.")
 FORGOTTEN = gettext_noop("What happened is no longer known.")
+OFF = gettext_noop("The store switched it off.")
 
 
 class CannotBeWritten(ValueError):
@@ -110,8 +111,9 @@ def _write(row: OrderMail, *, now: datetime) -> None:
         raise CannotBeWritten(STOPPED)
     order, key = row.order, TemplateKey(row.template)
     choice = choices.of(order.store, key)
-    if not choice.is_enabled and not row.resend:
-        _settle(row, OrderMailState.SKIPPED, now=now)
+    skipped_for = "" if row.resend else _why_not(key, order, choice)
+    if skipped_for:
+        _settle(row, OrderMailState.SKIPPED, problem=skipped_for, now=now)
         return
     said = row.context.json()
     if said is None:
@@ -130,6 +132,11 @@ def _write(row: OrderMail, *, now: datetime) -> None:
     else:
         alerts.settle_about(name_of(key), order=order, now=now)
     _settle(row, OrderMailState.QUEUED, now=now)
+
+
+def _why_not(key: TemplateKey, order: Order, choice: Choice) -> str:
+    """Why the mail is left out, though nothing went wrong; what somebody has resent is left out for nothing."""
+    return occasions.over(key, order) if choice.is_enabled else OFF
 
 
 def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> tuple[TimelineEntry, bool]:
@@ -165,6 +172,7 @@ def _mail(row: OrderMail, letter: Letter, *, sender: Alias, recipient: Alias, no
         reason=Reason.ORDER_MAIL,
         actor=row.actor,
         once=f"order-mail:{row.pk}",
+        order_mail=row,
         now=now,
     )
 

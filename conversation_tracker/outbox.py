@@ -13,7 +13,7 @@ from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import alarm, send
-from conversation_tracker.models import OutboundMail, SendState
+from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, SendState
 from conversation_tracker.models.outbound import WAITING
 from orders import access, audit, claims, events, faults, suppression
 from orders.models import Action, EventKind, Order, SuppressionReason, User
@@ -53,7 +53,7 @@ def work(*, now: datetime) -> bool:
             with transaction.atomic():
                 row = (
                     OutboundMail.objects.select_for_update(of=("self",))
-                    .select_related("store", "order", "recipient_alias")
+                    .select_related("store", "order", "recipient_alias", "order_mail")
                     .filter(pk=pk, state=SendState.SENDING)  # else a report of it came in between
                     .first()
                 )
@@ -92,6 +92,9 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
             alarm.suppress(row, SuppressionReason.REFUSED, now=now)
         case send.Listed(problem):
             row.state, row.problem = SendState.SUPPRESSED, problem
+        case send.Skipped(problem):
+            row.state, row.problem = SendState.SKIPPED, problem
+            _skip(row, problem, now=now)
         case send.Held(problem):
             row.state, row.problem = SendState.HELD, problem
     row.state_changed_at = now
@@ -105,6 +108,12 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
         )
         events.publish([sent])
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
+
+
+def _skip(row: OutboundMail, problem: str, *, now: datetime) -> None:
+    """Say so of the order mail too, unless this is only a copy of it."""
+    said = OrderMail.objects.filter(entry=row.entry_id)
+    said.update(state=OrderMailState.SKIPPED, problem=problem, settled_at=now)
 
 
 def delay(failures: int) -> timedelta:

@@ -19,7 +19,8 @@ from django.utils.translation import gettext_noop
 from conversation_tracker import limits
 from conversation_tracker.mailflow import frugal, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
-from conversation_tracker.models import OutboundMail
+from conversation_tracker.message_center import occasions
+from conversation_tracker.models import OutboundMail, TemplateKey
 from orders import secrecy, suppression, vault
 from orders.models import Alias
 from orders.spellings import Known
@@ -90,19 +91,28 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """An order mail that waited until what it says was no longer so."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """The leak gate found a real address in the finished mail, or could not search all of it."""
 
     problem: str
 
 
-Result = Sent | Later | Never | Suppressed | Listed | Held
+Result = Sent | Later | Never | Suppressed | Listed | Skipped | Held
 
 
 def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way it can end
     """Build the mail, let the leak gate search it, hand it to the backend. What a provider does is a result."""
     if suppression.is_suppressed(row.recipient.text(), store_id=row.store_id):
         return Listed(LISTED)
+    if skipped_for := _over(row):
+        return Skipped(skipped_for)
     try:
         with limits.processor_time():
             message = build(row)
@@ -120,6 +130,14 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
     if places:
         return Held("; ".join(places)[:200])
     return hand_over(message, key=idempotency_key(row))
+
+
+def _over(row: OutboundMail) -> str:
+    """Why an order mail is not to leave any more; empty where it is, and where somebody wants it sent all the same."""
+    mail = row.order_mail
+    if mail is None or mail.resend or row.resends:
+        return ""
+    return occasions.over(TemplateKey(mail.template), row.order)
 
 
 def _known(row: OutboundMail) -> tuple[Known, ...]:

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from conversation_tracker.mailflow import bodies, compose, headers, hops, mask, match, record
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked, StoredFile
-from conversation_tracker.models import OutboundMail
+from conversation_tracker.models import OrderMail, OutboundMail
 from orders import audit, flow, secrecy, suppression, vault
 from orders.models import Action, Alias, Attachment, Kind, Order, TimelineEntry, User
 from orders.outcomes import Outcome, Reason
@@ -116,14 +116,58 @@ def write(
     now: datetime,
     about: TimelineEntry | None = None,
     once: str = "",
+    order_mail: OrderMail | None = None,
 ) -> TimelineEntry:
     """Write entry, files and outbox row in the caller's transaction; the caller wakes the outbox after its commit.
 
-    With ``once`` the database refuses to write the same to the same recipient a second time.
+    With ``once`` the database refuses to write the same to the same recipient a second time. ``order_mail`` is what
+    is written, where it is one.
     """
-    message_id = f"<{secrets.token_hex(16)}@{order.store.tracking_domain}>"
     masked = _mask(order, letter, sender, now=now)
-    entry = TimelineEntry.objects.create(
+    entry = _record(order, masked, sender=sender, recipient=recipient, reason=reason, actor=actor, once=once, now=now)
+    files = _keep(entry, masked)
+    message_id = f"<{secrets.token_hex(16)}@{order.store.tracking_domain}>"
+    content = compose.compose(
+        masked,
+        sender=match.party(sender),
+        message_id=message_id,
+        hop=hops.mark(message_id),
+        references=_references(order, sender, recipient, about),
+        files=files,
+        is_automatic=False,
+        now=now,
+    )
+    OutboundMail.objects.create(
+        store_id=order.store_id,
+        order=order,
+        entry=entry,
+        order_mail=order_mail,
+        sender_alias=sender,
+        recipient_alias=recipient,
+        recipient=recipient.real,
+        content=Secret.of_json(asdict(content)),
+        message_id=message_id,
+        original_id=Secret.of(""),
+        next_attempt_at=now,
+        queued_at=now,
+        state_changed_at=now,
+    )
+    return entry
+
+
+def _record(
+    order: Order,
+    masked: Masked,
+    *,
+    sender: Alias,
+    recipient: Alias,
+    reason: Reason,
+    actor: str,
+    once: str,
+    now: datetime,
+) -> TimelineEntry:
+    """The entry on the timeline."""
+    return TimelineEntry.objects.create(
         store_id=order.store_id,
         order=order,
         kind=Kind.MAIL,
@@ -141,6 +185,10 @@ def write(
         masked_count=masked.count,
         fingerprint=_fingerprint(once) if once else None,
     )
+
+
+def _keep(entry: TimelineEntry, masked: Masked) -> list[StoredFile]:
+    """The entry's files, in the vault."""
     names = vault.save_all([file.content for file in masked.files])
     stored = [
         StoredFile(file.name, file.content_type, file.content_id, name)
@@ -148,31 +196,7 @@ def write(
     ]
     if stored:
         Attachment.objects.bulk_create(record.attachments_of(entry, masked, stored))
-    content = compose.compose(
-        masked,
-        sender=match.party(sender),
-        message_id=message_id,
-        hop=hops.mark(message_id),
-        references=_references(order, sender, recipient, about),
-        files=stored,
-        is_automatic=False,
-        now=now,
-    )
-    OutboundMail.objects.create(
-        store_id=order.store_id,
-        order=order,
-        entry=entry,
-        sender_alias=sender,
-        recipient_alias=recipient,
-        recipient=recipient.real,
-        content=Secret.of_json(asdict(content)),
-        message_id=message_id,
-        original_id=Secret.of(""),
-        next_attempt_at=now,
-        queued_at=now,
-        state_changed_at=now,
-    )
-    return entry
+    return stored
 
 
 def _fingerprint(once: str) -> bytes:

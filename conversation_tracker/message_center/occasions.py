@@ -1,11 +1,17 @@
-"""Which order mail goes with what happened on an order."""
+"""Which order mail goes with what happened on an order, and whether that still holds when the mail is to leave."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from django.utils.translation import gettext_noop
+
 from conversation_tracker.models.template import TemplateKey
-from orders.models import EventKind, OrderEvent, Status
+from orders.models import EventKind, Order, OrderEvent, Status
+from orders.models.order import UNPAID
+
+PAID = gettext_noop("The payment is no longer awaited.")
+CANCELLED = gettext_noop("The order was cancelled meanwhile.")
 
 _STATUSES = {
     Status.ORDER_CREATED: TemplateKey.NEW_ORDER,
@@ -14,6 +20,21 @@ _STATUSES = {
     Status.HANDLING: TemplateKey.IN_HANDLING,
     Status.CANCELED: TemplateKey.CANCELLED,
 }
+# Mails that speak of what is still to come. The others tell what has happened, and that stays so.
+_AHEAD = (
+    TemplateKey.PAYMENT_PENDING, TemplateKey.PAYMENT_CHANGED, TemplateKey.ORDER_CHANGED, TemplateKey.ORDER_CHANGED_V2,
+    TemplateKey.IN_HANDLING,
+)  # fmt: skip
+_ENDED = (Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
+
+
+def over(key: TemplateKey, order: Order) -> str:
+    """Why the mail is not to be sent any more, for staff, untranslated; empty while it is."""
+    if key in _AHEAD and order.status in _ENDED:
+        return CANCELLED
+    if key is TemplateKey.PAYMENT_PENDING and order.status not in UNPAID:
+        return PAID
+    return ""
 
 
 def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0912, C901  one line for each kind there is

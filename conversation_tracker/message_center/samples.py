@@ -40,40 +40,14 @@ def of(store: Store, key: TemplateKey) -> dict[str, Any]:
         "customer": {
             "name": "Maria Silva", "first_name": "Maria", "address": f"{_ADDRESS}@{store.tracking_domain}",
         },
-        "order": {
-            "number": "1305371685465-01",
-            "marketplace_number": "SHOP-4711",
-            "placed_at": "2026-11-23T01:40:00+00:00",
-            "status": _STATUSES.get(key, "invoiced"),
-            "value": 35_390,
-            "item_count": 3,
-            "items": [lamp, cushion],
-            "totals": [
-                {"id": "Items", "name": "Items", "value": 33_890},
-                {"id": "Shipping", "name": "Shipping", "value": 2_500},
-                {"id": "Discounts", "name": "Discounts", "value": -1_000},
-            ],
-        },
-        "delivery": {
-            "receiver": "Maria Silva", "street": "Rua das Laranjeiras", "number": "120", "complement": "Apto. 31",
-            "neighborhood": "Centro", "city": "São Paulo", "state": "SP", "postal_code": "01000-000", "country": "BRA",
-            "lines": ["Rua das Laranjeiras 120", "Apto. 31", "Centro", "São Paulo, SP", "01000-000 BRA"],
-            "method": "Normal", "estimated_at": "2026-11-28T12:00:00+00:00",
-        },
+        "order": _order(key, [lamp, cushion]),
+        "delivery": _delivery(),
         "payment": {"method": "Visa", "installments": 3, "value": 35_390, "url": f"{settings.PUBLIC_URL}/"},
         "invoice": {
             "number": "000123", "value": 35_390, "key": "3526 1100 0000 0000", "url": f"{settings.PUBLIC_URL}/",
             "issued_at": "2026-11-24T02:15:00+00:00", "items": [cushion],
         },
-        "parcel": {
-            "courier": "Fast Parcel", "number": "FP-2041-BR", "url": f"{settings.PUBLIC_URL}/",
-            "dispatched_at": "2026-11-24T18:00:00+00:00", "delivered_at": "2026-11-27T01:20:00+00:00",
-            "events": [
-                _seen("2026-11-26T11:05:00+00:00", "Out for delivery", "São Paulo", "SP"),
-                _seen("2026-11-26T01:30:00+00:00", "Arrived at the distribution centre", "São Paulo", "SP"),
-                _seen("2026-11-24T18:00:00+00:00", "Picked up from the sender", "Campinas", "SP"),
-            ],
-        },
+        "parcel": _parcel(),
         "change": {
             "before": 26_990, "after": 35_390, "added": [cushion], "removed": [_item("vase", "Glass vase", 1, 6_500)],
         },
@@ -90,6 +64,44 @@ def of(store: Store, key: TemplateKey) -> dict[str, Any]:
     }  # fmt: skip
     whole: dict[str, Any] = shape.complete(found)
     return whole
+
+
+def _order(key: TemplateKey, items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "number": "1305371685465-01",
+        "marketplace_number": "SHOP-4711",
+        "placed_at": "2026-11-23T01:40:00+00:00",
+        "status": _STATUSES.get(key, "invoiced"),
+        "value": 35_390,
+        "item_count": 3,
+        "items": items,
+        "totals": [
+            {"id": "Items", "name": "Items", "value": 33_890},
+            {"id": "Shipping", "name": "Shipping", "value": 2_500},
+            {"id": "Discounts", "name": "Discounts", "value": -1_000},
+        ],
+    }  # fmt: skip
+
+
+def _delivery() -> dict[str, Any]:
+    return {
+        "receiver": "Maria Silva", "street": "Rua das Laranjeiras", "number": "120", "complement": "Apto. 31",
+        "neighborhood": "Centro", "city": "São Paulo", "state": "SP", "postal_code": "01000-000", "country": "BRA",
+        "lines": ["Rua das Laranjeiras 120", "Apto. 31", "Centro", "São Paulo, SP", "01000-000 BRA"],
+        "method": "Normal", "estimated_at": "2026-11-28T12:00:00+00:00",
+    }  # fmt: skip
+
+
+def _parcel() -> dict[str, Any]:
+    return {
+        "courier": "Fast Parcel", "number": "FP-2041-BR", "url": f"{settings.PUBLIC_URL}/",
+        "dispatched_at": "2026-11-24T18:00:00+00:00", "delivered_at": "2026-11-27T01:20:00+00:00",
+        "events": [
+            _seen("2026-11-26T11:05:00+00:00", "Out for delivery", "São Paulo", "SP"),
+            _seen("2026-11-26T01:30:00+00:00", "Arrived at the distribution centre", "São Paulo", "SP"),
+            _seen("2026-11-24T18:00:00+00:00", "Picked up from the sender", "Campinas", "SP"),
+        ],
+    }  # fmt: skip
 
 
 def _item(name: str, title: str, quantity: int, price: int) -> dict[str, Any]:

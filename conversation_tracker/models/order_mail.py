@@ -14,7 +14,7 @@ class OrderMailState(models.TextChoices):
 
     DUE = "due", _("Being written")
     QUEUED = "queued", _("Handed to the outbox")
-    SKIPPED = "skipped", _("Not sent: the store switched it off")
+    SKIPPED = "skipped", _("Not sent")  # ``problem`` says why
     FAILED = "failed", _("Could not be written")
 
 

@@ -18,6 +18,7 @@ class SendState(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Could not be sent")
     SUPPRESSED = "suppressed", _("Not sent: the address is suppressed")
+    SKIPPED = "skipped", _("Not sent: what it says is no longer so")
     HELD = "held", _("Held: it may show a real address")
     DELIVERED = "delivered", _("Delivered")
     BOUNCED = "bounced", _("Bounced")
@@ -56,6 +57,9 @@ class OutboundMail(models.Model):
     store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
     order = models.ForeignKey("orders.Order", models.PROTECT, related_name="+")
     entry = models.ForeignKey("orders.TimelineEntry", models.PROTECT, related_name="outbound")
+    order_mail = models.ForeignKey(  # the one it is, or is a copy of
+        "conversation_tracker.OrderMail", models.PROTECT, related_name="+", null=True, blank=True, db_index=False
+    )
     sender_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+")
     recipient_alias = models.ForeignKey("orders.Alias", models.PROTECT, related_name="+")
     recipient = secrecy.SealedField()  # the real address it goes to

@@ -34,6 +34,7 @@ _PARTY_ICONS: dict[str, str] = {PartyKind.CUSTOMER: "person", PartyKind.STORE: "
 _COPY_TONES = {
     **dict.fromkeys(("sent", "delivered"), "good"),
     **dict.fromkeys(("queued", "sending", "retry"), "waiting"),
+    "skipped": "busy",
 }
 
 

@@ -12,13 +12,22 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from conversation_tracker import inbox, outbox
-from tests import letters
+from orders.models import Store
+from orders.placing import Placed
+from tests import factories, letters
+from tests.conversation_tracker.order_mails import DOCUMENT
 
 
 @pytest.fixture(autouse=True)
 def _own_topic(settings: Settings) -> None:
     """Amazon SES's notices come through one topic, where a test mounts it."""
     settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_TOPIC_ARNS": [letters.TOPIC]}
+
+
+@pytest.fixture
+def three_providers(settings: Settings) -> None:
+    """Mail may come by any of three providers."""
+    settings.INBOUND_PROVIDERS = ["postmark", "mailgun", "amazon_ses"]
 
 
 @pytest.fixture
@@ -34,3 +43,9 @@ def work() -> Callable[..., list[EmailMultiAlternatives]]:
         return mail.outbox[before:]  # type: ignore[return-value]  # all that we send are of this class
 
     return run
+
+
+@pytest.fixture
+def shopped(store: Store) -> Placed:
+    """An order with everything a mail may say."""
+    return factories.place_order(store, email="ana@people.example", name="Ana Souza", document=DOCUMENT)

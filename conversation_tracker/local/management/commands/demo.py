@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from conversation_tracker.local import demo
+from conversation_tracker.local import demo, demo_letters
 
 
 class Command(BaseCommand):
@@ -19,11 +19,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, url: str | None, sample_alias: bool, **options: Any) -> None:
         if sample_alias:
-            self.stdout.write(demo.sample_alias())
+            self.stdout.write(demo_letters.sample_alias())
             return
         demo.furnish(now=timezone.now())
         if url:
             try:
-                demo.converse(url.rstrip("/"))
-            except demo.NotSettled as error:
+                demo_letters.converse(url.rstrip("/"))
+            except demo_letters.NotSettled as error:
                 raise CommandError(f"A demo mail did not reach its timeline in time ({error}).") from error

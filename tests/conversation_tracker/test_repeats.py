@@ -1,0 +1,112 @@
+"""A mail that comes again is one entry, and one that only looks like it is another."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from conversation_tracker.models import Receipt
+from orders import vault
+from orders.outcomes import Reason
+from orders.placing import Placed
+from tests import letters
+from tests.conversation_tracker.conversing import Work, ids, mails
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("three_providers")]
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_repeated_webhook_is_one_entry_and_one_mail(client: Client, work: Work, placed: Placed, times: int) -> None:
+    for _ in range(times):
+        letters.post_mailgun(client, letters.mailgun(placed.customer_alias.address.text()))  # each with a new token
+    assert len(work()) == 1
+    letters.post_mailgun(client, letters.mailgun(placed.customer_alias.address.text()))
+    assert work() == []
+    assert len(mails(placed.order)) == 1
+    assert [row.results[0]["repeat"] for row in Receipt.objects.order_by("id")] == [False] + [True] * times
+
+
+def test_the_same_mail_through_two_providers_is_one_entry(client: Client, work: Work, placed: Placed) -> None:
+    alias = placed.customer_alias.address.text()
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000", text="It is at your door.")
+    letters.post_ses(client, letters.ses([alias], raw))
+    letters.post_mailgun(client, letters.mailgun(alias))
+    letters.post_postmark(client, letters.postmark(alias))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+def test_a_forged_repeat_with_other_words_is_another_entry(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="Pay to another account."))
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"TextBody": "Deliver 10 lamps."},
+        {"HtmlBody": '<p><a href="https://evil.example/">Pay here</a></p>'},
+        {"HtmlBody": '<p><a href="https://acme.example/">Pay here</a><img src="https://evil.example/p"></p>'},
+    ],
+    ids=["space", "link", "picture"],
+)
+def test_a_forged_repeat_with_other_content_is_another_entry(
+    client: Client, work: Work, placed: Placed, forged: dict[str, str]
+) -> None:
+    html = '<p><a href="https://acme.example/">Pay here</a></p>'
+    genuine = letters.postmark(placed.customer_alias, TextBody="Deliver 1 0 lamps.", HtmlBody=html)
+    letters.post_postmark(client, genuine)
+    letters.post_postmark(client, {**genuine, **forged})
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+def test_a_repeat_with_other_line_ends_and_other_names_of_its_pictures_is_one_entry(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    html = '<p>Pay <a href="https://acme.example/?a=1&amp;b=2">here</a>, <img src="cid:{}"></p>'
+    for text, name, gap in (("At your door.\r\n", "one", " "), ("At your\ndoor.", "two", "\r\n ")):
+        body = html.format(name).replace(" ", gap)
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody=text, HtmlBody=body))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+REFUSABLE = {
+    "spam": [{"Name": "X-Spam-Status", "Value": "Yes"}, {"Name": "X-Spam-Score", "Value": "9"}],
+    "bulk": [{"Name": "Precedence", "Value": "bulk"}, {"Name": "List-Id", "Value": "<news.example>"}],
+    "loop": [{"Name": "Received", "Value": f"from {number}.example by mx.example"} for number in range(60)],
+}
+
+
+@pytest.mark.parametrize("reason", REFUSABLE)
+def test_a_refused_copy_does_not_swallow_the_good_one(client: Client, work: Work, placed: Placed, reason: str) -> None:
+    bad = [*ids("<1@carrier.example>"), *REFUSABLE[reason]]
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=bad))
+        assert work() == []
+    assert [entry.reason for entry in mails(placed.order)] == [reason]  # a repeat of it stays one
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert len(work()) == 1
+    assert [entry.reason for entry in mails(placed.order)] == [reason, Reason.CONVERSATION]
+
+
+def test_two_short_mails_without_a_message_id_are_two(client: Client, work: Work, placed: Placed) -> None:
+    for message_id in ("one", "two", "two"):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=[], MessageID=message_id))
+    assert len(work()) == 2
+    assert len(mails(placed.order)) == 2
+
+
+def test_the_original_of_a_repeat_with_other_bytes_is_kept_too(client: Client, work: Work, placed: Placed) -> None:
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000")
+    other = b"Received: by another way\r\n" + raw
+    for one in (raw, other, other, raw):
+        letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], one))
+    assert len(work()) == 1
+    (entry,) = mails(placed.order)
+    assert vault.load(entry.original) == raw
+    assert [vault.load(copy.original) for copy in entry.copies.all()] == [other]
