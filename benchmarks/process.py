@@ -55,12 +55,14 @@ def measure(on: Stage, *, mails: int, alone: int, memory: int) -> Iterator[Figur
 
 
 def _parsing() -> float:
-    """How many of the receipts that wait anymail parses in a second."""
-    from conversation_tracker import providers, replay
+    """How many of the receipts that wait anymail's own view parses in a second; ours, which is quicker, no floor."""
+    from anymail.webhooks.postmark import PostmarkInboundWebhookView
+
+    from conversation_tracker import replay
     from conversation_tracker.models import Receipt, ReceiptState
 
     requests = [replay.request(row) for row in Receipt.objects.filter(state=ReceiptState.PENDING)[:1_000]]
-    view = providers.ALL["postmark"].view("inbound")
+    view = PostmarkInboundWebhookView()
     began = time.perf_counter()
     for request in requests:
         view.parse_events(request)

@@ -23,17 +23,45 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def message(
     fields: Sequence[tuple[str, str]], *, text: object, html: object, files: Iterable[AnymailInboundMessage]
 ) -> AnymailInboundMessage:
-    """The mail with these header fields as they stand, bodies and files. Raises guards.OverLimit."""
+    """The mail with these header fields as they stand, bodies and files. Raises guards.OverLimit.
+
+    Its shape is that of anymail's own ``construct``, which took a quarter of the time of settling a mail: it parses
+    every field when it is set.
+    """
     guards.check_fields(fields)
-    made = AnymailInboundMessage.construct(text=_body(text), html=_body(html), attachments=list(files))
+    written = [("plain", text), ("html", html)]
+    bodies = [_body(found, subtype) for subtype, found in written if isinstance(found, str)]
+    inline, attached = _sorted(files)
+    related = _multipart("related", [_multipart("alternative", bodies), *inline])
+    made = _multipart("mixed", [related, *attached])
+    made.set_raw("MIME-Version", "1.0")
     for name, value in fields:
         if name.lower() not in _MADE_ANEW:
             made.set_raw(name, value)
     return made
 
 
-def _body(found: object) -> str | None:
-    return headers.decode_bytes(headers.octets(found), "utf-8") if isinstance(found, str) else None
+def _multipart(subtype: str, parts: Iterable[AnymailInboundMessage]) -> AnymailInboundMessage:
+    made = AnymailInboundMessage()
+    made.set_raw("Content-Type", f"multipart/{subtype}")
+    for part in parts:
+        made.attach(part)
+    return made
+
+
+def _body(text: str, subtype: str) -> AnymailInboundMessage:
+    part = AnymailInboundMessage()
+    part.set_raw("Content-Type", f'text/{subtype}; charset="utf-8"')
+    part.set_raw("Content-Transfer-Encoding", "8bit")
+    content = headers.decode_bytes(headers.octets(text), "utf-8").encode()
+    part.set_payload(content)
+    return part
+
+
+def _sorted(files: Iterable[AnymailInboundMessage]) -> tuple[list[AnymailInboundMessage], list[AnymailInboundMessage]]:
+    """The files that the HTML shows, and the others."""
+    found = list(files)
+    return [one for one in found if one.is_inline()], [one for one in found if not one.is_inline()]
 
 
 def file(content: bytes, *, content_type: object, name: object, content_id: object = None) -> AnymailInboundMessage:

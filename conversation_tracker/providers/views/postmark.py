@@ -25,7 +25,7 @@ class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has 
             raise TypeError("no mail of Postmark's")
         fields = list(base.pairs(esp_event.get("Headers")))
         known = {name: esp_event[name] for name in _FOR_ANYMAIL if name in esp_event}
-        event = super().esp_to_anymail_event(known)
+        event = super().esp_to_anymail_event({**known, "RawEmail": ""})  # no mail yet, which is the quickest to read
         # Postmark puts it first; anywhere else it is the sender's own.
         sender = fields.pop(0)[1] if fields and fields[0][0].lower() == "return-path" else None
         raw = esp_event.pop("RawEmail", None)
