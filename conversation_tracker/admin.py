@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from conversation_tracker import inbox, tasks
-from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptState
+from conversation_tracker.models import REPLAYABLE, Channel, OutboundMail, Receipt
 from orders import pages, secrecy
 from orders.admin import ReadOnly
 from orders.models import User
@@ -51,7 +51,7 @@ class ReceiptAdmin(ReadOnly):
             tasks.wake_inbox()
             messages.success(request, _("Put back into the inbox. A worker reads it now."))
         else:
-            messages.info(request, _("It is not in quarantine any more."))
+            messages.info(request, _("There is nothing to replay: it has been read, or is being read."))
         return redirect("admin:conversation_tracker_receipt_change", pk)
 
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -78,7 +78,7 @@ class ReceiptAdmin(ReadOnly):
     def replay(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> None:
         """Put quarantined receipts back into the inbox, to be tried anew."""
         user = _operator(request)
-        waiting = queryset.filter(state=ReceiptState.QUARANTINED)
+        waiting = queryset.filter(REPLAYABLE)
         done = sum(inbox.put_back(receipt, user=user, now=timezone.now()) for receipt in waiting)
         tasks.wake_inbox()
         messages.success(request, _("%(count)d receipts put back into the inbox.") % {"count": done})

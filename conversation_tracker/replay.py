@@ -10,7 +10,6 @@ from anymail.signals import inbound
 from django.core.handlers.wsgi import WSGIRequest
 
 from conversation_tracker import forms, providers
-from conversation_tracker.mailflow import guards
 from conversation_tracker.models import Channel, Receipt
 from conversation_tracker.providers import mime
 
@@ -20,13 +19,11 @@ class NotRead(Exception):
 
 
 def run(receipt: Receipt) -> None:
-    """Send the signals for what the receipt holds. Raises guards.OverLimit before an absurd mail is parsed, and
-    whatever anymail's view raises on a payload it cannot read.
+    """Send the signals for what the receipt holds. Raises whatever anymail's view raises on a payload it cannot read.
 
     The credentials were checked at the door; they are not checked again, since a signature may have aged since.
     """
     if receipt.channel == Channel.MIME:
-        guards.check_raw(receipt.body.bytes())
         event = mime.event(mime.Handed.read(receipt.body.bytes(), receipt.headers.json()))
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return

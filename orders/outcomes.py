@@ -28,5 +28,6 @@ class Reason(StrEnum):
     TO_SELF = "to_self"
     NO_SENDER = "no_sender"
     CROWDED = "crowded"
+    UNREAD = "unread"
     ORDER_MAIL = "order_mail"  # the store's own, at a step of the order
     WRITTEN = "written"  # by staff or a system of the store

@@ -32,6 +32,8 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(closed)
     if envelope.is_spam:
         return Refuse(Reason.SPAM)
+    if Trait.UNREAD in mail.traits:
+        return RecordOnly(Reason.UNREAD)
     if Trait.BULK in mail.traits:
         return Refuse(Reason.BULK)
     if mail.sender is None:

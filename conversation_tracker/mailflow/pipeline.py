@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent
 from django.db import transaction
 
 from conversation_tracker import providers
 from conversation_tracker.mailflow import decide, hops, mask, match, parse, record
-from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Matched, Relay, Trait
-from orders import addresses, aliases
+from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Envelope, Mail, Matched, Relay, Trait, Verdict
+from conversation_tracker.providers import base
+from orders import addresses, aliases, faults
 from orders.models import PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
 from orders.spellings import Known
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,35 @@ def receive(event: AnymailInboundEvent, *, esp_name: str, now: datetime) -> None
 
 
 def read(event: AnymailInboundEvent, *, esp_name: str) -> Arrival:
-    """Parse the event's mail and its envelope."""
+    """Parse the event's mail and its envelope. Of a mail that cannot be read, the envelope is all that is told."""
     envelope = providers.envelope(event, esp_name)
     original = providers.original(event, esp_name)
+    unread = base.why_unread(event)
+    mail = None
+    if unread is None:
+        try:
+            mail = _parse(event.message, envelope)
+        except Exception as error:
+            if original is None:  # nothing to tell a repeat by
+                raise
+            unread = base.unread(error, original).unread
+            log.error("a mail could not be parsed\n%s", faults.trace(error))  # noqa: TRY400  the text may quote a mail
+    if mail is None:
+        envelope = replace(envelope, verdict=Verdict.NONE)  # it is about a sender in the mail
+        mail = _parse(AnymailInboundMessage(), envelope)
+        mail = replace(mail, traits=mail.traits | {Trait.UNREAD})
     return Arrival(
-        mail=parse.parse(event.message, envelope=envelope, is_own_hop=hops.is_own),
+        mail=mail,
         envelope=envelope,
         original=original if original is not None else b"",
         original_type=MIME_TYPE if original is not None else "",
         provider_id=providers.lasting_id(event, esp_name),
+        unread=unread,
     )
+
+
+def _parse(message: AnymailInboundMessage, envelope: Envelope) -> Mail:
+    return parse.parse(message, envelope=envelope, is_own_hop=hops.is_own)
 
 
 def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now: datetime) -> list[list[Result]]:

@@ -56,8 +56,10 @@ def fingerprint(arrival: Arrival) -> bytes:
     Where lines end does not count, since providers rewrap; a repeat with other words, links or files is another mail.
     So is one without that for which the first was refused: a copy that was called spam must not swallow the good one.
     Without a Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where we
-    have them.
+    have them. They count alone for a mail that was not read.
     """
+    if arrival.unread is not None:
+        return secrecy.digest(f"unread\0{arrival.unread.digest}", purpose="fingerprint")
     parts = [_SPACE.sub(" ", part).strip() for part in _written(arrival.mail)]
     parts.append(" ".join(sorted(arrival.mail.traits & _DECISIVE)) + (" spam" if arrival.envelope.is_spam else ""))
     if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:

@@ -59,6 +59,7 @@ class Trait(StrEnum):
     REPORT = "report"
     OWN_HOP = "own_hop"  # carries the signed mark of a mail we sent
     TOO_MANY_HOPS = "too_many_hops"
+    UNREAD = "unread"  # nothing in it was looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,15 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a mail was not read, and what its bytes are told by."""
+
+    is_over_limit: bool  # its shape is absurd; else it could not be read
+    detail: str  # never a word of the mail
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One mail as the door's replay gives it to the pipeline."""
 
@@ -85,6 +95,7 @@ class Arrival:
     original: bytes
     original_type: str
     provider_id: str = ""  # the provider's own id of the mail, where it is the same in each repeat
+    unread: Unread | None = None  # then ``mail`` holds what the envelope tells, and no more
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,12 @@ class Trouble(models.TextChoices):
     STORAGE = "storage", _("A service it needs was not available")
 
 
+# What was not read, so that a replay may change something: in quarantine, or settled with its trouble.
+REPLAYABLE = models.Q(state=ReceiptState.QUARANTINED) | (
+    models.Q(state=ReceiptState.DONE) & ~models.Q(trouble=Trouble.NONE)
+)
+
+
 class Receipt(models.Model):
     """One acknowledged call. ``headers`` and ``body`` are exactly what came."""
 

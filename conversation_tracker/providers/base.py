@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -16,13 +17,14 @@ from typing import Any
 from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.base import AnymailCoreWebhookView
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from conversation_tracker.mailflow import frugal, guards, headers
-from conversation_tracker.mailflow.shapes import Envelope, Verdict
-from orders import addresses
+from conversation_tracker.mailflow.shapes import Envelope, Unread, Verdict
+from orders import addresses, faults
 
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
@@ -200,9 +202,15 @@ def return_path(fields: Sequence[tuple[str, str]]) -> str | None:
 
 
 def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> AnymailInboundMessage:
-    """A mail from bytes, after the guards; the bytes are kept with it. ``like`` lends what is not in it."""
-    guards.check_raw(raw)
-    parsed = read(raw)
+    """A mail from bytes, after the guards; the bytes are kept with it. ``like`` lends what is not in it.
+
+    One that the guards turn away, or that cannot be parsed, is empty and says why: see ``unread``.
+    """
+    try:
+        guards.check_raw(raw)
+        parsed = read(raw)
+    except Exception as error:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
+        parsed = unread(error, raw)
     if like is not None:
         for name in ("envelope_sender", "envelope_recipient", "spam_detected", "spam_score"):
             setattr(parsed, name, getattr(like, name))
@@ -219,6 +227,28 @@ def read(raw: bytes) -> AnymailInboundMessage:
         return frugal.parse(raw, AnymailInboundMessage, policy=policy.default)
     except Exception:  # noqa: BLE001  its failures on broken mail are of every kind
         return frugal.parse(raw, AnymailInboundMessage, policy=policy.compat32)
+
+
+def unread(error: Exception, *pieces: bytes) -> AnymailInboundMessage:
+    """An empty mail in the place of one that is of these bytes and could not be read, with an ``Unread`` as ``unread``.
+
+    Raises the error again where it says nothing of the mail: memory or time of this process ran out.
+    """
+    if isinstance(error, MemoryError | SoftTimeLimitExceeded):
+        raise error
+    whole = hashlib.sha256()
+    for piece in pieces:
+        whole.update(b"%d:" % len(piece) + piece)
+    is_over = isinstance(error, guards.OverLimit)
+    found = AnymailInboundMessage()
+    found.unread = Unread(is_over, str(error) if is_over else faults.describe(error), whole.hexdigest())
+    return found
+
+
+def why_unread(event: AnymailInboundEvent) -> Unread | None:
+    """Why nothing in the event's mail was looked at; None for a mail that was read."""
+    found: Unread | None = getattr(event.message, "unread", None)
+    return found
 
 
 def kept_raw(event: AnymailInboundEvent) -> bytes | None:

@@ -46,7 +46,7 @@ class Handed:
 
 def event(handed: Handed) -> AnymailInboundEvent:
     """The anymail event for a mail given as bytes."""
-    message = base.read(handed.raw)
+    message = base.message(handed.raw)
     message.envelope_sender = handed.sender
     message.envelope_recipient = handed.recipients[0] if handed.recipients else None
     return AnymailInboundEvent(event_type=EventType.INBOUND, message=message, esp_event=handed)
@@ -55,10 +55,11 @@ def event(handed: Handed) -> AnymailInboundEvent:
 def envelope(event: AnymailInboundEvent) -> Envelope:
     """The envelope as it was handed over; the sender is judged where the client that handed it in is known."""
     handed: Handed = event.esp_event
+    handover = handed.handover if base.why_unread(event) is None else None
     return Envelope(
         sender=handed.sender,
         has_sender=bool(handed.sender) or handed.handover is not None,
         recipients=handed.recipients,
-        verdict=Verdict.NONE if handed.handover is None else smtp_verdict.judge(handed.raw, handed.handover),
+        verdict=Verdict.NONE if handover is None else smtp_verdict.judge(handed.raw, handover),
         is_spam=False,
     )

@@ -52,6 +52,7 @@ REASON_WORDS = {
     Reason.TO_SELF: _("The sender wrote to their own alias, so there was nobody to pass it on to."),
     Reason.CROWDED: _("So many strangers have written to this order that no more are let in."),
     Reason.NO_SENDER: _("It names no sender that could be answered, so it was not passed on."),
+    Reason.UNREAD: _("It could not be read safely, so it was kept as it came and not passed on."),
     Reason.ORDER_MAIL: _("Sent by the store at this step of the order."),
     Reason.WRITTEN: _("Written by the store’s staff, or by one of its systems."),
 }

@@ -64,7 +64,7 @@ def test_replay_puts_it_back_once(as_operator: Client, receipt: Receipt) -> None
     second = as_operator.post(page(receipt, "replay"), follow=True).content.decode()
     receipt.refresh_from_db()
     assert (receipt.state, receipt.attempts) == (ReceiptState.PENDING, 0)
-    assert ("Put back into the inbox" in first, "It is not in quarantine any more" in second) == (True, True)
+    assert ("Put back into the inbox" in first, "There is nothing to replay" in second) == (True, True)
     assert [entry.action for entry in AuditEntry.objects.all()] == [Action.RECEIPT_REPLAYED]
 
 

@@ -103,11 +103,15 @@ def test_a_mail_that_is_gone_is_quarantined_and_its_neighbour_recorded(
     assert TimelineEntry.objects.filter(kind="mail").count() == 1
 
 
-def test_an_absurd_mail_is_not_parsed(client: Client, work: Callable[..., object], two: list[str], api: Api) -> None:
+def test_an_absurd_mail_is_recorded_unread(
+    client: Client, work: Callable[..., object], two: list[str], api: Api
+) -> None:
     offer(api, b"From: " + b"(" * 5_000 + b"\r\n\r\n", two)
     post(client, notice())
     work()
     assert Receipt.objects.get().trouble == Trouble.OVER_LIMIT
+    entries = TimelineEntry.objects.filter(kind="mail").values_list("outcome", "reason", "subject", "text")
+    assert list(entries) == [("recorded", "unread", "", "")] * 2
 
 
 def test_nobody_is_verified_by_what_he_writes_himself(client: Client, settle: Settle, two: list[str], api: Api) -> None:
