@@ -60,7 +60,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which orders, and in what order. ``query``: a number, an alias or a customer's address, exactly."""
+    """Which orders, and in what order. ``query``: as ``listing.found_by`` takes it."""
 
     query: str = ""
     statuses: Sequence[Status] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orders import addresses, secrecy, spellings
+from orders import addresses, finding, secrecy, spellings
 from orders.models import Customer, Order, Store
 from orders.secrecy import Secret
 from orders.spellings import Known
@@ -58,6 +58,7 @@ def remember(store: Store, person: Person, *, now: datetime) -> Customer:
             phone=Secret.of(person.phone),
             document=Secret.of(person.document),
             locale=person.locale or store.locale,
+            search_digests=finding.digests(store.pk, name=person.name, document=person.document),
             created_at=now,
         )
     _keep_news(customer, person)
@@ -72,6 +73,10 @@ def _keep_news(customer: Customer, person: Person) -> None:
     ]
     for field in changed:
         setattr(customer, field, Secret.of(getattr(person, field)))
+    if customer.search_digests is None or {"name", "document"} & set(changed):
+        name, document = customer.name.text(), customer.document.text()
+        customer.search_digests = finding.digests(customer.store_id, name=name, document=document)
+        changed.append("search_digests")
     if person.locale and customer.locale != person.locale:
         customer.locale = person.locale
         changed.append("locale")

@@ -49,7 +49,7 @@ def order_list(request: HttpRequest) -> HttpResponseBase:
     chosen = next((store for store in stores if store.account == request.GET.get("store")), None)
     status = _status(request.GET.get("status", ""))
     asked = listing.wanted(request.GET.get("q", ""))
-    if listing.is_address(asked):
+    if asked and not _may_show(asked):
         return _to_search(request, asked)
     query = asked or listing.unveiled(request.GET.get("s", ""), pages.user(request))
     if query:
@@ -83,10 +83,14 @@ def _to_search(request: HttpRequest, query: str) -> HttpResponseBase:
 
 
 def _url_query(request: HttpRequest, query: str) -> dict[str, str]:
-    """Shareable as it is, but for an address."""
-    if listing.is_address(query):
+    """Shareable as it is, but for what may be about a person."""
+    if query and not _may_show(query):
         return {"s": listing.veiled(query, pages.user(request))}
     return {"q": query} if query else {}
+
+
+def _may_show(query: str) -> bool:
+    return listing.is_number(query) or _names_a_page(query)
 
 
 def _search(request: HttpRequest, stores: list[Store], query: str) -> HttpResponseBase:

@@ -64,13 +64,20 @@ def make_user(email: str = "", *, store: Store | None = None, role: Role = Role.
 
 
 def make_draft(
-    *, email: str = "", name: str = "Maria Silva", marketplace_number: str = "", value: int = 12_990, **fields: Any
+    *,
+    email: str = "",
+    name: str = "Maria Silva",
+    personal_document: str = "",
+    marketplace_number: str = "",
+    value: int = 12_990,
+    **fields: Any,
 ) -> placing.Draft:
     """What a shop posts, checked."""
     number = next(_count)
+    address = email or f"customer{number}@people.example"
     return placing.Draft(
         marketplace_number=marketplace_number or f"shop-{number}",
-        person=customers.Person(address=email or f"customer{number}@people.example", name=name),
+        person=customers.Person(address=address, name=name, document=personal_document),
         value=value,
         item_count=fields.pop("item_count", 2),
         document=fields.pop("document", {"items": [{"id": "1", "quantity": 2}]}),

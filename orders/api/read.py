@@ -15,7 +15,7 @@ router = Router(tags=["Orders"])
 MOST_ROWS = 100
 LAST_PAGE = 1_000  # further down one asks for another span of time
 FILTERS = [
-    ("q", "An order's number, an alias, or a customer's e-mail address; exactly."),
+    ("q", "An order's number, an alias, a customer's e-mail address or document, exactly; or words of the name."),
     ("f_status", "One status, or several with commas between."),
     ("f_creationDate", "creationDate:[2026-01-31T00:00:00.000Z TO 2026-02-28T23:59:59.999Z]; * for an open end."),
     ("f_authorizedDate", "The same with authorizedDate."),

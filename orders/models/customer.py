@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from orders import secrecy
@@ -20,11 +22,17 @@ class Customer(models.Model):
     phone = secrecy.SealedField()
     document = secrecy.SealedField()
     locale = models.CharField(max_length=10, default="en")
+    # Of the words of name and document, see orders.finding; null: not made yet.
+    search_digests = ArrayField(models.BigIntegerField(), null=True)
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["store", "address_digest"], name="customer_address_is_unique_in_store"),
+        ]
+        indexes = [
+            GinIndex(fields=["search_digests"], name="customer_found_by_word"),
+            models.Index(fields=["id"], name="customer_not_findable_yet", condition=models.Q(search_digests=None)),
         ]
 
     def __str__(self) -> str:
