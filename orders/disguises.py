@@ -41,7 +41,7 @@ def spans(
     """Where the address stands in a disguise, in order. ``lowered`` has each character at its place in the text;
     ``is_dotless`` says that dots in the local part do not matter, ``after`` is a pattern of what must follow.
     """
-    anchors = _anchors(local, domains, is_dotless=is_dotless)
+    anchors = _anchors(local, tuple(domains), is_dotless=is_dotless)
     if not _may_stand(lowered, local=local, domains=domains, anchors=anchors):
         return
     windows = _windows(lowered, anchors)
@@ -58,7 +58,8 @@ def _is_whole(text: str, start: int) -> bool:
     return not before or not (before[-1] in "._+-" and before[0].isalnum() and len(before) > 1)
 
 
-def _anchors(local: str, domains: Sequence[str], *, is_dotless: bool) -> list[str]:
+@lru_cache(maxsize=4096)
+def _anchors(local: str, domains: tuple[str, ...], *, is_dotless: bool) -> list[str]:
     """What no disguise changes, and is found quickly."""
     longest = "" if is_dotless else max(_RUN.findall(local), key=len, default="")
     if len(longest) >= _SHORTEST_ANCHOR:
@@ -68,6 +69,8 @@ def _anchors(local: str, domains: Sequence[str], *, is_dotless: bool) -> list[st
 
 def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Sequence[str]) -> bool:
     """A quick look. Compiling a pattern costs more than all the rest, and most texts spell the address plainly."""
+    if not any(anchor in lowered for anchor in anchors):
+        return False
     for domain in domains:
         lowered = lowered.replace(f"{local}@{domain}", "")
     if not any(anchor in lowered for anchor in anchors):

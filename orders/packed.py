@@ -12,6 +12,7 @@ from binascii import a2b_base64, a2b_hex
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 _SIGNS = frozenset(_ALPHABET + "-_%")
@@ -47,6 +48,16 @@ class Unpacked:
         """Where the signs stand that were decoded to these octets."""
         first, last = start // self.octets, (end - 1) // self.octets + 1
         return self.offset + first * self.signs, self.offset + last * self.signs
+
+
+def may_pack(data: bytes, octets: int) -> bool:
+    """Whether so many signs of base64 or hexadecimal follow each other as pack this many octets; a quick look."""
+    return _run(-(-octets * 4 // 3)).search(b" " + data.translate(None, _LINE_ENDS)) is not None
+
+
+@lru_cache(maxsize=256)
+def _run(signs: int) -> re.Pattern[bytes]:
+    return re.compile(rb"[^A-Za-z0-9+/_-][A-Za-z0-9+/_-]{%d}" % signs)
 
 
 def unpacked(data: bytes) -> Iterator[Unpacked]:

@@ -84,7 +84,7 @@ def _cut_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str
     is_gmail = domain in GMAIL
     between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
     spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
-    domains = "|".join(_cut(one) for one in dict.fromkeys(_domains(real)))
+    domains = "|".join(_cut(one) for one in _domains(real))
     tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
     at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
     after = rf"(?![a-z0-9]){_no_glue(tracking_domains)}"
@@ -98,7 +98,7 @@ def _bare_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[st
     base, _ = _untagged(local)
     is_gmail = domain in GMAIL
     spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
-    domains = "|".join(re.escape(one) for one in dict.fromkeys(_domains(real)))
+    domains = "|".join(re.escape(one) for one in _domains(real))
     tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
     return re.compile(rf"{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{domains}){_no_glue(tracking_domains)}", re.IGNORECASE)
 
@@ -121,24 +121,36 @@ def _untagged(local: str) -> tuple[str, str]:
     return (base, tag) if base else (local, "")
 
 
+@lru_cache(maxsize=4096)
 def _domains(real: str) -> tuple[str, ...]:
     domain = real.rpartition("@")[2]
-    return GMAIL if domain in GMAIL else (domain, addresses.unicode_domain(domain))
+    return GMAIL if domain in GMAIL else tuple(dict.fromkeys((domain, addresses.unicode_domain(domain))))
+
+
+@lru_cache(maxsize=4096)
+def _fewest_octets(real: str) -> int:
+    """The address is no shorter than this, however it is spelled."""
+    local, _, domain = real.rpartition("@")
+    base = _untagged(local)[0]
+    return len(base.replace(".", "") if domain in GMAIL else base) + 1 + min(map(len, _domains(real)))
 
 
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
     tracking_domains = _tracking_domains(known)
     count = 0
+    lowered = _lowered(text)
     for one in known:
         # Compiling a pattern costs more than all the rest; most mails name few of the parties.
-        windows = list(_windows(_lowered(text), _domains(one.real)))
+        windows = list(_windows(lowered, _domains(one.real)))
         if windows:
             found = _matches(_pattern(one.real, tracking_domains), text, windows)
             text, times = _put(one.alias, text, (match.span() for match in found))
             count += times
-        text, times = _put(one.alias, text, _disguised(text, _lowered(text), one, tracking_domains))
+            lowered = _lowered(text) if times else lowered
+        text, times = _put(one.alias, text, _disguised(text, lowered, one, tracking_domains))
         count += times
+        lowered = _lowered(text) if times else lowered
     return text, count
 
 
@@ -148,7 +160,7 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
         text,
         lowered,
         local=_untagged(local)[0],
-        domains=tuple(dict.fromkeys(_domains(one.real))),
+        domains=_domains(one.real),
         is_dotless=domain in GMAIL,
         after=_no_glue(tracking_domains),
     )
@@ -165,7 +177,8 @@ def _windows(lowered: str, domains: Iterable[str]) -> Iterator[tuple[int, int]]:
     A pattern looks at each character; only few have to be looked at.
     """
     start = end = -1
-    for place in heapq.merge(*(_places(lowered, domain) for domain in dict.fromkeys(domains))):
+    standing = [domain for domain in domains if domain in lowered]
+    for place in heapq.merge(*(_places(lowered, domain) for domain in standing)) if standing else ():
         if place - _BEFORE_DOMAIN > end:
             if end >= 0:
                 yield start, end
@@ -194,6 +207,8 @@ def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, 
     for start, end in found:
         pieces += [text[last:start], alias]
         last = end
+    if not pieces:
+        return text, 0
     return "".join([*pieces, text[last:]]), len(pieces) // 2
 
 
@@ -226,14 +241,20 @@ def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
     """What the bytes pack with an address in it, next to anything, and whose."""
-    for unpacked in packed.unpacked(data) if known else ():
-        yield from ((one, unpacked) for one in _said_in(unpacked.content, known))
+    if not known or not packed.may_pack(data, min(_fewest_octets(one.real) for one in known)):
+        return
+    domains = _encoded_domains(known)
+    for unpacked in packed.unpacked(data):
+        yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
 
 
-def _said_in(content: bytes, known: Sequence[Known]) -> list[Known]:
-    domains = {domain for one in known for domain in _domains(one.real)}
+def _encoded_domains(known: Sequence[Known]) -> set[bytes]:
+    return {domain.encode() for one in known for domain in _domains(one.real)}
+
+
+def _said_in(content: bytes, known: Sequence[Known], domains: Iterable[bytes]) -> list[Known]:
     lowered = content.lower()
-    if not any(domain.encode() in lowered for domain in domains):
+    if not any(domain in lowered for domain in domains):
         return []
     return _bare_in(content.decode("utf-8", "replace"), known)
 
@@ -242,7 +263,7 @@ def _packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
     """The known addresses that the bytes pack in base64, hexadecimal or uuencode."""
     found = {one for one, _ in _unpacked_with(data, known)}
     for content in packed.uudecoded(data):
-        found.update(_said_in(content, known))
+        found.update(_said_in(content, known, _encoded_domains(known)))
     return found
 
 

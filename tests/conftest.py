@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from orders.models import Role, Store, User
 from orders.placing import Placed
 from tests import factories
+
+# A machine that does other things at the same time is no bug of ours.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

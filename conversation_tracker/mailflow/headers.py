@@ -51,6 +51,8 @@ def octets(text: str) -> bytes:
 
 def clean(text: str) -> str:
     """The text without what is invisible or unstorable, and with one kind of line end."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text  # most texts have nothing of it, and this is seen ten times as quickly
     return _UNSAFE.sub("", _LINE_ENDS.sub("\n", text))
 
 
