@@ -23,8 +23,10 @@ def measure(on: Stage, *, entries: int, requests: int) -> Iterator[Figure]:
     from django.test import Client
     from django.urls import reverse
 
+    from conversation_tracker import celery
     from tests import factories
 
+    celery.collect_seldom()  # as in a web process
     call_command("collectstatic", verbosity=0, interactive=False)  # pages name files by their digest
     store = factories.make_store()
     long, short, others = (factories.place_order(store) for _ in range(3))

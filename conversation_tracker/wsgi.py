@@ -8,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
 
 application = get_wsgi_application()
 
-from conversation_tracker import checks  # noqa: E402  the applications must be loaded first
+from conversation_tracker import celery, checks  # noqa: E402  the applications must be loaded first
 
 checks.refuse_unsafe_start()
+celery.collect_seldom()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -59,6 +59,7 @@ class Page:
 def page(
     order: Order,
     *,
+    aliases: Iterable[Alias],
     before: Place | None = None,
     alerts: Mapping[int, Alert] | None = None,
     order_mails: Mapping[int, int] | None = None,
@@ -66,7 +67,8 @@ def page(
 ) -> Page:
     """The newest entries, or the newest before a place; three queries however many there are.
 
-    ``alerts``: the order's open alerts by entry; ``order_mails``: the numbers of its order mails by entry.
+    ``aliases``: the order's, so that each is opened once and not for each entry; ``alerts``: the order's open alerts by
+    entry; ``order_mails``: the numbers of its order mails by entry.
     """
     entries = timeline.read(order)
     if shown in _KINDS:
@@ -75,11 +77,21 @@ def page(
         entries = entries.filter(before.before("occurred_at"))
     found = list(entries.reverse()[: PAGE + 1])
     visible, more = found[:PAGE][::-1], found[PAGE:]
+    _give(visible, {alias.pk: alias for alias in aliases})
     moments = [
         replace(_moment(entry), alert=(alerts or {}).get(entry.pk), order_mail=(order_mails or {}).get(entry.pk))
         for entry in visible
     ]
     return Page(moments, Place(visible[0].occurred_at, visible[0].pk) if more else None)
+
+
+def _give(entries: Iterable[TimelineEntry], aliases: Mapping[int | None, Alias]) -> None:
+    """One that was issued just now, and so is not among them, an entry asks the database for."""
+    for entry in entries:
+        if entry.sender_alias_id in aliases:
+            entry.sender_alias = aliases[entry.sender_alias_id]
+        if entry.recipient_alias_id in aliases:
+            entry.recipient_alias = aliases[entry.recipient_alias_id]
 
 
 def _moment(entry: TimelineEntry) -> Moment:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Prefetch, QuerySet, Value, When
 from django.db.models.functions import Left
 
 from orders.models import Alias, AliasEvent, Kind, Order, Status, TimelineEntry
@@ -121,13 +121,13 @@ def alias_events_of(found: str, event: AliasEvent, *, after: str, params: dict[s
 def read(order: Order) -> QuerySet[TimelineEntry]:
     """The order's timeline, oldest first: three queries however long it is.
 
-    Each entry carries ``shown_text`` (the first 20,000 characters), ``has_html``, its aliases, ``attachments.all``
-    and ``outbound.all`` (what became of the copy that was sent on; that relation belongs to the mail side).
+    Each entry carries ``shown_text`` (the first 20,000 characters), ``has_html``, ``files`` and ``outgoing`` (what
+    became of the copy that was sent on; that relation belongs to the mail side). Its aliases are the order's, and are
+    not read with it.
     """
     return (
         TimelineEntry.objects.filter(order=order)
-        .select_related("sender_alias", "recipient_alias")
-        .prefetch_related("attachments", "outbound")
+        .prefetch_related(Prefetch("attachments", to_attr="files"), Prefetch("outbound", to_attr="outgoing"))
         .annotate(
             shown_text=Left("text", SHOWN_TEXT),
             has_html=Case(When(html="", then=Value(False)), default=Value(True)),

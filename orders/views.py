@@ -131,10 +131,11 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     by_entry = {alert.entry_id: alert for alert in open_alerts if alert.entry_id}
     order_mails = list(order.order_mails.defer("context").order_by("-pk")[:MOST_ORDER_MAILS])  # by its name: mail's
     of_entries = {mail.entry_id: mail.pk for mail in order_mails if mail.entry_id}
-    page = history.page(order, before=before, alerts=by_entry, order_mails=of_entries, shown=shown)
+    known = list(order.aliases.order_by("issued_at", "pk"))
+    page = history.page(order, aliases=known, before=before, alerts=by_entry, order_mails=of_entries, shown=shown)
     visible = {moment.entry.pk for moment in page.moments}
-    aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in order.aliases.order_by("issued_at", "pk")]
-    parties = masking.known(alias for alias, is_valid in aliases)
+    aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in known]
+    parties = masking.known(known)
     parcels = progress.parcels(order, parties)
     document = masking.document(order.document.json(), parties)
     context = {

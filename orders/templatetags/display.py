@@ -6,6 +6,7 @@ import zoneinfo
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from typing import Any, NamedTuple
 
 from django import template
 from django.db.models import Model
@@ -13,9 +14,11 @@ from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from orders import currencies
-from orders.models import PartyKind, Status
+from orders.models import PartyKind, Status, TimelineEntry
+from orders.outcomes import Outcome
 
 register = template.Library()
 
@@ -102,6 +105,34 @@ def tone_icon(name: str) -> str:
 def copy_tone(state: str) -> str:
     """What the state of a copy that was sent on means for the one who looks."""
     return _COPY_TONES.get(state, "bad")
+
+
+class Fate(NamedTuple):
+    """What became of a mail, in one badge."""
+
+    tone: str
+    icon: str
+    words: str
+
+
+@register.filter
+def fate(entry: TimelineEntry) -> Fate:
+    """Of a mail as ``timeline.read`` gives it. A relayed one is called passed on only once its copy has gone."""
+    outcome = words(entry, "outcome")
+    if entry.outcome == Outcome.REFUSED:
+        return Fate("bad", "stop", outcome)
+    if entry.outcome == Outcome.RECORDED:
+        return Fate("busy", "inbox", outcome)
+    copies: list[Any] = entry.outgoing  # type: ignore[attr-defined]  # timeline.read gives them
+    match copy_tone(copies[0].state) if copies else "good":
+        case "bad":
+            return Fate("bad", "warning", _("Not passed on"))
+        case "busy":
+            return Fate("busy", "info", _("Not sent"))
+        case "waiting":
+            return Fate("waiting", "clock", _("On its way"))
+        case _:
+            return Fate("good", "check", outcome)
 
 
 @register.filter
