@@ -5,6 +5,8 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 PYTHON := $(or $(PYTHON),$(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; \
 	done))
+# How many run tests at once; 0 for one that a debugger can stop.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 SOURCES := conversation_tracker orders settings_ui tests benchmarks manage.py
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -21,8 +23,8 @@ help: ## List these commands
 run: venv-local ## Run everything on this machine, with demo data (PORT=8000 HOST=127.0.0.1 VAR=var)
 	@exec .venv/bin/python -m conversation_tracker.local.run
 
-test: venv-dev chromium ## Run all tests, browser tests included (ARGS="-k mask -x")
-	@exec .venv/bin/python -m pytest $(ARGS)
+test: venv-dev chromium ## Run all tests, browser tests included (ARGS="-k mask -x" PROCESSES=0)
+	@exec .venv/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 chaos: venv-dev ## Kill everything while mail comes in, and prove that none is lost (ARGS="--mails 500 --kills 5")
 	@exec .venv/bin/python -m tests.chaos $(ARGS)

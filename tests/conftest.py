@@ -32,6 +32,12 @@ def _quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _no_list_of_static_files(settings: Settings) -> None:
+    """WhiteNoise lists all static files for each new client otherwise, which takes longer than most tests."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture
 def store(db: None) -> Store:
     """A store that issues Hard aliases."""

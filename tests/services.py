@@ -1,12 +1,13 @@
 """Give the tests a PostgreSQL and a Redis of their own, before pytest-django reads the settings.
 
 Load it early, with `-p tests.services`. With DATABASE_URL set nothing is started, and the environment is
-taken as it is.
+taken as it is; each process of a run in several then has a database and a Redis database of its own there too.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ ROOM = 2 * 1024**3
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Start the services. A wrapper, since those run before every plain hook, and so before pytest-django's."""
     asked = early_config.known_args_namespace
-    if not (os.environ.get("DATABASE_URL") or asked.help or asked.version):
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        _keep_apart(int(worker.removeprefix("gw")))
+    elif not (os.environ.get("DATABASE_URL") or asked.help or asked.version):
         _start(early_config)
     return (yield)
 
@@ -43,6 +46,14 @@ def _start(config: pytest.Config) -> None:
         environment.compose(services.var, keys.keep(services.var), urls=urls, host="127.0.0.1", port=8000)
     )
     # The tests keep mails in memory, which pytest-django sees to.
+    os.environ.pop("EMAIL_BACKEND", None)
+
+
+def _keep_apart(number: int) -> None:
+    """One of several processes shares the servers that the first has started: pytest-django gives each a database."""
+    shared = os.environ["REDIS_URL"]
+    pattern, own = (r"db=\d+", f"db={number + 1}") if shared.startswith("unix:") else (r"(/\d*)?$", f"/{number + 1}")
+    os.environ["REDIS_URL"] = re.sub(pattern, own, shared, count=1)
     os.environ.pop("EMAIL_BACKEND", None)
 
 

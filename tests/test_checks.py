@@ -153,7 +153,7 @@ def test_a_short_secret_is_refused_for_reports_too(production, name):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("setting", "value", "problem"), UNSAFE)
+@pytest.mark.parametrize(("setting", "value", "problem"), UNSAFE, ids=range(len(UNSAFE)))
 def test_each_unsafe_setting_is_refused_and_says_what_to_set(production, setting, value, problem):
     setattr(production, setting, value)
     assert found() == [problem]

@@ -102,9 +102,14 @@ def run(asked: argparse.Namespace, system: System, provider: Provider) -> int:
     show(figures)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=2))
-    holds = verdict.holds and nemesis.kills.total() >= asked.kills
-    print("Nothing was lost, nothing recorded twice." if holds else "A promise was broken.", flush=True)
-    return 0 if holds else 1
+    is_complete = len(generator.acknowledged) == len(mails) and nemesis.kills.total() >= asked.kills
+    if not verdict.holds:
+        print("A promise was broken.", flush=True)
+    elif not is_complete:
+        print("Nothing was lost, nothing recorded twice, but the machine was too slow to try it all.", flush=True)
+    else:
+        print("Nothing was lost, nothing recorded twice.", flush=True)
+    return 0 if verdict.holds and is_complete else 1
 
 
 def show(figures: dict[str, Any]) -> None:
