@@ -118,12 +118,13 @@ def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int
     return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}, by_order
 
 
+# By an array and not by a join: that is looked up by the index, where a join of thousands reads the whole table.
 _EXPIRE = """
     WITH due AS (
         SELECT id FROM orders_alias WHERE expires_at <= %(now)s AND retired_at IS NULL
         ORDER BY expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
     ), expired AS (
-        UPDATE orders_alias SET retired_at = %(now)s FROM due WHERE orders_alias.id = due.id
+        UPDATE orders_alias SET retired_at = %(now)s WHERE id = ANY (ARRAY(SELECT id FROM due))
         RETURNING orders_alias.id, orders_alias.store_id, orders_alias.order_id
     )
 """
