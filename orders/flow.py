@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Value
 
 from orders import events, masking, timeline
-from orders.models import EventKind, Order, OrderEvent, Status
+from orders.models import EventKind, Order, OrderEvent, ShopKind, Status
 from orders.models.order import UNPAID
 
 # From each status, those that may follow it.
@@ -19,23 +19,17 @@ NEXT: dict[Status, frozenset[Status]] = {
     Status.ORDER_CREATED: frozenset({Status.ORDER_COMPLETED, Status.WAITING_FOR_AUTHORIZATION, Status.CANCEL}),
     Status.ORDER_COMPLETED: frozenset({Status.WAITING_FOR_AUTHORIZATION, Status.PAYMENT_PENDING, Status.CANCEL}),
     Status.WAITING_FOR_AUTHORIZATION: frozenset({Status.PAYMENT_PENDING, Status.CANCEL}),
-    Status.PAYMENT_PENDING: frozenset(
-        {Status.PAYMENT_APPROVED, Status.PAYMENT_DENIED, Status.CANCELLATION_REQUESTED, Status.CANCEL}
-    ),
-    Status.PAYMENT_APPROVED: frozenset(
-        {Status.WINDOW_TO_CANCEL, Status.WAITING_FOR_FULFILLMENT, Status.CANCELLATION_REQUESTED, Status.CANCEL}
-    ),
+    Status.PAYMENT_PENDING: frozenset({Status.PAYMENT_APPROVED, Status.PAYMENT_DENIED, Status.CANCEL}),
+    Status.PAYMENT_APPROVED: frozenset({Status.WINDOW_TO_CANCEL, Status.WAITING_FOR_FULFILLMENT, Status.CANCEL}),
     Status.PAYMENT_DENIED: frozenset({Status.CANCEL}),
-    Status.WAITING_FOR_FULFILLMENT: frozenset(
-        {Status.READY_FOR_HANDLING, Status.CANCELLATION_REQUESTED, Status.CANCEL}
-    ),
-    Status.WINDOW_TO_CANCEL: frozenset({Status.READY_FOR_HANDLING, Status.CANCELLATION_REQUESTED, Status.CANCEL}),
+    Status.WAITING_FOR_FULFILLMENT: frozenset({Status.READY_FOR_HANDLING, Status.CANCEL}),
+    Status.WINDOW_TO_CANCEL: frozenset({Status.READY_FOR_HANDLING, Status.CANCEL}),
     Status.READY_FOR_HANDLING: frozenset({Status.START_HANDLING, Status.CANCELLATION_REQUESTED, Status.CANCEL}),
     Status.START_HANDLING: frozenset({Status.HANDLING, Status.CANCELLATION_REQUESTED, Status.CANCEL}),
     Status.HANDLING: frozenset({Status.INVOICE, Status.CANCELLATION_REQUESTED, Status.CANCEL}),
     Status.INVOICE: frozenset({Status.INVOICED}),
     Status.INVOICED: frozenset(),
-    Status.CANCELLATION_REQUESTED: frozenset({Status.CANCEL, Status.HANDLING}),
+    Status.CANCELLATION_REQUESTED: frozenset({Status.CANCEL, Status.READY_FOR_HANDLING, Status.HANDLING}),
     Status.CANCEL: frozenset({Status.CANCELED}),
     Status.CANCELED: frozenset(),
 }
@@ -48,12 +42,19 @@ FOLLOWS: dict[Status, Status] = {
     Status.CANCEL: Status.CANCELED,
 }
 
+# Over what an order does not pass: one from a shop was completed there, and nobody confirms it any more; one that was
+# placed here was never at a checkout of ours.
+_NOT_OVER = {True: Status.WAITING_FOR_AUTHORIZATION, False: Status.ORDER_COMPLETED}
+
 # The column that keeps when an order came to a status.
 _MARKS = {
     Status.PAYMENT_APPROVED: "authorized_at",
     Status.INVOICED: "invoiced_at",
     Status.CANCELED: "canceled_at",
 }
+
+
+BY_CUSTOMER = "by_customer"  # on a timeline entry: the step is the customer's wish
 
 
 class IllegalTransition(ValueError):
@@ -82,18 +83,26 @@ def move(order: Order, new: Status, *, actor: str, now: datetime, why: str = "")
 
 
 def advance(
-    order: Order, to: Status, *, actor: str, now: datetime, why: str = "", details: dict[str, Any] | None = None
+    order: Order,
+    to: Status,
+    *,
+    actor: str,
+    now: datetime,
+    why: str = "",
+    details: dict[str, Any] | None = None,
+    is_customers_wish: bool = False,
 ) -> list[OrderEvent]:
     """Bring the order to this status, and on to what follows by itself; every step stands on the timeline.
 
     Steps before a payment that nobody told of are taken on the way. ``why`` is masked; ``details`` go with the event
-    of the status itself. Raises IllegalTransition; nothing is changed then.
+    of the status itself; a customer's wish is noted on each step. Raises IllegalTransition; nothing is changed then.
     """
     with transaction.atomic():
         hold(order)
-        steps = route(Status(order.status), to)
+        steps = route(order, to)
         steps += _following(order, to)
-        return _take(order, steps, actor=actor, now=now, why=why, details={to: details or {}})
+        facts = {BY_CUSTOMER: True} if is_customers_wish else {}
+        return _take(order, steps, actor=actor, now=now, why=why, details={to: details or {}}, facts=facts)
 
 
 def start_handling(order: Order, *, actor: str, now: datetime) -> None:
@@ -104,17 +113,18 @@ def start_handling(order: Order, *, actor: str, now: datetime) -> None:
             advance(order, Status.START_HANDLING, actor=actor, now=now)
 
 
-def route(old: Status, new: Status) -> list[Status]:
-    """The shortest way, over statuses before a payment only, and of several the one by the steps furthest along.
-
-    Raises IllegalTransition when there is none.
+def route(order: Order, new: Status) -> list[Status]:
+    """The shortest way from where the order stands, over statuses before a payment only, and of several the one by the
+    steps furthest along. Raises IllegalTransition when there is none.
     """
+    old = Status(order.status)
+    passed = set(UNPAID) - {_NOT_OVER[order.source in ShopKind.values]}
     ways: deque[list[Status]] = deque([[old]])
     while ways:
         way = ways.popleft()
         if new in NEXT[way[-1]]:
             return [*way[1:], new]
-        ahead = sorted(NEXT[way[-1]] & set(UNPAID) - set(way), key=UNPAID.index, reverse=True)
+        ahead = sorted(NEXT[way[-1]] & passed - set(way), key=UNPAID.index, reverse=True)
         ways.extend([*way, step] for step in ahead)
     raise IllegalTransition(old, new)
 
@@ -136,6 +146,7 @@ def _take(
     now: datetime,
     why: str = "",
     details: dict[Status, dict[str, Any]] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> list[OrderEvent]:
     reason = masking.text(why, masking.of_order(order)) if why else ""
     pairs: list[tuple[Status, Status]] = []
@@ -143,7 +154,7 @@ def _take(
     for new in steps:
         pairs.append((old, new))
         old = new
-    entries = timeline.statuses_changed(order, pairs, actor=actor, why=reason, now=now)
+    entries = timeline.statuses_changed(order, pairs, actor=actor, why=reason, facts=facts, now=now)
     published = events.publish(
         events.build(
             order,

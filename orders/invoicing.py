@@ -61,7 +61,7 @@ def total(order: Order, kind: InvoiceKind) -> int:
 def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
     status = Status(order.status)
     if status is not Status.INVOICE:
-        flow.route(status, Status.INVOICE)
+        flow.route(order, Status.INVOICE)
     invoiced = total(order, InvoiceKind.OUTPUT) + draft.value
     if invoiced > order.value:
         raise TooMuch(f"the invoices would add up to {invoiced}, and the order is worth {order.value}")

@@ -41,9 +41,15 @@ def begin(order: Order, aliases: Iterable[int], *, now: datetime, actor: str) ->
 
 
 def statuses_changed(
-    order: Order, steps: Iterable[tuple[Status | None, Status]], *, now: datetime, actor: str = "", why: str = ""
+    order: Order,
+    steps: Iterable[tuple[Status | None, Status]],
+    *,
+    now: datetime,
+    actor: str = "",
+    why: str = "",
+    facts: dict[str, Any] | None = None,
 ) -> list[TimelineEntry]:
-    """Write down that the order's status changed, from and to, step by step. ``why`` is masked text."""
+    """Write down that the order's status changed, from and to, step by step. ``why`` and ``facts`` are masked."""
     return TimelineEntry.objects.bulk_create(
         [
             TimelineEntry(
@@ -55,6 +61,7 @@ def statuses_changed(
                 old_status=old or "",
                 new_status=new,
                 text=why,
+                data=facts or {},
             )
             for old, new in steps
         ]

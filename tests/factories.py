@@ -223,7 +223,7 @@ _WAYS: dict[Status, tuple[Status, ...]] = {
     Status.PAYMENT_DENIED: _DENIED,
     Status.INVOICE: (*_HANDLED, Status.INVOICE),
     Status.INVOICED: (*_HANDLED, Status.INVOICE, Status.INVOICED),
-    Status.CANCELLATION_REQUESTED: (*_PAID, Status.CANCELLATION_REQUESTED),
+    Status.CANCELLATION_REQUESTED: (*_HANDLED, Status.CANCELLATION_REQUESTED),
     Status.CANCEL: (Status.CANCEL,),
     Status.CANCELED: (Status.CANCEL, Status.CANCELED),
 }

@@ -12,9 +12,9 @@ from django.utils import timezone
 from ninja import Router
 
 from orders import access, cancelling, changing, flow, interactions, invoicing, payment, shipping, tasks
-from orders.api import documents, keys, schemas, shapes
+from orders.api import documents, errors, keys, schemas, shapes
 from orders.api.openapi import answers
-from orders.models import InvoiceKind, Order
+from orders.models import InvoiceKind, Order, Status
 
 router = Router(tags=["Flow"])
 _RECEIPT = answers(shapes.Receipt)
@@ -31,14 +31,40 @@ def start_handling(request: HttpRequest, order_id: str) -> HttpResponse:
 
 @router.post(f"{_ORDER}/cancel", summary="Cancel an order", openapi_extra=_RECEIPT)
 def cancel(request: HttpRequest, order_id: str, wanted: schemas.Cancellation | None = None) -> dict[str, Any]:
-    """Cancel the order. 400 when it is invoiced, even in part; then the customer is told that it cannot be."""
+    """Cancel the order. 400 when it is invoiced, even in part; then the customer is told that it cannot be.
+
+    What a customer asks for (`requestedByUser`) once the cancellation window is over is for the store to decide: the
+    order becomes cancellation-requested, and the receipt names the request. Called once more without
+    `requestedByUser`, it is cancelled.
+    """
     order, actor, now = _begin(request, order_id)
+    wanted = wanted or schemas.Cancellation()
     try:
-        cancelling.cancel(order, reason=wanted.reason if wanted else "", actor=actor, now=now)
+        cancelling.cancel(
+            order, reason=wanted.reason, is_customers_wish=wanted.requestedByUser, actor=actor, now=now
+        )  # fmt: skip
     except cancelling.TooLate:
         transaction.on_commit(tasks.wake_events)  # the refusal is an event too
         raise
+    if order.status == Status.CANCELLATION_REQUESTED and (asked := cancelling.request_of(order)):
+        return _answer(order, asked.occurred_at, documents.request_id(order, asked))
     return _receipt(order, order.canceled_at or now, "canceled")
+
+
+@router.post(
+    "/orders/pvt/document/{order_id}/deny-cancellation-request", summary="Refuse to cancel an order",
+    response={200: None},
+)  # fmt: skip
+def deny_cancellation(request: HttpRequest, order_id: str, wanted: schemas.CancellationDenial) -> HttpResponse:
+    """Refuse what a customer asked for: the order goes on from where it stood. 409 when nobody waits for an answer."""
+    order, actor, now = _begin(request, order_id)
+    asked = cancelling.request_of(order)
+    if asked is not None and documents.request_id(order, asked) != wanted.cancellationRequestId:
+        problem = errors.Problem("cancellationRequestId", "The order has no such request that waits for an answer.")
+        raise errors.BadRequest([problem])
+    cancelling.deny(order, reason=wanted.denyReason, actor=actor, now=now)
+    transaction.on_commit(tasks.wake_events)
+    return HttpResponse()
 
 
 @router.post(f"{_ORDER}/payments/{{payment_id}}/payment-notification", summary="Payment approved", response={204: None})

@@ -25,6 +25,7 @@ from orders.outcomes import Reason
 from orders.placing import Placed
 from orders.spellings import Known
 
+_CANCELLING = (Status.PAYMENT_DENIED, Status.CANCELLATION_REQUESTED, Status.CANCEL, Status.CANCELED)
 RECEIPTS = uuid.UUID("5f0e3c9e-4ba5-4b1d-9a58-6d1e6f3a8f10")  # the space of our receipts
 # Symbol, number of the locale, country; how amounts are written there: decimal sign, group sign.
 _CURRENCIES: dict[str, tuple[str, int, str | None, str, str]] = {
@@ -56,6 +57,11 @@ def posted(placed: Placed) -> dict[str, Any]:
 def receipt(order: Order, act: str) -> str:
     """The receipt of something that is done once, however often it is asked for."""
     return str(uuid.uuid5(RECEIPTS, f"{order.pk}:{act}"))
+
+
+def request_id(order: Order, asked: TimelineEntry) -> str:
+    """By what a request to cancel the order is named: 32 hexadecimal digits."""
+    return receipt(order, f"cancellation-request:{asked.pk}").replace("-", "")
 
 
 def label(status: str) -> str:
@@ -124,7 +130,7 @@ def order(order: Order) -> dict[str, Any]:
         "storePreferencesData": _preferences(order, shipping),
         "cancellationData": _cancellation(order, history),
         "changesAttachment": _changes(order, history),
-        "cancellationRequests": [],
+        "cancellationRequests": _cancellation_requests(order, history),
     }  # fmt: skip
     found["cancelReason"] = (found["cancellationData"] or {}).get("Reason")
     return shapes.Order.model_validate(found).model_dump()
@@ -140,7 +146,8 @@ def _history(order: Order) -> list[TimelineEntry]:
     """What of the timeline stands in the document: changes, cancellation, and mails of the store to the customer."""
     wanted = (
         Q(kind=Kind.CHANGE)
-        | Q(kind=Kind.STATUS, new_status__in=(Status.PAYMENT_DENIED, Status.CANCELED))
+        | Q(kind=Kind.STATUS, new_status__in=_CANCELLING)
+        | Q(kind=Kind.STATUS, old_status=Status.CANCELLATION_REQUESTED)
         | Q(kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__party=PartyKind.CUSTOMER)
     )
     found = TimelineEntry.objects.filter(wanted, order=order).defer("html")
@@ -269,14 +276,38 @@ def _cancellation(order: Order, history: Iterable[TimelineEntry]) -> dict[str, A
         return None
     is_denied = Status.PAYMENT_DENIED in steps
     entry = steps[Status.CANCELED]
+    was_asked = steps.get(Status.CANCEL, entry).old_status == Status.CANCELLATION_REQUESTED
+    is_customers_wish = was_asked or bool(entry.data.get(flow.BY_CUSTOMER))
     return {
-        "RequestedByUser": False,
+        "RequestedByUser": is_customers_wish,
         "RequestedBySystem": not entry.actor,
-        "RequestedBySellerNotification": bool(entry.actor) and not is_denied,
+        "RequestedBySellerNotification": bool(entry.actor) and not is_denied and not is_customers_wish,
         "RequestedByPaymentNotification": is_denied,
         "Reason": entry.text or None,
         "CancellationDate": shapes.moment(entry.occurred_at),
     }
+
+
+def _cancellation_requests(order: Order, history: Iterable[TimelineEntry]) -> list[dict[str, Any]]:
+    """What was asked for past the cancellation window, oldest first, and what the store said to it."""
+    found: list[dict[str, Any]] = []
+    for entry in history:
+        if entry.new_status == Status.CANCELLATION_REQUESTED:
+            found.append(
+                {
+                    "id": request_id(order, entry),
+                    "reason": entry.text,
+                    "cancellationRequestDate": shapes.moment(entry.occurred_at),
+                    "requestedByUser": True,
+                }
+            )
+        elif found and entry.old_status == Status.CANCELLATION_REQUESTED and entry.new_status != Status.CANCEL:
+            found[-1] |= {
+                "deniedBySeller": True,
+                "deniedBySellerReason": entry.text or None,
+                "cancellationRequestDenyDate": shapes.moment(entry.occurred_at),
+            }
+    return found
 
 
 def _changes(order: Order, history: Iterable[TimelineEntry]) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     access.NotAllowed: (403, "forbidden"),
     flow.IllegalTransition: (409, "illegal_transition"),
     cancelling.TooLate: (400, "too_late"),
+    cancelling.NotAsked: (409, "not_requested"),
     changing.TooLate: (409, "too_late"),
     payment.TooLate: (409, "too_late"),
     changing.NotSo: (400, "invalid"),

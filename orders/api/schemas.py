@@ -124,9 +124,17 @@ class _Taken(BaseModel):
 
 
 class Cancellation(_Taken):
-    """Why an order is cancelled."""
+    """Why an order is cancelled, and whether the customer wishes it."""
 
     reason: LongSpoken = ""
+    requestedByUser: bool = False  # noqa: N815  the wire's names
+
+
+class CancellationDenial(_Taken):
+    """Which request to cancel an order is refused, and why."""
+
+    cancellationRequestId: Number  # noqa: N815
+    denyReason: LongSpoken = ""  # noqa: N815
 
 
 class Replacement(_Taken):

@@ -427,6 +427,18 @@ class Cancellation(_Answer):
     CancellationDate: str
 
 
+class CancellationRequest(_Answer):
+    """What a customer asked for past the cancellation window, and what the store said to it."""
+
+    id: str
+    reason: Text = ""
+    cancellationRequestDate: str
+    requestedByUser: bool = True
+    deniedBySeller: bool = False
+    deniedBySellerReason: MaybeText = None
+    cancellationRequestDenyDate: MaybeText = None
+
+
 class CurrencyFormat(_Answer):
     """How an amount is written."""
 
@@ -523,7 +535,7 @@ class Order(_Answer):
     marketplace: Annotated[Marketplace, _or({})]
     storePreferencesData: StorePreferences
     cancellationData: Cancellation | None = None
-    cancellationRequests: Many = []
+    cancellationRequests: list[CancellationRequest] = []
     changesAttachment: Changes | None = None
     callCenterOperatorData: Anything = None
     commercialConditionData: Anything = None

@@ -130,3 +130,54 @@ def test_no_address_is_told_of_in_the_reason_of_a_refused_wish(store):
         cancel(order, reason="maria@people.example asked for it")
     said = [told.entries(order, Kind.CHANGE)[0].text, told.details(order, "order.cancel_refused")]
     assert "people.example" not in str(said)
+
+
+def wish(order: Order, *, reason: str = "ordered twice") -> None:
+    cancelling.cancel(order, reason=reason, actor="Shop", now=NOW, is_customers_wish=True)
+
+
+def state(order: Order) -> str:
+    return Order.objects.get(pk=order.pk).status
+
+
+@pytest.mark.parametrize("status", [Status.ORDER_CREATED, Status.PAYMENT_PENDING, Status.WINDOW_TO_CANCEL])
+def test_within_the_window_a_customer_s_wish_cancels_at_once(store, status):
+    order = factories.make_order_at(status, store=store)
+    wish(order)
+    assert (state(order), told.entries(order, Kind.STATUS)[-1].data) == ("canceled", {flow.BY_CUSTOMER: True})
+
+
+@pytest.mark.parametrize("status", cancelling.ASKED_FOR)
+def test_past_the_window_a_customer_can_only_ask_and_the_store_cancels(store, status):
+    order = factories.make_order_at(status, store=store)
+    before = told.count(order)
+    wish(order)
+    wish(order)  # asked again, nothing changes
+    assert (state(order), told.events(order, since=before)) == (
+        "cancellation-requested", [("order.status", "status:cancellation-requested")],
+    )  # fmt: skip
+    cancel(order, reason="agreed")
+    assert told.statuses(order)[-3:] == ["cancellation-requested", "cancel", "canceled"]
+
+
+@pytest.mark.parametrize(
+    ("status", "back"), [(Status.READY_FOR_HANDLING, "ready-for-handling"), (Status.HANDLING, "handling")]
+)
+def test_refused_the_order_goes_on_from_where_it_stood(store, status, back):
+    order = factories.make_order_at(status, store=store)
+    wish(order)
+    cancelling.deny(order, reason="it is made to measure", actor="Store", now=NOW)
+    last = told.entries(order, Kind.STATUS)[-1]
+    assert (state(order), last.text, last.actor) == (back, "it is made to measure", "Store")
+    with pytest.raises(cancelling.NotAsked):
+        cancelling.deny(order, reason="again", actor="Store", now=NOW)
+
+
+def test_an_order_that_was_asked_to_be_cancelled_is_not_invoiced_before_the_store_decides(store):
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    wish(order)
+    with pytest.raises(flow.IllegalTransition):
+        invoiced(order, 13_000)
+    cancelling.deny(order, reason="", actor="Store", now=NOW)
+    invoiced(order, 13_000)
+    assert state(order) == "invoiced"

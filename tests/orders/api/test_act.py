@@ -371,3 +371,50 @@ def test_an_order_is_replaced_once_by_another_of_the_store(api, store):
     answers = [api.act(old, "replacement", {"orderId": number}).status_code for number in numbers]
     assert answers == [204, 204, 404, 400]
     assert OrderEvent.objects.filter(kind=EventKind.REPLACED).count() == 1
+
+
+DENY = "/api/orders/pvt/document/{}/deny-cancellation-request"
+
+
+def test_a_customer_s_wish_past_the_window_is_asked_for_refused_and_agreed_to(api, store):
+    order = make(store)
+    wish = {"reason": "too late", "requestedByUser": True}
+    asked, again = (api.act(order, "cancel", wish) for _ in range(2))
+    named = asked.json()["receipt"]
+    assert (asked.status_code, asked.json(), re.fullmatch("[0-9a-f]{32}", named) is not None) == (
+        200,
+        again.json(),
+        True,
+    )
+    refused = api.send(
+        "POST", DENY.format(order.number), {"cancellationRequestId": named, "denyReason": "made to order"}
+    )
+    found = api.read(order.number).json()
+    [request] = found["cancellationRequests"]
+    assert (refused.status_code, found["status"], found["cancellationData"]) == (200, "handling", None)
+    assert (request["id"], request["reason"], request["requestedByUser"], request["deniedBySeller"]) == (
+        named, "too late", True, True,
+    )  # fmt: skip
+    assert (request["deniedBySellerReason"], request["cancellationRequestDenyDate"] is not None) == (
+        "made to order",
+        True,
+    )
+    api.act(order, "cancel", wish)
+    assert api.act(order, "cancel", {"reason": "agreed"}).status_code == 200
+    found = api.read(order.number).json()
+    assert (found["status"], found["cancellationData"]["RequestedByUser"]) == ("canceled", True)
+    assert [one["deniedBySeller"] for one in found["cancellationRequests"]] == [True, False]
+
+
+def test_what_nobody_asked_for_cannot_be_refused(api, store):
+    order = make(store)
+    body = {"cancellationRequestId": "0" * 32, "denyReason": "no"}
+    never = api.send("POST", DENY.format(order.number), body)
+    api.act(order, "cancel", {"requestedByUser": True})
+    other = api.send("POST", DENY.format(order.number), body)
+    assert (never.status_code, other.status_code, other.json()["problems"][0]["path"]) == (
+        409,
+        400,
+        "cancellationRequestId",
+    )
+    assert Order.objects.get().status == "cancellation-requested"
