@@ -25,6 +25,8 @@ class Wanted:
     kinds: Sequence[str]
     visibility_timeout: int
     retention: int
+    expression: str = ""
+    fires_once: bool = False
 
     def __str__(self) -> str:
         wishes = ", ".join((*(self.statuses or ["any status"]), *self.kinds))
@@ -49,24 +51,19 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> Feed:
     with transaction.atomic():
         ApiKey.objects.select_for_update().get(pk=key.pk)  # two calls at once make one feed
         before = of_key(key)
+        changed = {
+            "statuses": list(wanted.statuses),
+            "kinds": list(wanted.kinds),
+            "expression": wanted.expression,
+            "fires_once": wanted.fires_once,
+            "visibility_timeout": wanted.visibility_timeout,
+            "retention": wanted.retention,
+            "changed_at": now,
+        }
         feed, _ = Feed.objects.update_or_create(
             api_key=key,
-            defaults={
-                "statuses": list(wanted.statuses),
-                "kinds": list(wanted.kinds),
-                "visibility_timeout": wanted.visibility_timeout,
-                "retention": wanted.retention,
-                "changed_at": now,
-            },
-            create_defaults={
-                "store_id": key.store_id,
-                "statuses": list(wanted.statuses),
-                "kinds": list(wanted.kinds),
-                "visibility_timeout": wanted.visibility_timeout,
-                "retention": wanted.retention,
-                "created_at": now,
-                "changed_at": now,
-            },
+            defaults=changed,
+            create_defaults={**changed, "store_id": key.store_id, "created_at": now},
         )
         _note(key, before=_says(before), after=str(wanted), now=now)
     return feed

@@ -56,6 +56,8 @@ class Wanted:
     kinds: Sequence[str]
     url: str
     headers: dict[str, str]
+    expression: str = ""
+    fires_once: bool = False
 
 
 def rules() -> outside.Rules:
@@ -86,6 +88,8 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> tuple[Hook, bool
         changed = {
             "statuses": list(wanted.statuses),
             "kinds": list(wanted.kinds),
+            "expression": wanted.expression,
+            "fires_once": wanted.fires_once,
             "url": Secret.of(wanted.url),
             "headers": Secret.of_json(wanted.headers),
             "changed_at": now,

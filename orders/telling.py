@@ -66,6 +66,8 @@ def wants(wish: Wish, telling: Telling) -> bool:
     if wish.store_id != telling.store_id:  # type: ignore[attr-defined]  # every table of wishes has a store
         return False
     if telling.kind == EventKind.STATUS:
+        if wish.fires_once and telling.last_state in wish.statuses:
+            return False
         return not wish.statuses or telling.state in wish.statuses
     return telling.kind in wish.kinds
 

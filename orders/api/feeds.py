@@ -9,16 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router
 from ninja.errors import HttpError
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from orders import feeds, hooks, telling
+from orders import expressions, feeds, hooks, telling
 from orders.api.errors import BadRequest, Problem
+from orders.api.openapi import answers
+from orders.api.shapes import subscriptions
 from orders.models import ApiKey, Feed, Hook, Status
 from orders.models.feed import LONGEST_INVISIBLE, LONGEST_KEPT, SHORTEST_KEPT, Wish
 
-router = Router()
+router = Router(tags=["Feed and hook"])
 
-FROM_WORKFLOW = "FromWorkflow"
+FROM_WORKFLOW, FROM_ORDERS = "FromWorkflow", "FromOrders"
 MOST_ITEMS = 10
 MOST_HANDLES = 100
 MOST_HEADERS = 20
@@ -36,20 +38,44 @@ class _Body(BaseModel):
 
 
 class Filter(_Body):
-    """What is to be heard of: statuses that orders come to, and other kinds of events, none of them by default."""
+    """What is to be heard of: statuses that orders come to, and other kinds of events, none of them by default.
+
+    With FromOrders the statuses are those that meet the expression, and an order that goes from one of them to another
+    is not heard of again, unless ``disableSingleFire`` is set.
+    """
 
     type: str = FROM_WORKFLOW
     status: list[str] = []
     events: list[str] = []
+    expression: Annotated[str, Field(validate_default=True)] = ""
+    disableSingleFire: bool = False  # noqa: N815  the wire's name
+
+    @property
+    def fires_once(self) -> bool:
+        """Whether an order that stays within is heard of once."""
+        return self.type == FROM_ORDERS and not self.disableSingleFire
 
     @field_validator("type")
     @classmethod
-    def _is_from_workflow(cls, value: str) -> str:
-        if value != FROM_WORKFLOW:
-            raise ValueError(
-                f"only filters of the type {FROM_WORKFLOW} are known here; expressions (FromOrders) are not evaluated"
-            )
+    def _is_known(cls, value: str) -> str:
+        if value not in {FROM_WORKFLOW, FROM_ORDERS}:
+            raise ValueError(f"write {FROM_WORKFLOW} or {FROM_ORDERS}")
         return value
+
+    @field_validator("expression")
+    @classmethod
+    def _is_read(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("type") != FROM_ORDERS:
+            return ""
+        try:
+            expressions.statuses(value, Status.values)
+        except expressions.Unreadable as error:
+            raise ValueError(f"this is not understood: {error}") from error
+        return value
+
+    def statuses(self) -> list[str]:
+        """Those that were asked for, by name or by an expression."""
+        return expressions.statuses(self.expression, Status.values) if self.type == FROM_ORDERS else self.status
 
     @field_validator("status")
     @classmethod
@@ -112,18 +138,20 @@ class Handles(_Body):
     handles: Annotated[list[str], Field(min_length=1, max_length=MOST_HANDLES)]
 
 
-@router.get("/feed/config", summary="Read the feed's configuration")
+@router.get("/feed/config", summary="Read the feed's configuration", openapi_extra=answers(subscriptions.Feed))
 def read_feed_config(request: HttpRequest) -> dict[str, Any]:
     """The key's feed, with how much waits in it."""
     return _feed_document(_feed(_key(request)))
 
 
-@router.post("/feed/config", summary="Configure the feed")
+@router.post("/feed/config", summary="Configure the feed", openapi_extra=answers(subscriptions.Feed))
 def configure_feed(request: HttpRequest, config: FeedConfig) -> dict[str, Any]:
     """Give the key a feed, or change the one it has."""
     wanted = feeds.Wanted(
-        statuses=config.filter.status,
+        statuses=config.filter.statuses(),
         kinds=config.filter.events,
+        expression=config.filter.expression,
+        fires_once=config.filter.fires_once,
         visibility_timeout=config.queue.visibilityTimeoutInSeconds,
         retention=config.queue.messageRetentionPeriodInSeconds,
     )
@@ -138,7 +166,7 @@ def remove_feed(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@router.get("/feed", summary="Read the next items of the feed")
+@router.get("/feed", summary="Read the next items of the feed", openapi_extra=answers([subscriptions.FeedItem]))
 def read_feed(
     request: HttpRequest, maxlot: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = MOST_ITEMS
 ) -> list[dict[str, Any]]:
@@ -146,13 +174,13 @@ def read_feed(
     return feeds.read(_feed(_key(request)), most=maxlot, now=timezone.now())
 
 
-@router.post("/feed", summary="Commit items of the feed")
+@router.post("/feed", summary="Commit items of the feed", openapi_extra=answers(subscriptions.Committed))
 def commit_feed(request: HttpRequest, body: Handles) -> dict[str, int]:
     """Take items out of the feed; those that are not in it are passed over."""
     return {"committed": feeds.commit(_feed(_key(request)), body.handles)}
 
 
-@router.get("/hook/config", summary="Read the hook's configuration")
+@router.get("/hook/config", summary="Read the hook's configuration", openapi_extra=answers(subscriptions.Hook))
 def read_hook_config(request: HttpRequest) -> dict[str, Any]:
     """The key's hook, with how its deliveries fare."""
     hook = hooks.of_key(_key(request))
@@ -161,13 +189,20 @@ def read_hook_config(request: HttpRequest) -> dict[str, Any]:
     return _hook_document(hook)
 
 
-@router.post("/hook/config", summary="Configure the hook")
+@router.post("/hook/config", summary="Configure the hook", openapi_extra=answers(subscriptions.Hook))
 def configure_hook(request: HttpRequest, config: HookConfig) -> dict[str, Any]:
     """Give the key a hook, or change the one it has, once its target has answered the ping with 200.
 
     The secret that signs what is posted is in the answer of the call that makes the hook, and in no other.
     """
-    wanted = hooks.Wanted(config.filter.status, config.filter.events, config.hook.url, config.hook.headers)
+    wanted = hooks.Wanted(
+        statuses=config.filter.statuses(),
+        kinds=config.filter.events,
+        url=config.hook.url,
+        headers=config.hook.headers,
+        expression=config.filter.expression,
+        fires_once=config.filter.fires_once,
+    )
     try:
         hook, is_new = hooks.configure(_key(request), wanted, now=timezone.now())
     except hooks.NotTaken as error:
@@ -207,7 +242,10 @@ def _no_hook() -> HttpError:
 
 
 def _filter(wish: Wish) -> dict[str, Any]:
-    return {"type": FROM_WORKFLOW, "status": wish.statuses, "events": wish.kinds}
+    found = {"type": FROM_WORKFLOW, "status": wish.statuses, "events": wish.kinds}
+    if wish.expression:
+        found |= {"type": FROM_ORDERS, "expression": wish.expression, "disableSingleFire": not wish.fires_once}
+    return found
 
 
 def _feed_document(feed: Feed) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from django.utils import timezone
 from ninja import Body, Router
 
 from orders import customers, placing, tasks
-from orders.api import documents, keys
+from orders.api import documents, keys, shapes
+from orders.api.openapi import answers
 from orders.api.schemas import MOST_ORDERS, NewOrder
 
 router = Router(tags=["Orders"])
 
 
-@router.post("/fulfillment/pvt/orders", summary="Place orders")
+@router.post("/fulfillment/pvt/orders", summary="Place orders", openapi_extra=answers([shapes.PlacedOrder]))
 def place_orders(
     request: HttpRequest, orders: Annotated[list[NewOrder], Body(min_length=1, max_length=MOST_ORDERS)]
 ) -> list[dict[str, Any]]:

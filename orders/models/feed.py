@@ -17,6 +17,8 @@ class Wish(models.Model):
 
     statuses = models.JSONField(default=list)  # statuses that an order comes to; empty: any
     kinds = models.JSONField(default=list)  # kinds of events besides changes of status
+    expression = models.CharField(max_length=1_000, blank=True, default="", db_default="")  # that gave the statuses
+    fires_once = models.BooleanField(default=False, db_default=False)  # while the order stays among the statuses
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 

@@ -193,7 +193,10 @@ def test_the_same_other_way_to_pay_told_twice_is_told_once(store):
     assert [entry.data["paymentSystemName"] for entry in told.entries(order, Kind.PAYMENT)] == ["Pix", "Boleto", "Pix"]
 
 
-@pytest.mark.parametrize(("source", "passed"), [("api", "waiting-for-authorization"), ("shopify", "on-order-completed")])
+@pytest.mark.parametrize(
+    ("source", "passed"),
+    [("api", "waiting-for-authorization"), ("shopify", "on-order-completed")],
+)
 def test_an_order_of_a_shop_was_completed_there_and_any_other_waits_to_be_confirmed(store, source, passed):
     order = factories.make_order(store, source=source)
     payment.approve(order, payment_id="P-1", actor="Bank", now=NOW)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders import events
+from orders import events, payment
 from orders.models import AuditEntry, Feed, Hook
 from tests import factories, targets
 from tests.orders.api.conftest import Api
@@ -56,6 +56,19 @@ def test_a_feed_is_configured_read_and_taken_away(calls):
     assert Feed.objects.count() == 0
 
 
+def test_a_filter_may_be_an_expression_over_the_status(calls, store):
+    wanted = {"type": "FromOrders", "expression": 'status = "payment-pending" or status = "payment-approved"'}
+    made = calls.post(FEED_CONFIG, {"filter": {**wanted, "disableSingleFire": True}})
+    shown = {**wanted, "disableSingleFire": True, "status": ["payment-pending", "payment-approved"], "events": []}
+    assert (made.status_code, calls.get(FEED_CONFIG).json()["filter"]) == (200, shown)
+    refused = calls.post(FEED_CONFIG, {"filter": {**wanted, "expression": "value > 100"}})
+    assert (refused.status_code, refused.json()["problems"][0]["path"]) == (400, "filter.expression")
+    assert calls.post(FEED_CONFIG, {"filter": wanted}).json()["filter"]["disableSingleFire"] is False
+    payment.approve(factories.make_order(store), payment_id="1", actor="Bank", now=timezone.now())
+    events.dispatch(now=timezone.now())
+    assert [item["state"] for item in calls.get(FEED).json()] == ["payment-pending"]
+
+
 def test_items_are_read_and_committed(calls, store):
     calls.post(FEED_CONFIG, CONFIG)
     order = factories.make_order(store)
@@ -77,7 +90,8 @@ def test_a_feed_of_another_key_is_not_read(calls, store):
 @pytest.mark.parametrize(
     ("path", "value", "place", "words"),
     [
-        ("filter.type", "FromOrders", "filter.type", "expressions (FromOrders) are not evaluated"),
+        ("filter.type", "FromSpace", "filter.type", "write FromWorkflow or FromOrders"),
+        ("filter.type", "FromOrders", "filter.expression", "status is expected at character 1"),
         ("filter.status", ["shipped"], "filter.status", "there is no 'shipped'"),
         ("filter.events", ["order.status"], "filter.events", "there is no 'order.status'"),
         ("queue.visibilityTimeoutInSeconds", 0, "queue.visibilityTimeoutInSeconds", "greater than or equal to 1"),

@@ -24,6 +24,7 @@ from tests import factories
 from tests.orders.api.conftest import Api
 
 SCHEMA = "/api/openapi.json"
+SILENT = {("post", "/api/orders/pvt/document/{order_id}/deny-cancellation-request")}  # 200 and no body
 
 
 @pytest.fixture
@@ -49,6 +50,15 @@ def test_every_call_of_the_product_we_match_is_in_it(schema):
         ("get", "/api/pvt/emailMapping"), ("get", "/api/orders/feed"), ("get", "/api/orders/feed/config"),
         ("get", "/api/orders/hook/config"),
     } <= calls  # fmt: skip
+
+
+def test_every_call_has_its_place_and_says_what_it_answers(schema):
+    for path, operations in schema["paths"].items():
+        for method, call in operations.items():
+            done = {code: answer for code, answer in call["responses"].items() if code.startswith("2")}
+            is_said = any(one["schema"] for answer in done.values() for one in answer.get("content", {}).values())
+            is_silent = set(done) <= {"201", "204"} or (method, path) in SILENT
+            assert (bool(call.get("tags")), is_said != is_silent) == (True, True), (method, path)
 
 
 def test_every_call_names_both_headers_and_its_refusals(schema):

@@ -1,0 +1,131 @@
+"""The order document as a whole. The names are the wire's."""
+# ruff: noqa: N815
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict
+
+from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeText, Text, or_else
+from orders.api.shapes.changes import Cancellation, CancellationRequest, Changes
+from orders.api.shapes.delivery import Shipping
+from orders.api.shapes.goods import Item, Metadata, Seller
+from orders.api.shapes.parcels import PackageAttachment
+from orders.api.shapes.payment import PaymentData
+from orders.api.shapes.people import ClientPreferences, ClientProfile
+
+
+class Total(Answer):
+    """A part of an order's value."""
+
+    id: str
+    name: str
+    value: int
+
+
+class RatesAndBenefits(Answer):
+    """Promotions."""
+
+    id: str = "ratesAndBenefitsData"
+    rateAndBenefitsIdentifiers: Many = []
+
+
+class CurrencyFormat(Answer):
+    """How an amount is written."""
+
+    CurrencyDecimalDigits: int
+    CurrencyDecimalSeparator: str
+    CurrencyGroupSeparator: str
+    CurrencyGroupSize: int
+    StartsWithCurrencySymbol: bool
+
+
+class StorePreferences(Answer):
+    """How the store writes amounts and times."""
+
+    countryCode: MaybeText = None
+    currencyCode: str
+    currencyFormatInfo: CurrencyFormat
+    currencyLocale: int
+    currencySymbol: str
+    timeZone: str
+
+
+class Marketplace(Answer):
+    """Where an order was made."""
+
+    baseURL: Text = ""
+    isCertified: Flag = False
+    name: Text = ""
+
+
+class Order(Answer):
+    """One order, masked. Amounts in minor units."""
+
+    orderId: str
+    sequence: str
+    marketplaceOrderId: str
+    marketplaceServicesEndpoint: MaybeText = None
+    sellerOrderId: str
+    origin: str = "Fulfillment"
+    affiliateId: Text = ""
+    salesChannel: Text = "1"
+    merchantName: MaybeText = None
+    status: str
+    workflowIsInError: bool = False
+    statusDescription: str
+    value: int
+    creationDate: str
+    lastChange: str
+    orderGroup: MaybeText = None
+    followUpEmail: str
+    lastMessage: MaybeText = None
+    hostname: str
+    isCompleted: bool = True
+    roundingError: int = 0
+    orderFormId: MaybeText = None
+    allowCancellation: bool
+    allowEdition: bool
+    isCheckedIn: bool = False
+    authorizedDate: MaybeText = None
+    invoicedDate: MaybeText = None
+    cancelReason: MaybeText = None
+    checkedInPickupPointId: MaybeText = None
+    totals: list[Total]
+    items: Annotated[list[Annotated[Item, or_else({})]], or_else([])]
+    marketplaceItems: Many = []
+    itemMetadata: Metadata
+    sellers: list[Seller]
+    clientProfileData: Annotated[ClientProfile, or_else({})]
+    clientPreferencesData: ClientPreferences
+    shippingData: Annotated[Shipping, or_else({})]
+    paymentData: Annotated[PaymentData, or_else({})]
+    packageAttachment: PackageAttachment
+    ratesAndBenefitsData: Annotated[RatesAndBenefits, or_else({})]
+    marketplace: Annotated[Marketplace, or_else({})]
+    storePreferencesData: StorePreferences
+    cancellationData: Cancellation | None = None
+    cancellationRequests: list[CancellationRequest] = []
+    changesAttachment: Changes | None = None
+    callCenterOperatorData: Anything = None
+    commercialConditionData: Anything = None
+    customData: Anything = None
+    giftRegistryData: Anything = None
+    invoiceData: Annotated[dict[str, Any] | None, or_else(None)] = None
+    marketingData: Anything = None
+    openTextField: Anything = None
+    subscriptionData: Anything = None
+    taxData: Anything = None
+    approvedBy: MaybeText = None
+    cancelledBy: MaybeText = None
+
+
+class PlacedOrder(Answer):
+    """What was posted, with the order's number, and aliases in the place of addresses."""
+
+    model_config = ConfigDict(extra="allow")
+
+    marketplaceOrderId: str
+    orderId: str
+    followUpEmail: str
