@@ -23,6 +23,7 @@ class Space(IntEnum):
     HOOKS = 3
     SHOPS = 4
     ORDER_MAILS = 5
+    EVENTS = 6
 
     @property
     def first(self) -> int:
@@ -44,6 +45,12 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
     finally:
         if rows:
             _let_go(space, [row[0] for row in rows])
+
+
+def wait_for_turn(space: Space) -> None:
+    """Wait until nobody else has this turn, and have it until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [space.first])
 
 
 def _let_go(space: Space, ids: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q
 
+from orders import claims
 from orders.models import EventKind, Invoice, Order, OrderEvent, TimelineEntry
 from orders.models.order import UNPAID
 from orders.secrecy import Secret
@@ -98,12 +99,13 @@ def publish(events: Iterable[OrderEvent]) -> list[OrderEvent]:
 def dispatch(*, now: datetime, batch: int = 200) -> int:
     """Hand the oldest events to every subscriber, with their order, store and invoice; returns how many.
 
-    What a subscriber raises undoes the batch for all; it is tried again. Several may run at once: rows are locked.
+    What a subscriber raises undoes the batch for all; it is tried again. Of several workers one does it at a time, else
+    a later event of an order could be told before an earlier one that another worker has just taken.
     """
     with transaction.atomic():
+        claims.wait_for_turn(claims.Space.EVENTS)
         waiting = list(
-            OrderEvent.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("order__store", "order__customer", "invoice")
+            OrderEvent.objects.select_related("order__store", "order__customer", "invoice")
             .filter(dispatched_at=None)
             .order_by("id")[:batch]
         )

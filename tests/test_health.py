@@ -129,7 +129,10 @@ def test_a_connection_that_was_cut_is_not_held_against_the_database():
     client = Client()
     assert client.get("/healthz").status_code == 200
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         cursor.execute("SELECT pg_backend_pid()")
     assert [client.get("/healthz").status_code for _ in range(3)][-1] == 200
 
