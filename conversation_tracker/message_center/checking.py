@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from liquid import BoundTemplate
 
-from conversation_tracker.message_center import document, engine, names, shape
+from conversation_tracker.message_center import document, engine, names, shape, sources
 from conversation_tracker.message_center.defaults import Source
 from conversation_tracker.message_center.engine import Faulty, Problem
 
 FIELDS = ("subject", "preheader", "html", "text")
-LONGEST = {"subject": 1_000, "preheader": 1_000, "html": engine.LONGEST_SOURCE, "text": engine.LONGEST_SOURCE}
+LONGEST = {"subject": 1_000, "preheader": 1_000, "html": sources.LONGEST, "text": sources.LONGEST}
 WORDS = {
     Problem.SYNTAX: _("This cannot be read"),
     Problem.VARIABLE: _("There is no such variable"),
+    Problem.ITEM: _("Not every order has that many; go through the list with for"),
     Problem.FILTER: _("There is no such filter"),
     Problem.TAG: _("There is no such tag here"),
     Problem.VALUE: _("A filter cannot work on what it is given"),
     Problem.TOO_MUCH: _("It loops or grows too far"),
-    Problem.TOO_LONG: _("It is too long; at most so many characters"),
+    Problem.TOO_LONG: _("It is too long from here on; this is the most there may be"),
+    Problem.HTML: _("The finished HTML would be too much for a mail"),
     Problem.UNSAFE: _("This must not be in a mail"),
 }
 # What every order has; of all else a template has to ask whether it is there.
@@ -38,7 +41,7 @@ _UNSAFE = re.compile(
     r"\b(?:javascript|vbscript):",
     re.IGNORECASE,
 )
-_STYLES = re.compile(r"<style\b[^>]*>(.*?)</style\s*>|\bstyle\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE | re.DOTALL)
+_STYLES = re.compile(document.STYLE + r"|\bstyle\s{0,9}=\s{0,9}(\"[^\"]*\"|'[^']*')", re.IGNORECASE | re.DOTALL)
 _LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -72,31 +75,33 @@ def check(source: Source, sample: dict[str, Any]) -> list[Fault]:
     return found
 
 
-def _of_field(field: str, written: str, sample: dict[str, Any]) -> Iterator[Fault]:
-    is_html = field == "html"
+def _of_field(field: str, written: str, sample: dict[str, Any]) -> list[Fault]:
     if len(written) > LONGEST[field]:
-        yield Fault(field, Problem.TOO_LONG, str(LONGEST[field]), 0, 0)
-        return
-    try:
-        template = engine.parse(written, is_html=is_html)
-    except Faulty as fault:
-        yield _fault(field, fault)
-        return
-    unknown = [
-        Fault(field, Problem.VARIABLE, one.name, *engine.place(written, one.index))
-        for one in names.unknown(template, shape.SHAPE)
-    ]
-    yield from unknown
-    if is_html:
-        yield from _unsafe(field, written)
-    if unknown:
-        return
+        place = engine.place(written, LONGEST[field])
+        return [Fault(field, Problem.TOO_LONG, f"{LONGEST[field]:,}", *place)]
+    is_html = field == "html"
+    with engine.in_time():
+        try:
+            template = engine.parse(written, is_html=is_html)
+        except Faulty as fault:
+            return [_fault(field, fault)]
+        unknown = names.unknown(template, shape.SHAPE)
+        found = [Fault(field, Problem.VARIABLE, one.name, *engine.place(written, one.index)) for one in unknown]
+        if is_html:
+            found.extend(_unsafe(field, written))
+        return found if unknown else found + _unfit(field, written, template, sample)
+
+
+def _unfit(field: str, written: str, template: BoundTemplate, sample: dict[str, Any]) -> list[Fault]:
+    """What goes wrong when the template is filled; the first such thing ends it."""
     for context in (sample, shape.complete(_BARE)):
         try:
-            engine.fill(written, context, is_html=is_html)
+            filled = engine.render(template, written, context)
         except Faulty as fault:
-            yield _fault(field, fault)
-            return
+            return [_fault(field, fault)]
+        if field == "html" and (why := document.excess(filled)):
+            return [Fault(field, Problem.HTML, why, 0, 0)]
+    return []
 
 
 def _fault(field: str, fault: Faulty) -> Fault:

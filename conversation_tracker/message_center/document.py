@@ -10,7 +10,7 @@ from pathlib import Path
 import css_inline
 import nh3
 
-from orders import rendering
+from orders import markup, rendering
 
 _HERE = Path(__file__).parent / "defaults"
 # What zero-width space keeps the words of the mail itself out of the line that a list of mails shows.
@@ -33,7 +33,14 @@ _ATTRIBUTES = {
     "time": {"datetime"},
 }
 _SCHEMES = {"http", "https", "mailto", "tel"}
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
+# Written so that each sign is looked at once, also in what nothing ends.
+STYLE = r"<style\b[^<>]*>((?:(?!<style\b).)*?)</style\s{0,9}>"
+_STYLE = re.compile(STYLE, re.IGNORECASE | re.DOTALL)
+LARGEST = 2_000_000  # characters of the finished mail
+# Styles are matched with every element and written into it: characters of all styles, and rules, times elements.
+MOST_STYLED = 30_000_000
+MOST_MATCHED = 5_000_000
+LONGEST_ELEMENT = 5_000  # characters of an opening tag: each of its attributes is looked for among the others
 # A style that loads, runs or leaves its element; the backslash could spell any of them.
 STYLE_TRICKS = re.compile(
     r"@import|@font-face|@charset|url\s*\(|expression|behavior|binding|javascript|[\\<]", re.IGNORECASE
@@ -90,8 +97,27 @@ body {{ margin: 0; padding: 0; width: 100%; background-color: #f5f4f0; -webkit-t
 """  # noqa: E501
 
 
+class TooLarge(ValueError):
+    """The finished mail is larger than a mail may be."""
+
+
+def excess(filled: str) -> str:
+    """Why this HTML is not composed, since that would take too long or too much memory; empty when it is."""
+    if markup.is_absurd(filled):
+        return "elements too deep in each other"
+    if any(len(element.partition(">")[0]) > LONGEST_ELEMENT for element in filled.split("<")[1:]):
+        return "an element with too many attributes"
+    styles, elements = "".join(_STYLE.findall(filled)), filled.count("<")
+    if len(styles) * elements > MOST_STYLED or styles.count("{") * elements > MOST_MATCHED:
+        return "too many styles for so many elements"
+    return ""
+
+
 def compose(filled: str, *, lang: str, title: str, preheader: str, before: str = "") -> str:
-    """The finished HTML of a mail. ``title`` and ``preheader`` are text; ``before`` is HTML of ours, for a preview."""
+    """The finished HTML of a mail. ``title`` and ``preheader`` are text; ``before`` is HTML of ours, for a preview.
+
+    Only of HTML without ``excess``. Raises TooLarge.
+    """
     own = "\n".join(found for found in _STYLE.findall(filled) if not STYLE_TRICKS.search(found))
     document = _SHELL.format(
         lang=html.escape(lang),
@@ -102,7 +128,10 @@ def compose(filled: str, *, lang: str, title: str, preheader: str, before: str =
         padding=_PADDING if preheader else "",
         body=_CLEANER.clean(filled),
     )
-    return _AT_RULES.sub(r"\1\3\2\4", _INLINER.inline(document), count=1)
+    finished = _AT_RULES.sub(r"\1\3\2\4", _INLINER.inline(document), count=1)
+    if len(finished) > LARGEST:
+        raise TooLarge(f"{len(finished):,} characters")
+    return finished
 
 
 @cache

@@ -6,13 +6,17 @@ from __future__ import annotations
 import re
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import cache, wraps
 from typing import Any, TextIO, TypeVar
 
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined, Token, Undefined
+from liquid.ast import BlockNode, Node
+from liquid.builtin.expressions import LoopExpression
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.exceptions import (
     LiquidError,
@@ -22,10 +26,11 @@ from liquid.exceptions import (
     UnknownFilterError,
 )
 
-from conversation_tracker.message_center import filters
+from conversation_tracker.message_center import filters, sources
 
-LONGEST_SOURCE = 200_000  # characters of a template
-LONGEST_VALUE = 100_000  # characters or items of what a filter gives
+LONGEST_VALUE = 100_000  # characters of what a filter gives, those of its items together
+MOST_ITEMS = 5_000  # of what a filter gives
+MOST_TURNS = 20_000  # of a loop and those in it
 LARGEST_NUMBER = 10**30
 MOST_SECONDS = 2.0  # of processor time, for one template
 DROPPED_TAGS = frozenset({"include", "render", "tablerow"})  # nothing reads another template or file
@@ -37,6 +42,7 @@ KEPT_FILTERS = frozenset(
 )
 
 _BLOCK = re.compile(r"\{%-?\s*(end)?(if|unless|case|for|capture|ifchanged|comment|doc)\b")
+_NAME = re.compile(r"[\w.\[\]'\"-]{1,100}")
 T = TypeVar("T")
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
@@ -46,11 +52,13 @@ class Problem(StrEnum):
 
     SYNTAX = "syntax"
     VARIABLE = "variable"  # there is none of this name
+    ITEM = "item"  # a list has none at this place
     FILTER = "filter"
     TAG = "tag"
     VALUE = "value"  # a filter cannot work on what it is given
     TOO_MUCH = "too_much"  # one of the limits
     TOO_LONG = "too_long"
+    HTML = "html"  # elements too deep in each other, or too many for the styles
     UNSAFE = "unsafe"  # scripts, forms, styles that load something
 
 
@@ -62,24 +70,65 @@ class Faulty(ValueError):
         super().__init__(f"{problem.value} {line}:{column} {detail}"[:200])
 
 
-class _For(ForNode):
-    """A loop that looks at the clock before it starts; one loop by itself is limited by its turns."""
+class _Turn(Node):
+    """One turn of a loop, which begins only while there is time."""
+
+    __slots__ = ("block",)
+
+    def __init__(self, block: BlockNode) -> None:
+        super().__init__(block.token)
+        self.block, self.blank = block, block.blank
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         _check_time(self.token)
-        return super().render_to_output(context, buffer)
+        return self.block.render(context, buffer)
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+        return [self.block]
+
+
+class _For(ForNode):
+    """A loop that looks at the clock at each turn."""
+
+    def __init__(
+        self, token: Token, expression: LoopExpression, block: BlockNode, default: BlockNode | None = None
+    ) -> None:
+        super().__init__(token, expression, block, default)
+        self.block = _Turn(block)  # type: ignore[assignment]  # all that is asked of it is to be rendered
 
 
 class _ForTag(ForTag):
     node_class = _For
 
 
+def _range(_self: RangeLiteral, start: Any, stop: Any) -> range:
+    """A range that is not made longer than a loop may be: Liquid makes lists of it and searches it."""
+    first, last = (int(one) if str(one).lstrip("-").isdecimal() else 0 for one in (start, stop))
+    if last - first >= MOST_TURNS:
+        raise ResourceLimitError("loop iteration limit reached", token=None)
+    return range(first, last + 1)
+
+
+# There is no setting for it, and nothing else in this process speaks Liquid.
+RangeLiteral._make_range = _range  # type: ignore[assignment,method-assign]
+
+
 class _Environment(Environment):
     block_nesting_limit = 20
     context_depth_limit = 20
-    loop_iteration_limit = 20_000
+    loop_iteration_limit = MOST_TURNS
     local_namespace_limit = 1_000_000
     output_stream_limit = 1_000_000
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        read = super().tokenizer()
+
+        def timed(source: str) -> Iterator[Token]:
+            for token in read(source):
+                _check_time(token)
+                yield token
+
+        return timed
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
@@ -96,18 +145,36 @@ def _environment(*, is_html: bool, is_lenient: bool) -> Environment:
 
 def parse(source: str, *, is_html: bool, is_lenient: bool = False) -> BoundTemplate:
     """Read a template. Raises Faulty."""
-    if len(source) > LONGEST_SOURCE:
-        raise Faulty(Problem.TOO_LONG, str(LONGEST_SOURCE))
+    if wrong := sources.unreadable(source):
+        line, column = place(source, wrong.index)
+        problem = Problem.TOO_LONG if wrong.is_too_long else Problem.SYNTAX
+        raise Faulty(problem, wrong.detail, line=line, column=column)
     environment = _environment(is_html=is_html, is_lenient=is_lenient)
-    return _guarded(source, lambda: environment.from_string(source))
+    with in_time():
+        return _guarded(source, lambda: environment.from_string(source))
 
 
 def fill(source: str, context: Mapping[str, Any], *, is_html: bool, is_lenient: bool = False) -> str:
     """Fill a template. In HTML, values are escaped. Raises Faulty; lenient, a variable there is none of is empty."""
-    template = parse(source, is_html=is_html, is_lenient=is_lenient)
+    with in_time():
+        return render(parse(source, is_html=is_html, is_lenient=is_lenient), source, context)
+
+
+def render(template: BoundTemplate, source: str, context: Mapping[str, Any]) -> str:
+    """Fill a template that was read of ``source``. Raises Faulty."""
+    with in_time():
+        return _guarded(source, lambda: str(template.render(**context)))
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Everything in this block together has MOST_SECONDS; a block inside of another has what is left of that."""
+    if _deadline.get() < float("inf"):
+        yield
+        return
     token = _deadline.set(time.thread_time() + MOST_SECONDS)
     try:
-        return _guarded(source, lambda: str(template.render(**context)))
+        yield
     finally:
         _deadline.reset(token)
 
@@ -128,6 +195,8 @@ def _guarded(source: str, act: Callable[[], T]) -> T:
 def _faulty(error: LiquidError, source: str) -> Faulty:
     said = str(error.message or "")
     match error:
+        case UndefinedError() if "out of range" in said:
+            return _at(error, source, Problem.ITEM, _named(source, error.token))
         case UndefinedError():
             problem = Problem.VARIABLE
         case UnknownFilterError():
@@ -157,6 +226,12 @@ def _at(error: BaseException, source: str, problem: Problem, said: str) -> Fault
     return Faulty(problem, said, line=line, column=column)
 
 
+def _named(source: str, token: Token | None) -> str:
+    """What a template calls the thing that begins here: ``order.items[2].name``."""
+    found = _NAME.match(source, token.start_index) if token and token.start_index >= 0 else None
+    return found[0] if found else ""
+
+
 def _left_open(source: str) -> int:
     """Where the innermost block begins that nothing ends; -1 when there is none."""
     opened: list[tuple[str, int]] = []
@@ -183,15 +258,22 @@ def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
     def limited(*args: Any, **kwargs: Any) -> Any:
         _check_time(None)
         given = function(*args, **kwargs)
-        is_large = (
-            (isinstance(given, str | list | tuple) and len(given) > LONGEST_VALUE)
-            or (isinstance(given, int) and abs(given) > LARGEST_NUMBER)
-        )  # fmt: skip
-        if is_large:
+        if _is_large(given):
             raise ResourceLimitError("a value grew too large", token=None)
         return given
 
     return limited
+
+
+def _is_large(value: Any) -> bool:
+    match value:
+        case str():
+            return len(value) > LONGEST_VALUE
+        case list() | tuple():
+            return len(value) > MOST_ITEMS or sum(len(one) for one in value if isinstance(one, str)) > LONGEST_VALUE
+        case int():
+            return abs(value) > LARGEST_NUMBER
+    return False
 
 
 def _check_time(token: Token | None) -> None:

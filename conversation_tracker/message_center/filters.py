@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from babel import dates, numbers
-from liquid import RenderContext
-from liquid.filter import with_context
+from liquid import Environment, RenderContext
+from liquid.builtin.filters import array
+from liquid.filter import with_context, with_environment
 from liquid.undefined import is_undefined
 
 from conversation_tracker.message_center import locales
@@ -89,6 +90,14 @@ def replace(value: Any, search: Any, by: Any = "") -> str:
     return text.replace(old, new)
 
 
+@with_environment
+def join(values: Any, separator: Any = " ", *, environment: Environment) -> Any:
+    """The texts of a list in one."""
+    if isinstance(values, list | tuple | range) and len(values) * len(str(separator)) > LONGEST_REPLACED:
+        raise Unreadable("join: it would grow too large")
+    return array.join(values, separator, environment=environment)
+
+
 LONGEST_REPLACED = 100_000  # characters
 ALL: dict[str, Callable[..., Any]] = {
     "money": money,
@@ -97,6 +106,7 @@ ALL: dict[str, Callable[..., Any]] = {
     "date_time": date_time,
     "number": number,
     "replace": replace,
+    "join": join,
 }
 
 

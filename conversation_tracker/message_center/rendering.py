@@ -64,13 +64,19 @@ def fill(
     def filled(template: str, *, is_html: bool = False) -> str:
         return engine.fill(template, names, is_html=is_html, is_lenient=is_lenient)
 
-    subject = one_line(filled(source.subject))[:LONGEST_SUBJECT]
-    if not subject and not is_lenient:
-        raise engine.Faulty(engine.Problem.VALUE, "the subject is empty")
-    preheader = one_line(filled(source.preheader))[:LONGEST_PREHEADER]
-    body = filled(source.html, is_html=True)
-    html = document.compose(body, lang=locale.replace("_", "-"), title=subject, preheader=preheader, before=before)
-    return Rendered(subject, preheader, html, _tidy(filled(source.text)), problem)
+    with engine.in_time():
+        subject = one_line(filled(source.subject))[:LONGEST_SUBJECT]
+        if not subject and not is_lenient:
+            raise engine.Faulty(engine.Problem.VALUE, "the subject is empty")
+        preheader = one_line(filled(source.preheader))[:LONGEST_PREHEADER]
+        body, text = filled(source.html, is_html=True), _tidy(filled(source.text))
+    if why := document.excess(body):
+        raise engine.Faulty(engine.Problem.HTML, why)
+    try:
+        html = document.compose(body, lang=locale.replace("_", "-"), title=subject, preheader=preheader, before=before)
+    except document.TooLarge as error:
+        raise engine.Faulty(engine.Problem.HTML, str(error)) from error
+    return Rendered(subject, preheader, html, text, problem)
 
 
 def one_line(text: str) -> str:

@@ -79,5 +79,5 @@ def test_a_fault_in_each_text_is_told_of_at_once():
 
 
 def test_what_only_some_orders_have_must_be_asked_for_first():
-    assert faults(text="{{ parcel.events.first.description }}") == [("text", Problem.VARIABLE, 1, 4)]
+    assert faults(text="{{ parcel.events.first.description }}") == [("text", Problem.ITEM, 1, 4)]
     assert faults(text="{% if parcel.events.size > 0 %}{{ parcel.events.first.place }}{% endif %}") == []
