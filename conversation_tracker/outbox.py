@@ -51,13 +51,9 @@ def work(*, now: datetime) -> bool:
     with claims.held(claims.Space.OUTBOX, _TAKE, params) as taken:
         for (pk,) in taken:
             with transaction.atomic():
-                row = (
-                    OutboundMail.objects.select_for_update(of=("self",))
-                    .select_related("store", "order", "recipient_alias", "order_mail")
-                    .filter(pk=pk, state=SendState.SENDING)  # else a report of it came in between
-                    .first()
-                )
-                if row is not None:
+                # A report of it may have come in between. What only few mails need is read when it is needed.
+                rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
+                for row in rows.select_related("order").defer("order__document"):
                     _settle(row, _send(row), now=now)
     return bool(taken)
 
@@ -100,7 +96,8 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
     row.state_changed_at = now
     changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "next_attempt_at", "state_changed_at")
     row.save(update_fields=changed)
-    alarm.follow(row, now=now)
+    if row.state != SendState.SENT or row.failures or row.resends:  # else nothing was ever wrong with it
+        alarm.follow(row, now=now)
     if row.state == SendState.SENT:
         occasion = f"sent:{row.pk}:{row.resends}"
         sent = events.message(
