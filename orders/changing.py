@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,32 +51,75 @@ def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> Timeli
         occasion = _occasion(wanted)
         if known := _told(order, occasion):
             return known
-        if order.status in FINAL:
-            raise TooLate(f"an order that is {order.status} does not change any more")
-        document, before = order.document.json(), order.value
-        items, removed_value = _items(document.get("items") or [], wanted)
-        after = before + wanted.increment - wanted.discount + _worth(wanted.added) - removed_value
-        invoiced = invoicing.total(order, InvoiceKind.OUTPUT)
-        if after < invoiced:
-            raise NotSo(f"the order would be worth {after}, and {invoiced} of it was invoiced")
-        _write(order, {**document, "items": items}, after, now=now)
-        parties = masking.of_order(order)
-        why = masking.text(wanted.reason, parties)
-        said = masking.document(
-            {
-                "event": EventKind.CHANGED.value, "before": before, "after": after, "discount": wanted.discount,
-                "increment": wanted.increment, "removed": wanted.removed, "added": wanted.added,
-            },
-            parties,
+        _ensure_open(order)
+        items, removed_value = _items(order.document.json().get("items") or [], wanted)
+        after = order.value + wanted.increment - wanted.discount + _worth(wanted.added) - removed_value
+        return _apply(order, wanted, items, after, occasion=occasion, actor=actor, now=now)
+
+
+def restate(
+    order: Order, *, items: list[dict[str, Any]], value: int, reason: str, actor: str, now: datetime
+) -> TimelineEntry | None:
+    """Take over an order's items and value as the system has them that it came from; None when they are these already.
+
+    Raises TooLate or NotSo.
+    """
+    with transaction.atomic():
+        flow.hold(order)
+        known = order.document.json().get("items") or []
+        removed, added = _without(known, items), _without(items, known)
+        if not removed and not added and value == order.value:
+            return None
+        rest = value - (order.value + _worth(added) - _worth(removed))
+        wanted = Change(
+            reason=reason, increment=max(rest, 0), discount=max(-rest, 0), removed=removed, added=added
         )  # fmt: skip
-        entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
-        details = {**said, "reason": why}
-        events.publish(
-            [events.build(order, EventKind.CHANGED, occasion=occasion, entry=entry, details=details, now=now)]
-        )
-        if order.status == Status.INVOICE and after == invoiced:
-            flow.advance(order, Status.INVOICED, actor=actor, now=now)
+        return _apply(order, wanted, items, value, occasion=_occasion(wanted), actor=actor, now=now)
+
+
+def _apply(
+    order: Order, wanted: Change, items: list[dict[str, Any]], after: int, *, occasion: str, actor: str, now: datetime
+) -> TimelineEntry:
+    _ensure_open(order)
+    before, invoiced = order.value, invoicing.total(order, InvoiceKind.OUTPUT)
+    if after < invoiced:
+        raise NotSo(f"the order would be worth {after}, and {invoiced} of it was invoiced")
+    _write(order, {**order.document.json(), "items": items}, after, now=now)
+    parties = masking.of_order(order)
+    why = masking.text(wanted.reason, parties)
+    said = masking.document(
+        {
+            "event": EventKind.CHANGED.value, "before": before, "after": after, "discount": wanted.discount,
+            "increment": wanted.increment, "removed": wanted.removed, "added": wanted.added,
+        },
+        parties,
+    )  # fmt: skip
+    entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
+    details = {**said, "reason": why}
+    events.publish([events.build(order, EventKind.CHANGED, occasion=occasion, entry=entry, details=details, now=now)])
+    if order.status == Status.INVOICE and after == invoiced:
+        flow.advance(order, Status.INVOICED, actor=actor, now=now)
     return entry
+
+
+def _ensure_open(order: Order) -> None:
+    if order.status in FINAL:
+        raise TooLate(f"an order that is {order.status} does not change any more")
+
+
+def _without(items: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What these hold more than the others, article by article and price by price."""
+    left = Counter[tuple[str, int]]()
+    for other in others:
+        left[other["id"], other.get("price", 0)] += other["quantity"]
+    found = []
+    for item in items:
+        name = (item["id"], item.get("price", 0))
+        covered = min(left[name], item["quantity"])
+        left[name] -= covered
+        if more := item["quantity"] - covered:
+            found.append({**item, "quantity": more})
+    return found
 
 
 def _told(order: Order, occasion: str) -> TimelineEntry | None:
@@ -117,7 +161,7 @@ def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
 
 
 def _worth(items: list[dict[str, Any]]) -> int:
-    return sum(item["price"] * item["quantity"] for item in items)
+    return sum(item.get("price", 0) * item["quantity"] for item in items)
 
 
 def _items(items: list[dict[str, Any]], wanted: Change) -> tuple[list[dict[str, Any]], int]:

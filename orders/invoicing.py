@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,9 +24,41 @@ class TooMuch(ValueError):
     """More would be invoiced than the order is worth, or more returned than was invoiced."""
 
 
+class NothingInvoiced(ValueError):
+    """Nothing of the order was invoiced, so there is nothing to take back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A position of an invoice that the order does not hold: the place in the list, and what is wrong there."""
+
+    place: int
+    field: str
+    message: str
+
+
+class NotOrdered(ValueError):
+    """The invoice names goods that the order does not hold, or more of them; carries every such position."""
+
+    def __init__(self, misfits: Sequence[Misfit]) -> None:
+        self.misfits = misfits
+        super().__init__(f"{len(misfits)} positions are not as ordered")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """So many of one article."""
+
+    article: str
+    quantity: int
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An invoice as posted, checked. ``value`` in minor units; ``document`` as posted."""
+    """An invoice as posted, checked. ``value`` in minor units; ``document`` as posted.
+
+    ``positions`` are compared with what was ordered; without any, nothing is.
+    """
 
     kind: InvoiceKind
     number: str
@@ -32,14 +66,15 @@ class Draft:
     issued_at: datetime
     document: dict[str, Any]
     parcel: shipping.Parcel
+    positions: Sequence[Position] = ()
 
 
 def invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> tuple[Invoice, bool]:
     """Write an invoice or a return; with True when it is new.
 
     The same one posted again gives the first, and takes over what it says that is new of the parcel. The order is
-    invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced or TooMuch; nothing
-    is changed then.
+    invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced, NothingInvoiced,
+    NotOrdered or TooMuch; nothing is changed then.
     """
     with transaction.atomic():
         flow.hold(order)
@@ -62,6 +97,7 @@ def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoic
     status = Status(order.status)
     if status is not Status.INVOICE:
         flow.route(order, Status.INVOICE)
+    _ensure_ordered(order, draft)
     invoiced = total(order, InvoiceKind.OUTPUT) + draft.value
     if invoiced > order.value:
         raise TooMuch(f"the invoices would add up to {invoiced}, and the order is worth {order.value}")
@@ -75,10 +111,42 @@ def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoic
 
 
 def _take_back(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
+    if not Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).exists():
+        raise NothingInvoiced("nothing of the order was invoiced, so there is nothing to take back")
+    _ensure_ordered(order, draft)
     invoiced, returned = total(order, InvoiceKind.OUTPUT), total(order, InvoiceKind.INPUT) + draft.value
-    if not invoiced or returned > invoiced:
+    if returned > invoiced:
         raise TooMuch(f"the returns would add up to {returned}, and {invoiced} was invoiced")
     return _write(order, draft, EventKind.REFUNDED, actor=actor, now=now)
+
+
+def _ensure_ordered(order: Order, draft: Draft) -> None:
+    """Raise NotOrdered when the positions are more than what was ordered, together with those of other invoices."""
+    if not draft.positions:
+        return
+    ordered = _pieces(order.document.json())
+    left = Counter(ordered)
+    for other in Invoice.objects.filter(order=order, kind=draft.kind).only("document"):
+        left.subtract(_pieces(other.document.json()))
+    misfits = []
+    for place, position in enumerate(draft.positions):
+        article = position.article
+        if article not in ordered:
+            misfits.append(Misfit(place, "id", "The order has no such item."))
+        elif position.quantity > left[article]:
+            most = max(left[article], 0)
+            misfits.append(Misfit(place, "quantity", f"Of {ordered[article]} that were ordered, {most} are left."))
+        left[article] -= position.quantity
+    if misfits:
+        raise NotOrdered(misfits)
+
+
+def _pieces(document: Any) -> Counter[str]:
+    """How many of each article stand in a document's list of items."""
+    found = Counter[str]()
+    for item in (document or {}).get("items") or []:
+        found[str(item.get("id"))] += item.get("quantity") or 0
+    return found
 
 
 def _write(order: Order, draft: Draft, kind: EventKind, *, actor: str, now: datetime) -> Invoice:

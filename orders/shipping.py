@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from orders import events, flow, masking, secrecy, timeline
 from orders.models import EventKind, Invoice, InvoiceKind, Kind, Order, OrderEvent, TrackingEvent
 from orders.secrecy import Secret
 from orders.spellings import Known
+
+_WEB = re.compile(r"https?://[^\s/?#\\]+([/?#]\S*)?\Z", re.IGNORECASE)
 
 
 class NoSuchInvoice(LookupError):
@@ -70,6 +73,11 @@ def hand_over(order: Order, invoice: Invoice, parcel: Parcel, *, actor: str, now
         tell_shipped(order, invoice, actor=actor, now=now)
         _touch(order, now=now)
     return True
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a browser can be sent there: http or https, and a host."""
+    return _WEB.match(url) is not None
 
 
 def tell_shipped(order: Order, invoice: Invoice, *, actor: str, now: datetime) -> None:

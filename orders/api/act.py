@@ -104,6 +104,10 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
     what it says that is new of the parcel.
     """
     order, actor, now = _begin(request, order_id)
+    if wanted.invoiceValue == 0 and order.value != 0:
+        raise errors.BadRequest(
+            [errors.Problem("invoiceValue", "Only an order that costs nothing has such an invoice.")]
+        )
     zone = zoneinfo.ZoneInfo(order.store.time_zone)
     draft = invoicing.Draft(
         kind=InvoiceKind(wanted.type),
@@ -117,8 +121,14 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
             url=wanted.trackingUrl,
             dispatched_at=schemas.moment(wanted.dispatchDate, zone),
         ),
+        positions=[invoicing.Position(item.id, item.quantity) for item in wanted.items],
     )
-    made, _ = invoicing.invoice(order, draft, actor=actor, now=now)
+    try:
+        made, _ = invoicing.invoice(order, draft, actor=actor, now=now)
+    except invoicing.NotOrdered as error:
+        raise errors.BadRequest(
+            errors.Problem(f"items.{one.place}.{one.field}", one.message) for one in error.misfits
+        ) from error
     return _answer(order, made.created_at, str(made.receipt))
 
 

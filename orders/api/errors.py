@@ -43,6 +43,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     changing.NotSo: (400, "invalid"),
     invoicing.AlreadyInvoiced: (409, "already_invoiced"),
     invoicing.TooMuch: (400, "invalid"),
+    invoicing.NothingInvoiced: (409, "not_invoiced"),
     shipping.NoSuchInvoice: (404, "not_found"),
 }
 

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from orders import addresses
+from orders import addresses, shipping
 
 MOST_ORDERS = 100
 MOST_ITEMS = 1_000
@@ -111,9 +111,16 @@ def _in_our_time(moment: datetime) -> datetime:
     return moment
 
 
+def _web_address(text: str) -> str:
+    if text and not shipping.is_web_address(text):
+        raise ValueError("it is no address of the web: write one that begins with http:// or https://")
+    return text
+
+
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 Spoken = Annotated[Text, BeforeValidator(_spoken)]
 LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
+WebAddress = Annotated[LongSpoken, AfterValidator(_web_address)]
 Number = Annotated[Spoken, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_address)]
 Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Moment = Annotated[datetime, AfterValidator(_in_our_time)]  # naive: in the store's time zone
@@ -179,7 +186,7 @@ class NewInvoice(_Taken):
     embeddedInvoice: LongSpoken = ""  # noqa: N815
     courier: Spoken = ""
     trackingNumber: Spoken = ""  # noqa: N815
-    trackingUrl: LongSpoken = ""  # noqa: N815
+    trackingUrl: WebAddress = ""  # noqa: N815
     dispatchDate: Moment | None = None  # noqa: N815
     cfop: Spoken = ""
     items: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS)] = []
@@ -190,7 +197,7 @@ class NewParcel(_Taken):
 
     courier: Spoken = ""
     trackingNumber: Spoken = ""  # noqa: N815
-    trackingUrl: LongSpoken = ""  # noqa: N815
+    trackingUrl: WebAddress = ""  # noqa: N815
     dispatchedDate: Moment | None = None  # noqa: N815
 
 

@@ -54,6 +54,9 @@ class Order(models.Model):
     authorized_at = models.DateTimeField(null=True, blank=True)
     invoiced_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
+    # How its shop last had it: when that was, and a digest of items and value.
+    shop_changed_at = models.DateTimeField(null=True, blank=True)
+    shop_state = models.BinaryField(max_length=32, null=True, blank=True)
     replaces = models.ForeignKey("self", models.PROTECT, related_name="replaced_by", null=True, blank=True)
 
     class Meta:

@@ -12,6 +12,7 @@ from typing import Any
 
 from orders import cancelling, customers, flow, invoicing, payment, placing, shipping
 from orders.models import Invoice, InvoiceKind, Order, ShopConnection, ShopOutcome, Status
+from orders.shops import editing
 from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report
 
 _ENDED = (Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
@@ -39,15 +40,19 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     order = placed.order
     before = order.changed_at
     try:
+        is_followed = editing.take_over(order, report, is_new=placed.is_new, actor=shop.name, now=now)
         _catch_up(order, report, actor=shop.name, now=now)
     except _REFUSED:
         return Applied(ShopOutcome.IMPOSSIBLE, order)
-    is_news = placed.is_new or order.changed_at != before
-    return Applied(ShopOutcome.TAKEN if is_news else ShopOutcome.NOTHING, order)
+    if placed.is_new or order.changed_at != before:
+        return Applied(ShopOutcome.TAKEN, order)
+    return Applied(ShopOutcome.NOTHING if is_followed else ShopOutcome.IMPOSSIBLE, order)
 
 
 # What is no fault of ours or the shop's: the order went another way here than there.
-_REFUSED = (flow.IllegalTransition, invoicing.TooMuch, invoicing.AlreadyInvoiced, cancelling.TooLate)
+_REFUSED = (
+    flow.IllegalTransition, invoicing.TooMuch, invoicing.AlreadyInvoiced, invoicing.NothingInvoiced, cancelling.TooLate,
+)  # fmt: skip
 
 
 def marketplace_number(shop: ShopConnection, number: str) -> str:
@@ -135,7 +140,8 @@ def _make_ready(order: Order, *, actor: str, now: datetime) -> None:
 
 
 def _parcel(parcel: Fulfilment) -> shipping.Parcel:
-    return shipping.Parcel(parcel.courier, parcel.tracking_number, parcel.tracking_url, parcel.at)
+    url = parcel.tracking_url if shipping.is_web_address(parcel.tracking_url) else ""
+    return shipping.Parcel(parcel.courier, parcel.tracking_number, url, parcel.at)
 
 
 def _follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, now: datetime) -> None:

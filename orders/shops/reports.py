@@ -13,6 +13,7 @@ from orders import addresses, currencies
 
 LARGEST = 10**15  # minor units
 LONGEST_TEXT = 500
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 DEEPEST = 32
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -80,6 +81,7 @@ class OrderReport:
     is_complete: bool  # everything that was ordered has left
     fulfilments: tuple[Fulfilment, ...]
     refunds: tuple[Refund, ...]
+    changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
 
     @property
     def worth(self) -> int:
@@ -150,7 +152,8 @@ def moment(document: dict[str, Any], *names: str) -> datetime | None:
             found = datetime.fromisoformat(texts(document, name))
         except ValueError:
             continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if FIRST_YEAR <= found.year <= LAST_YEAR:
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
 
 
@@ -181,10 +184,10 @@ def not_negative(value: int) -> int:
     return value
 
 
-def quantity(document: dict[str, Any]) -> int:
-    """How many pieces; parts of one are one."""
+def quantity(document: dict[str, Any], *names: str) -> int:
+    """How many pieces, by the first of these names that is there; parts of one are one."""
     try:
-        return min(max(int(Decimal(texts(document, "quantity") or "1")), 1), 1_000_000)
+        return min(max(int(Decimal(texts(document, *(names or ("quantity",))) or "1")), 1), 1_000_000)
     except (ArithmeticError, ValueError) as error:
         raise Unreadable("a quantity is none") from error
 

@@ -12,8 +12,8 @@ from orders.shops import reports
 from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Sender, Sighting
 
 ORDER_TOPICS = (
-    "orders/create", "orders/paid", "orders/updated", "orders/edited", "orders/fulfilled",
-    "orders/partially_fulfilled", "orders/cancelled",
+    "orders/create", "orders/paid", "orders/updated", "orders/fulfilled", "orders/partially_fulfilled",
+    "orders/cancelled",
 )  # fmt: skip
 PARCEL_TOPICS = ("fulfillments/create", "fulfillments/update")
 REFUND_TOPIC = "refunds/create"
@@ -72,13 +72,15 @@ def _order(order: dict[str, Any]) -> OrderReport:
     status, canceled_at = reports.texts(order, "financial_status"), reports.moment(order, "cancelled_at")
     reason = reports.texts(order, "cancel_reason") or "no reason given"
     shipping = reports.inner(order, "shipping_address") or reports.inner(order, "billing_address")
+    refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
+    items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
     return OrderReport(
         number=reports.required(order, "id"),
         name=reports.texts(order, "name", "order_number", "id"),
         buyer=_buyer(order),
-        value=reports.not_negative(reports.minor(reports.required(order, "total_price"), currency)),
+        value=_value(order, refunds, currency),
         currency=currency,
-        items=tuple(_item(item, currency) for item in reports.many(order, "line_items")),
+        items=tuple(_item(item, currency) for item in items),
         shipping=_address(shipping),
         payment=", ".join(str(one)[:50] for one in order.get("payment_gateway_names") or [] if isinstance(one, str)),
         is_paid=status in _PAID,
@@ -89,8 +91,20 @@ def _order(order: dict[str, Any]) -> OrderReport:
             for parcel in reports.many(order, "fulfillments")
             if _has_left(parcel)
         ),
-        refunds=tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0),
+        refunds=refunds,
+        changed_at=reports.moment(order, "updated_at"),
     )
+
+
+def _value(order: dict[str, Any], refunds: tuple[Refund, ...], currency: str) -> int:
+    """What the order is worth after its edits. The shop's figure for that is also after refunds, which are told apart
+    here: they are returns.
+    """
+    total = reports.not_negative(reports.minor(reports.required(order, "total_price"), currency))
+    current = reports.texts(order, "current_total_price")
+    if not current:
+        return total
+    return reports.not_negative(reports.minor(current, currency)) + sum(refund.value for refund in refunds)
 
 
 def _buyer(order: dict[str, Any]) -> Sender | None:
@@ -113,7 +127,7 @@ def _name(person: dict[str, Any]) -> str:
 def _item(item: dict[str, Any], currency: str) -> dict[str, Any]:
     return {
         "id": reports.texts(item, "sku", "variant_id", "product_id", "id"),
-        "quantity": reports.quantity(item),
+        "quantity": reports.quantity(item, "current_quantity", "quantity"),
         "seller": "1",
         "price": max(reports.minor(reports.texts(item, "price"), currency), 0),
         "name": reports.texts(item, "name", "title"),

@@ -68,6 +68,7 @@ def read(topic: str, body: bytes) -> OrderReport | None:
             Refund(reports.required(refund, "id"), abs(reports.minor(reports.texts(refund, "total"), currency)), None)
             for refund in reports.many(order, "refunds")
         ),
+        changed_at=reports.moment(order, "date_modified_gmt"),
     )
 
 

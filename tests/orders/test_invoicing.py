@@ -154,7 +154,7 @@ def test_no_more_comes_back_than_was_invoiced(order):
 
 
 def test_nothing_comes_back_of_what_was_never_invoiced(order):
-    with pytest.raises(invoicing.TooMuch):
+    with pytest.raises(invoicing.NothingInvoiced):
         take_back(order, "R-1", 0)
     assert Invoice.objects.count() == 0
 

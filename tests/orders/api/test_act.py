@@ -418,3 +418,51 @@ def test_what_nobody_asked_for_cannot_be_refused(api, store):
         "cancellationRequestId",
     )
     assert Order.objects.get().status == "cancellation-requested"
+
+
+def problems(answer: Any) -> list[str]:
+    return [problem["path"] for problem in answer.json()["problems"]]
+
+
+def test_an_invoice_holds_no_more_than_was_ordered(api, store):
+    order = make(store)
+    lamp, bulb = ({"id": name, "quantity": many, "price": 1} for name, many in (("lamp", 1), ("bulb", 4)))
+    body = {**INVOICE, "invoiceValue": 100, "items": [lamp, bulb, {**lamp, "id": "sofa"}]}
+    refused = api.act(order, "invoice", body)
+    assert (refused.status_code, problems(refused), Invoice.objects.count()) == (
+        400, ["items.1.quantity", "items.2.id"], 0,
+    )  # fmt: skip
+    assert order.status == Order.objects.get().status
+    assert api.act(order, "invoice", {**body, "items": [lamp]}).status_code == 200
+    twice = api.act(order, "invoice", {**body, "invoiceNumber": "F-2", "items": [lamp, lamp]})
+    assert (twice.status_code, problems(twice)) == (400, ["items.1.quantity"])
+    assert api.act(order, "invoice", {**body, "invoiceNumber": "F-2", "items": [lamp]}).status_code == 200
+
+
+def test_an_invoice_over_nothing_is_refused_but_for_an_order_that_costs_nothing(api, store):
+    order, gift = make(store), factories.make_order_at(Status.HANDLING, store=store, value=0)
+    body = {**INVOICE, "invoiceValue": 0, "items": []}
+    for value in (0, -1):
+        refused = api.act(order, "invoice", {**body, "invoiceValue": value})
+        assert (refused.status_code, problems(refused)) == (400, ["invoiceValue"])
+    assert (api.act(gift, "invoice", body).status_code, Order.objects.get(pk=gift.pk).status) == (200, "invoiced")
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "ftp://fast.example/1", "data:text/html,x", "https://", "//x", "x y"]
+)
+def test_a_parcel_is_followed_at_an_address_of_the_web_alone(api, store, url):
+    order = make(store)
+    invoiced = api.act(order, "invoice", {**INVOICE, "trackingUrl": url})
+    assert (invoiced.status_code, problems(invoiced), Invoice.objects.count()) == (400, ["trackingUrl"], 0)
+    api.act(order, "invoice", {**INVOICE, "trackingUrl": ""})
+    patched = api.act(order, "invoice/F-1", {"trackingUrl": url}, method="PATCH")
+    assert (patched.status_code, problems(patched)) == (400, ["trackingUrl"])
+
+
+def test_what_was_not_invoiced_is_not_taken_back(api, store):
+    order = make(store)
+    refused = api.act(order, "invoice", {**INVOICE, "type": "Input"})
+    why = "Nothing of the order was invoiced, so there is nothing to take back. Nothing was changed."
+    assert error(refused) == (409, "not_invoiced", why)
+    assert (Invoice.objects.count(), Order.objects.get().status) == (0, "handling")

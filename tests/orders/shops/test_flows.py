@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders import flow
+from orders import changing, flow
 from orders.models import (
     EventKind,
     Invoice,
@@ -285,3 +285,103 @@ def test_another_stores_orders_are_left_alone(woo):
     payloads.post_shopify(foreign, payloads.refund(), topic="refunds/create")
     payloads.work()
     assert Order.objects.get().store == woo.store
+
+
+def changes(order: Order) -> list[tuple[int, int]]:
+    entries = TimelineEntry.objects.filter(order=order, kind="change").order_by("pk")
+    return [(entry.data["before"], entry.data["after"]) for entry in entries]
+
+
+THREE = {
+    "line_items": [{**payloads.woocommerce()["line_items"][0], "quantity": 3, "total": "389.70"}],
+    "total": "399.70",
+}
+
+
+def test_an_order_edited_in_its_shop_is_changed_once(woo):
+    woo_says(woo, "pending")
+    order = woo_says(woo, "pending", "on-hold", "pending", **THREE)
+    assert (order.value, order.item_count, changes(order)) == (39_970, 3, [(26_980, 39_970)])
+    entry = TimelineEntry.objects.get(order=order, kind="change")
+    assert (entry.text, entry.actor, [item["quantity"] for item in entry.data["added"]], entry.data["removed"]) == (
+        "Changed in the shop.", "shop.example", [1], [],
+    )  # fmt: skip
+    assert (outcomes(), [item["quantity"] for item in order.document.json()["items"]]) == (
+        ["taken", "taken", "nothing", "nothing"], [3],
+    )  # fmt: skip
+    assert woo_says(woo, "completed", **THREE).status == Status.INVOICED
+    assert Invoice.objects.get().value == 39_970
+
+
+def test_only_another_total_is_taken_over_too(woo):
+    woo_says(woo, "pending")
+    order = woo_says(woo, "pending", total="250.00")
+    assert (order.value, changes(order)) == (25_000, [(26_980, 25_000)])
+    assert TimelineEntry.objects.get(kind="change").data["discount"] == 1_980
+
+
+def test_an_edit_that_comes_late_undoes_nothing(woo):
+    woo_says(woo, "pending", date_modified_gmt="2026-11-23T10:00:00")
+    woo_says(woo, "pending", date_modified_gmt="2026-11-23T12:00:00", total="300.00")
+    order = woo_says(woo, "pending", date_modified_gmt="2026-11-23T11:00:00", **THREE)
+    assert (order.value, changes(order), outcomes()) == (30_000, [(26_980, 30_000)], ["taken", "taken", "nothing"])
+    woo_says(woo, "pending", date_modified_gmt="2026-11-23T13:00:00", total="300.00")
+    order = woo_says(woo, "pending", date_modified_gmt="2026-11-23T12:30:00")
+    assert (order.value, len(changes(order))) == (30_000, 1)
+
+
+def test_what_was_changed_here_stays_until_the_shop_changes_it(woo):
+    order = woo_says(woo, "pending")
+    changing.change(order, changing.Change(reason="a gift", discount=980), actor="staff", now=timezone.now())
+    assert woo_says(woo, "on-hold").value == 26_000
+    assert woo_says(woo, "pending", **THREE).value == 39_970
+
+
+def test_an_edit_after_all_was_invoiced_is_told_and_not_taken(woo):
+    order = woo_says(woo, "completed")
+    order = woo_says(woo, "completed", **THREE)
+    assert (order.value, changes(order), outcomes()) == (26_980, [], ["taken", "impossible"])
+
+
+def test_shopify_tells_edits_and_refunds_apart(shopify):
+    shopify_says(shopify, "orders/create", payloads.shopify())
+    lamps = [{**payloads.LAMPS, "current_quantity": 1}, {**payloads.BULB, "current_quantity": 0}]
+    edited = payloads.shopify(line_items=lamps, current_total_price="149.90", updated_at="2026-11-22T12:00:00-05:00")
+    order = shopify_says(shopify, "orders/updated", edited)
+    assert (order.value, order.item_count, changes(order)) == (14_990, 1, [(27_980, 14_990)])
+    assert sorted(item["id"] for item in TimelineEntry.objects.get(kind="change").data["removed"]) == [
+        "BULB-1",
+        "LAMP-1",
+    ]
+    parts = {"fulfillment_status": "fulfilled", "fulfillments": [payloads.parcel(items=[payloads.LAMPS])]}
+    done = {**edited, "financial_status": "paid", **parts, "updated_at": "2026-11-23T12:00:00-05:00"}
+    assert shopify_says(shopify, "orders/fulfilled", done).status == Status.INVOICED
+    back = {**done, "refunds": [payloads.refund()], "current_total_price": "139.90"}
+    order = shopify_says(shopify, "orders/updated", {**back, "updated_at": "2026-11-24T12:00:00-05:00"})
+    assert (order.value, Invoice.objects.get(kind="Input").value, outcomes()[-1]) == (14_990, 1_000, "taken")
+
+
+def test_a_parcel_s_address_that_is_none_of_the_web_is_left_out(shopify):
+    parcels = [payloads.parcel(tracking_url="javascript:alert(1)")]
+    done = {"financial_status": "paid", "fulfillment_status": "fulfilled", "fulfillments": parcels}
+    shopify_says(shopify, "orders/fulfilled", payloads.shopify(**done))
+    invoice = Invoice.objects.get()
+    assert (invoice.tracking_number.text(), invoice.tracking_url.text()) == ("1Z2345", "")
+
+
+def test_any_order_of_calls_doubled_ends_alike(shopify):
+    paid = payloads.shopify(financial_status="paid", updated_at="2026-11-22T12:00:00-05:00")
+    done = {**paid, "fulfillment_status": "fulfilled", "fulfillments": [payloads.parcel()]}
+    done = {**done, "updated_at": "2026-11-23T12:00:00-05:00"}
+    calls = [
+        ("orders/fulfilled", done), ("refunds/create", payloads.refund()), ("orders/paid", paid),
+        ("orders/create", payloads.shopify()), ("orders/fulfilled", done),
+        ("fulfillments/update", payloads.parcel(shipment_status="delivered")), ("refunds/create", payloads.refund()),
+        ("fulfillments/update", payloads.parcel(shipment_status="delivered")),
+    ]  # fmt: skip
+    for topic, payload in calls:
+        order = shopify_says(shopify, topic, payload)
+    invoices = sorted(Invoice.objects.values_list("kind", "value"))
+    assert (order.status, invoices, changes(order)) == (Status.INVOICED, [("Input", 1_000), ("Output", 27_980)], [])
+    kinds = list(OrderEvent.objects.exclude(kind="order.status").order_by("pk").values_list("kind", flat=True))
+    assert kinds == [EventKind.INVOICED, EventKind.SHIPPED, EventKind.REFUNDED, EventKind.DELIVERED]
