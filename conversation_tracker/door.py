@@ -23,6 +23,7 @@ from orders import bodies, faults
 
 log = logging.getLogger(__name__)
 
+LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
     ValueError, TypeError, AttributeError, KeyError, RecursionError,
@@ -87,7 +88,7 @@ def _view(request: HttpRequest, provider: base.Provider, channel: str) -> Anymai
 def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
     """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
     try:
-        forms.keep(request)
+        forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED)
         view.run_validators(request)
         if provider.verify is not None:
             provider.verify(request)

@@ -13,14 +13,19 @@ from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParser
 from django.utils.datastructures import MultiValueDict
 
+PIECE = 200_000  # octets that are decoded at once, so that large ones are copied within the processor's cache
 URLENCODED = "application/x-www-form-urlencoded"
+_PRINTABLE = bytes.maketrans(b"%+", b"= ")
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def keep(request: HttpRequest) -> bool:
-    """Read the request's form, if it has one of this kind, and put it where Django keeps a form that has been read."""
+def keep(request: HttpRequest, *, longest: int | None = None) -> bool:
+    """Read the request's form, if it has one of this kind, and put it where Django keeps a form that has been read.
+
+    Fields that are longer as they are written are left empty: to look at a signature, the mail need not be decoded.
+    """
     if request.content_type == URLENCODED:
-        _put(request, read(request.body))
+        _put(request, read(request.body, longest=longest))
         return True
     return False
 
@@ -60,7 +65,7 @@ def _as_utf8(value: object) -> str:
     return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def read(body: bytes, *, encoding: str = "utf-8") -> QueryDict:
+def read(body: bytes, *, encoding: str = "utf-8", longest: int | None = None) -> QueryDict:
     """The fields of a form (URL Standard §5.1). Raises TooManyFieldsSent."""
     if body.count(b"&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
         raise TooManyFieldsSent
@@ -68,11 +73,18 @@ def read(body: bytes, *, encoding: str = "utf-8") -> QueryDict:
     for field in body.split(b"&"):
         if field:
             name, _, value = field.partition(b"=")
+            value = b"" if longest is not None and len(value) > longest else value
             form.appendlist(unquote(name).decode(encoding, "replace"), unquote(value).decode(encoding, "replace"))
     return form
 
 
 def unquote(written: bytes) -> bytes:
     """What a form's writer encoded: made quoted-printable first, which is decoded without a list of all its pieces."""
-    printable = _LONE_PERCENT.sub(b"%25", written).replace(b"=", b"%3D").replace(b"%", b"=").replace(b"+", b" ")
-    return a2b_qp(printable)
+    pieces, start = [], 0
+    while start < len(written):
+        end = start + PIECE
+        end -= 1 + written[end - 2 : end][::-1].find(b"%") if b"%" in written[end - 2 : end] else 0  # cut no escape
+        escaped = _LONE_PERCENT.sub(b"%25", written[start:end]).replace(b"=", b"%3D")
+        pieces.append(a2b_qp(escaped.translate(_PRINTABLE)))
+        start = end
+    return b"".join(pieces)

@@ -120,9 +120,16 @@ def sns(kind: str, *, version: str = "2", **fields: Any) -> dict[str, Any]:
         **fields,
     }
     algorithm = {"1": hashes.SHA1(), "2": hashes.SHA256()}[version]
-    signature = rsa_key().sign(providers.sns.signed_text(message), padding.PKCS1v15(), algorithm)
+    signature = rsa_key().sign(_sns_text(message), padding.PKCS1v15(), algorithm)
     providers.sns.keep(SIGNING_CERT_URL, certificate())
     return {**message, "Signature": base64.b64encode(signature).decode()}
+
+
+def _sns_text(message: dict[str, Any]) -> bytes:
+    """What Amazon signs, as its developer guide has it."""
+    more = ["Subject"] if message["Type"] == "Notification" else ["SubscribeURL", "Token"]
+    names = sorted(["Message", "MessageId", "Timestamp", "TopicArn", "Type", *more])
+    return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
 
 
 @lru_cache

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from unittest.mock import patch
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -36,6 +37,7 @@ def test_keeping_a_body_takes_a_few_times_its_size() -> None:
 
 def test_afterwards_statements_are_sent_as_before() -> None:
     inbox.accept_mime(BODY, sender="", recipients=[], now=timezone.now())
+    assert connection.connection.pgconn.nonblocking == 1
     assert Receipt.objects.filter(size__in=[len(BODY), 1], path="").count() == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 from base64 import encodebytes
+from unittest.mock import patch
 from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
@@ -25,13 +26,20 @@ WRITTEN = st.lists(
 @example([b"=", b"\n", b"x"])
 def test_whatever_is_written_is_decoded_as_the_standard_library_does(pieces: list[bytes]) -> None:
     written = b"".join(pieces)
-    assert forms.unquote(written) == unquote_to_bytes(written.replace(b"+", b" "))
+    expected = unquote_to_bytes(written.replace(b"+", b" "))
+    assert forms.unquote(written) == expected
+    with patch.object(forms, "PIECE", 3):
+        assert forms.unquote(written) == expected
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=20)), max_size=5))
 def test_a_form_is_read_as_django_reads_it(fields: list[tuple[str, str]]) -> None:
     body = urlencode(fields, errors="replace").encode()
     assert dict(forms.read(body).lists()) == dict(QueryDict(body).lists())
+
+
+def test_fields_that_are_too_long_to_be_looked_at_are_left_empty() -> None:
+    assert forms.read(b"a=%41%41&b=1", longest=3).dict() == {"a": "", "b": "1"}
 
 
 def test_more_fields_than_the_settings_allow_are_refused() -> None:
