@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from orders import secrecy
 
 PLACE = "vault"
 UNFINISHED = ".writing-"  # how the name of a file begins that is not yet whole
-WRITERS = 4  # at once; with them waiting for the disk costs a batch of mails no time that could be measured
+WRITERS = 4  # at once
 LARGE = 5_000_000  # bytes; from here on one file is written after the other
 
 
@@ -33,30 +34,40 @@ class Folder(FileSystemStorage):
     """
 
     def _save(self, name: str, content: Any) -> str:
-        target = Path(self.path(name))
-        missing = list(takewhile(lambda folder: not folder.is_dir(), target.parents))
-        if missing:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=UNFINISHED)
+        target = self.path(name)
+        folder = os.path.dirname(target)  # noqa: PTH120  pathlib takes a fifth of the time of a small file
+        grown = [folder]  # the folders in which there is a new name
+        try:
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
+        except FileNotFoundError:
+            grown += _made(Path(folder))
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():
                     file.write(chunk)
                 file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
+                os.fsync(handle)
+            os.replace(temporary, target)  # noqa: PTH105  as above
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        for folder in (target.parent, *(new.parent for new in missing)):
-            _keep_names(folder)
+        for one in grown:
+            _keep_names(one)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name  # the same content has the same name: writing it again is the wish
 
 
-def _keep_names(folder: Path) -> None:
+def _made(folder: Path) -> list[str]:
+    """Make the folder, and those above it that are missing; returns in which folders they are."""
+    missing = list(takewhile(lambda one: not one.is_dir(), (folder, *folder.parents)))
+    folder.mkdir(parents=True, exist_ok=True)
+    return [str(one.parent) for one in missing]
+
+
+def _keep_names(folder: str) -> None:
     """Wait until the names in the folder are on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -67,23 +78,62 @@ def _keep_names(folder: Path) -> None:
 
 def save(content: bytes) -> str:
     """Keep content sealed and return its name; the same content again is the same file, written once."""
-    digest = secrecy.digest(content, purpose="vault-name").hex()
-    name = f"{digest[:2]}/{digest[2:4]}/{digest}"
-    storage = storages["mail"]
-    if not storage.exists(name):
-        storage.save(name, ContentFile(secrecy.seal(content, place=PLACE)))
+    name = _name(content)
+    _keep(name, content)
     return name
 
 
-def save_all(contents: Sequence[bytes]) -> list[str]:
-    """Keep each of them, and return their names in the same order; several at a time, since most of it is waiting.
+class Saving:
+    """Files on their way to the disk."""
 
-    Not so the large ones, each of which is in memory sealed while it is written.
+    def __init__(self, writers: ThreadPoolExecutor) -> None:
+        self._writers = writers
+        self._written: list[Future[None]] = []
+
+    def save(self, content: bytes) -> str:
+        """The name at once, for content that is kept by the end of the block; a large one is kept by now."""
+        name = _name(content)
+        if len(content) > LARGE:
+            _keep(name, content)
+        else:
+            self._written.append(self._writers.submit(_keep, name, content))
+        return name
+
+    def wait(self) -> None:
+        """Until all of them are kept. Raises what went wrong with one."""
+        for one in self._written:
+            one.result()
+
+
+@contextmanager
+def saving() -> Iterator[Saving]:
+    """Keep several contents, several at a time, while the block goes on: most of it is waiting for the disk.
+
+    All of them are kept once the block has ended, and only then may a commit speak of them. Not so the large ones, each
+    of which is in memory sealed while it is written.
     """
-    if len(contents) <= 1 or any(len(content) > LARGE for content in contents):
-        return [save(content) for content in contents]
-    with ThreadPoolExecutor(min(len(contents), WRITERS), thread_name_prefix="vault") as writers:
-        return list(writers.map(save, contents))
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="vault") as writers:
+        files = Saving(writers)
+        yield files
+        files.wait()
+
+
+def save_all(contents: Sequence[bytes]) -> list[str]:
+    """Keep each of them, and return their names in the same order."""
+    with saving() as files:
+        return [files.save(content) for content in contents]
+
+
+def _name(content: bytes) -> str:
+    # One level of folders, of which there are soon all: the name of a new one has to be made safe on the disk as well.
+    digest = secrecy.digest(content, purpose="vault-name").hex()
+    return f"{digest[:3]}/{digest}"
+
+
+def _keep(name: str, content: bytes) -> None:
+    storage = storages["mail"]
+    if not storage.exists(name):
+        storage.save(name, ContentFile(secrecy.seal(content, place=PLACE)))
 
 
 def load(name: str) -> bytes:

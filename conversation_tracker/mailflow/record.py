@@ -60,7 +60,7 @@ def fingerprint(arrival: Arrival) -> bytes:
     """
     if arrival.unread is not None:
         return secrecy.digest(f"unread\0{arrival.unread.digest}", purpose="fingerprint")
-    parts = [_SPACE.sub(" ", part).strip() for part in _written(arrival.mail)]
+    parts = [" ".join(part.split()) for part in _written(arrival.mail)]
     parts.append(" ".join(sorted(arrival.mail.traits & _DECISIVE)) + (" spam" if arrival.envelope.is_spam else ""))
     if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
         parts.append(secrecy.digest(arrival.original, purpose="file").hex())
@@ -101,8 +101,13 @@ def outcome_of(decision: Decision) -> Outcome:
 
 def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
     """Write entries, files and outbox rows for a batch, in the caller's transaction; three statements and files."""
-    names = iter(vault.save_all([content for one in settled for content in _contents(one)]))
-    kept = [[next(names) for _ in _contents(one)] for one in settled]
+    with vault.saving() as files:  # they go to the disk while the rows go to the database
+        kept = [[files.save(content) for content in _contents(one)] for one in settled]
+        return _rows(settled, kept, now=now)
+
+
+def _rows(settled: Sequence[Settled], kept: Sequence[Sequence[str]], *, now: datetime) -> list[TimelineEntry]:
+    """``kept``: for each mail the name of its original, then of its files."""
     entries = TimelineEntry.objects.bulk_create(
         [_entry(one, original) for one, (original, *_) in zip(settled, kept, strict=True)]
     )
@@ -126,7 +131,7 @@ def record(settled: Sequence[Settled], *, now: datetime) -> list[TimelineEntry]:
 
 def first_words(text: str) -> str:
     """The text's beginning on one line; no word is cut, since half a Soft alias would be a real address."""
-    start = _SPACE.sub(" ", text[: FIRST_WORDS * 4]).strip()
+    start = " ".join(text[: FIRST_WORDS * 4].split())
     if len(start) <= FIRST_WORDS:
         return start
     return start[: FIRST_WORDS + 1].rpartition(" ")[0]
