@@ -22,6 +22,7 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "accept": {"seconds": 5},
         "process": {"mails": 600, "alone": 200, "memory": 1_000},
         "page": {"entries": 100_000, "requests": 60},
+        "read": {"requests": 100},
         "find": {"rows": 200_000},
         "expire": {"rows": 20_000},
         "recover": {"receipts": 500},
@@ -30,6 +31,7 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "accept": {"seconds": 30},
         "process": {"mails": 10_000, "alone": 2_000, "memory": 100_000},
         "page": {"entries": 1_000_000, "requests": 300},
+        "read": {"requests": 300},
         "find": {"rows": 10_000_000},
         "expire": {"rows": 1_000_000},
         "recover": {"receipts": 20_000},
@@ -38,6 +40,7 @@ SIZES: dict[str, dict[str, dict[str, int]]] = {
         "accept": {"seconds": 1},
         "process": {"mails": 40, "alone": 5, "memory": 20},
         "page": {"entries": 500, "requests": 3},
+        "read": {"requests": 3},
         "find": {"rows": 500},
         "expire": {"rows": 500},
         "recover": {"receipts": 20},
@@ -67,12 +70,13 @@ def main() -> None:
 
 def run(stage: Stage, sizes: dict[str, dict[str, int]], names: list[str]) -> list[figures.Figure]:
     """Each benchmark that was asked for, in its turn."""
-    from benchmarks import accept, expire, page, process, recover
+    from benchmarks import accept, expire, page, process, read, recover
 
     benchmarks: dict[str, Any] = {
         "accept": accept.measure,
         "process": process.measure,
         "page": page.measure,
+        "read": read.measure,
         "find": expire.measure_finding,
         "expire": expire.measure_expiring,
         "recover": recover.measure,

@@ -38,7 +38,7 @@ def measure(on: Stage, *, entries: int, requests: int) -> Iterator[Figure]:
     found = {}
     for name, placed in (("short", short), ("long", long)):
         url = reverse("orders:detail", args=[store.account, placed.order.number])
-        found[name] = _times(client, url, requests)
+        found[name] = times(client, url, requests)
     (long_times, long_queries), (short_times, short_queries) = found["long"], found["short"]
     latest = percentile(long_times, 0.95) * 1_000
     yield Figure(
@@ -50,7 +50,8 @@ def measure(on: Stage, *, entries: int, requests: int) -> Iterator[Figure]:
     )
 
 
-def _times(client: Client, url: str, requests: int) -> tuple[list[float], int]:
+def times(client: Client, url: str, requests: int) -> tuple[list[float], int]:
+    """How long each of so many requests took, in seconds, and how many statements one takes."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -59,9 +60,9 @@ def _times(client: Client, url: str, requests: int) -> tuple[list[float], int]:
     queries = len(captured)  # now: the next request clears the list
     if answer.status_code != 200:  # noqa: PLR2004  HTTP
         raise RuntimeError(f"{url} answered {answer.status_code}")
-    times = []
+    took = []
     for _ in range(requests):
         began = time.perf_counter()
         client.get(url)
-        times.append(time.perf_counter() - began)
-    return times, queries
+        took.append(time.perf_counter() - began)
+    return took, queries

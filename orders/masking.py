@@ -36,10 +36,24 @@ def within(value: str, parties: tuple[Known, ...], *, most: int) -> str:
     return masked if len(masked) <= most else (masked[:most].rpartition(" ")[0] or Secret.DOTS)
 
 
-def document(value: Any, parties: tuple[Known, ...]) -> Any:
-    """A JSON value with every text in it masked, keys too."""
+def document(value: Any, parties: tuple[Known, ...], seen: dict[str, str] | None = None) -> Any:
+    """A JSON value with every text in it masked, keys too.
+
+    Names of fields and the like come again and again; each is masked once. ``seen`` keeps them for further documents
+    about the same parties.
+    """
+    return _document(value, parties, {} if seen is None else seen)
+
+
+def _document(value: Any, parties: tuple[Known, ...], seen: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {text(key, parties): document(inner, parties) for key, inner in value.items()}
+        return {_once(key, parties, seen): _document(inner, parties, seen) for key, inner in value.items()}
     if isinstance(value, list):
-        return [document(inner, parties) for inner in value]
-    return text(value, parties) if isinstance(value, str) else value
+        return [_document(inner, parties, seen) for inner in value]
+    return _once(value, parties, seen) if isinstance(value, str) else value
+
+
+def _once(value: str, parties: tuple[Known, ...], seen: dict[str, str]) -> str:
+    if (masked := seen.get(value)) is None:
+        masked = seen[value] = text(value, parties)
+    return masked

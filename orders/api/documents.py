@@ -80,7 +80,8 @@ def order(order: Order) -> dict[str, Any]:
     aliases = list(order.aliases.all())
     customer_alias, store_alias = placing.parties(aliases)
     parties = masking.known(aliases)
-    document = masking.document(order.document.json(), parties)
+    seen: dict[str, str] = {}
+    document = masking.document(order.document.json(), parties, seen)
     tracking = Prefetch("tracking", TrackingEvent.objects.order_by("happened_at", "id"))
     invoices = list(order.invoices.prefetch_related(tracking).order_by("id"))
     history = _history(order)
@@ -100,7 +101,7 @@ def order(order: Order) -> dict[str, Any]:
         "creationDate": shapes.moment(order.placed_at),
         "lastChange": shapes.moment(order.changed_at),
         "followUpEmail": store_alias.address.text(),
-        "lastMessage": _last_message(history),
+        "lastMessage": _last_message(order),
         "hostname": order.store.account,
         "isCompleted": True,
         "roundingError": 0,
@@ -124,7 +125,7 @@ def order(order: Order) -> dict[str, Any]:
         },
         "shippingData": shipping,
         "paymentData": payment(document.get("paymentData")),
-        "packageAttachment": {"packages": [_package(one, items, parties) for one in invoices]},
+        "packageAttachment": {"packages": [_package(one, items, parties, seen) for one in invoices]},
         "ratesAndBenefitsData": {**fields.mapping(document.get("ratesAndBenefitsData")), "id": "ratesAndBenefitsData"},
         "marketplace": {"name": order.store.account, **fields.mapping(document.get("marketplace"))},
         "storePreferencesData": _preferences(order, shipping),
@@ -143,20 +144,24 @@ def changes(order: Order) -> list[dict[str, Any]]:
 
 
 def _history(order: Order) -> list[TimelineEntry]:
-    """What of the timeline stands in the document: changes, cancellation, and mails of the store to the customer."""
+    """What of the timeline stands in the document, but for mails: changes and cancellation."""
     wanted = (
         Q(kind=Kind.CHANGE)
         | Q(kind=Kind.STATUS, new_status__in=_CANCELLING)
         | Q(kind=Kind.STATUS, old_status=Status.CANCELLATION_REQUESTED)
-        | Q(kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__party=PartyKind.CUSTOMER)
     )
-    found = TimelineEntry.objects.filter(wanted, order=order).defer("html")
+    found = TimelineEntry.objects.filter(wanted, order=order).only(
+        "kind", "data", "text", "actor", "occurred_at", "old_status", "new_status"
+    )
     return list(found.order_by("occurred_at", "id"))
 
 
-def _last_message(history: Iterable[TimelineEntry]) -> str | None:
-    mails = [entry.first_words for entry in history if entry.kind == Kind.MAIL]
-    return mails[-1] if mails else None
+def _last_message(order: Order) -> str | None:
+    """How the store's last mail to the customer begins; of the others nothing is read."""
+    mails = TimelineEntry.objects.filter(
+        order=order, kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__party=PartyKind.CUSTOMER
+    )
+    return mails.order_by("-occurred_at", "-id").values_list("first_words", flat=True).first()
 
 
 def _item(order: Order, place: int, item: dict[str, Any]) -> dict[str, Any]:
@@ -211,8 +216,10 @@ def payment(posted: Any) -> dict[str, Any]:
     return {"giftCards": found.get("giftCards") or [], "transactions": transactions}
 
 
-def _package(invoice: Invoice, items: Sequence[dict[str, Any]], parties: tuple[Known, ...]) -> dict[str, Any]:
-    document = masking.document(invoice.document.json(), parties) or {}
+def _package(
+    invoice: Invoice, items: Sequence[dict[str, Any]], parties: tuple[Known, ...], seen: dict[str, str]
+) -> dict[str, Any]:
+    document = masking.document(invoice.document.json(), parties, seen) or {}
     places = {str(item.get("id")): place for place, item in reversed(list(enumerate(items)))}
     tracking = list(invoice.tracking.all())
     return {

@@ -341,7 +341,7 @@ def test_reading_takes_a_fixed_number_of_statements(api, number):
             assert api.read(number).status_code == 200
         counts.append(len(queries))
     print(f"\nreading an order: {counts[0]} statements")  # noqa: T201  worth knowing
-    assert counts == [5, 5]
+    assert counts == [6, 6]
 
 
 @pytest.mark.parametrize(
@@ -376,3 +376,16 @@ def test_another_method_changes_nothing(api, number, client, method):
     before = Order.objects.values().get()
     assert getattr(client, method)(READ + number, headers=api.headers).status_code == 405
     assert Order.objects.values().get() == before
+
+
+def test_the_last_message_is_read_without_reading_the_mails(api, store):
+    placed = factories.place_order(store)
+    for words in ("First words", "Last words"):
+        factories.make_mail(placed.store_alias, placed.customer_alias, text=words, reason=Reason.ORDER_MAIL)
+    with CaptureQueriesContext(connection) as queries:
+        assert api.read(placed.order.number).json()["lastMessage"] == "Last words"
+    asked = [query["sql"] for query in queries if 'FROM "orders_timelineentry"' in query["sql"]]
+    mails = [sql for sql in asked if "'mail'" in sql]
+    assert [(sql.startswith('SELECT "orders_timelineentry"."first_words"'), "LIMIT 1" in sql) for sql in mails] == [
+        (True, True)
+    ]
