@@ -33,7 +33,7 @@ Answer = Callable[[Post], tuple[int, dict[str, str]]]
 
 @contextmanager
 def target(answer: Answer = lambda _: (200, {})) -> Iterator[Target]:
-    """Serve a target; ``answer`` gives the status and headers of each answer."""
+    """Serve a target; ``answer`` gives the status and headers of each answer, or 0: it dies half-way through one."""
     found = Target("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,6 +41,10 @@ def target(answer: Answer = lambda _: (200, {})) -> Iterator[Target]:
             post = Post(self.path, self.headers, self.rfile.read(int(self.headers["Content-Length"])))
             found.posts.append(post)
             status, headers = answer(post)
+            if not status:
+                self.wfile.write(b"HTTP/1.1 20")
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -152,6 +152,18 @@ def test_what_was_not_taken_is_posted_again_later_and_later_with_the_same_id(sto
     assert (hook.failures, hook.last_problem, hook.last_delivered_at) == (0, "It answered 503, not 200.", now)
 
 
+def test_a_target_that_dies_half_way_through_its_answer_is_posted_to_again(store):
+    alive = threading.Event()
+    with targets.target(lambda _: (200 if alive.is_set() else 0, {})) as target:
+        wait_for(store, target.url)
+        assert (work(), states()) == (1, ["waiting"])
+        alive.set()
+        assert work(at=timezone.now() + timedelta(minutes=1)) == 1
+    assert (states(), len({(post.headers["webhook-id"], post.body) for post in target.posts}), len(target.posts)) == (
+        ["delivered"], 1, 2,
+    )  # fmt: skip
+
+
 def test_what_is_never_taken_is_given_up_and_seen(store):
     wait_for(store, NOWHERE)
     HookDelivery.objects.update(failures=hooks.MOST_FAILURES - 1)
