@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from orders import audit, telling
-from orders.models import Action, ApiKey, Feed, FeedItem
+from orders.models import Action, ApiKey, Feed, FeedItem, User
 from orders.secrecy import Secret
 from orders.telling import Telling
 
@@ -69,13 +69,13 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> Feed:
     return feed
 
 
-def remove(key: ApiKey, *, now: datetime) -> bool:
+def remove(key: ApiKey, *, user: User | None = None, now: datetime) -> bool:
     """Take the key's feed away with all that waits in it; False when it has none. Audited."""
     with transaction.atomic():
         feed = Feed.objects.select_for_update().filter(api_key=key).first()
         if feed is None:
             return False
-        _note(key, before=_says(feed), after="", now=now)
+        _note(key, before=_says(feed), after="", user=user, now=now)
         feed.delete()
     return True
 
@@ -141,12 +141,13 @@ def _says(feed: Feed | None) -> str:
     return str(Wanted(feed.statuses, feed.kinds, feed.visibility_timeout, feed.retention)) if feed else ""
 
 
-def _note(key: ApiKey, *, before: str, after: str, now: datetime) -> None:
+def _note(key: ApiKey, *, before: str, after: str, user: User | None = None, now: datetime) -> None:
     audit.record(
         Action.FEED_CHANGED,
         subject=f"feed of {key.app_key}",
         store=key.store,
-        actor=key.label or key.app_key,
+        user=user,
+        actor=str(user or key.label or key.app_key),
         before=before,
         after=after,
         now=now,

@@ -11,6 +11,7 @@ import base64
 import json
 import logging
 import random
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from django.db.models import Count
 from standardwebhooks import Webhook
 
 from orders import audit, claims, outside, telling
-from orders.models import Action, ApiKey, DeliveryState, Hook, HookDelivery
+from orders.models import Action, ApiKey, DeliveryState, Hook, HookDelivery, User
 from orders.secrecy import Secret
 from orders.telling import Telling
 
@@ -42,6 +43,14 @@ FIRST_REST = timedelta(seconds=5)  # of a hook whose target did not answer
 LONGEST_REST = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(days=3)
 TOO_OLD = "It was not taken within 3 days."
+MOST_HEADERS = 20
+LONGEST_HEADER = 2_000
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+# Headers that say how the call itself is made; and those that are ours, by which the target knows us.
+OURS = {
+    "connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
+    "transfer-encoding", "upgrade", "user-agent", "webhook-id", "webhook-signature", "webhook-timestamp",
+}  # fmt: skip
 
 
 class NotTaken(ValueError):
@@ -60,6 +69,16 @@ class Wanted:
     fires_once: bool = False
 
 
+def may_be_header(name: str) -> bool:
+    """Whether a store may have a header of this name sent along."""
+    return bool(HEADER_NAME.fullmatch(name)) and name.lower() not in OURS
+
+
+def may_be_value(text: str) -> bool:
+    """Whether a header may hold this."""
+    return text.isascii() and text.isprintable() and len(text) <= LONGEST_HEADER
+
+
 def rules() -> outside.Rules:
     """Where hooks may post to in this installation."""
     return outside.Rules(may_be_local=settings.HOOK_LOCAL_TARGETS, name_servers=tuple(settings.DNS_SERVERS))
@@ -70,16 +89,26 @@ def of_key(key: ApiKey) -> Hook | None:
     return Hook.objects.filter(api_key=key).first()
 
 
-def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> tuple[Hook, bool]:
+def fresh_secret() -> Secret:
+    """By which posts are signed, in the form that Standard Webhooks ask for."""
+    return Secret.of("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+def ping(url: str, headers: dict[str, str], secret: Secret, *, now: datetime) -> outside.Answer:
+    """Post a test, signed like any other post. Keep this outside of a transaction: the target may take its time."""
+    body = json.dumps(PING)
+    return _post(url, headers, secret.text(), id=f"ping_{secrets.token_hex(8)}", body=body, now=now)
+
+
+def configure(key: ApiKey, wanted: Wanted, *, user: User | None = None, now: datetime) -> tuple[Hook, bool]:
     """Ping the target and give the key this hook; with True when it had none, so that its secret is new. Audited.
 
-    A hook that is changed keeps its secret and what waits. Raises NotTaken, and nothing is changed then. Keep this
-    outside of a transaction: the target may take its five seconds.
+    A hook that is changed keeps its secret and what waits, and is switched on. Raises NotTaken, and nothing is changed
+    then. Keep this outside of a transaction: the target may take its five seconds.
     """
     known = of_key(key)
-    secret = known.secret if known else Secret.of("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
-    body = json.dumps(PING)
-    answer = _post(wanted.url, wanted.headers, secret.text(), id=f"ping_{secrets.token_hex(8)}", body=body, now=now)
+    secret = known.secret if known else fresh_secret()
+    answer = ping(wanted.url, wanted.headers, secret, now=now)
     if not answer.is_ok:
         raise NotTaken(answer.problem)
     with transaction.atomic():
@@ -93,6 +122,7 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> tuple[Hook, bool
             "url": Secret.of(wanted.url),
             "headers": Secret.of_json(wanted.headers),
             "changed_at": now,
+            "switched_off_at": None,
             "failures": 0,
             "next_try_at": now,
         }
@@ -103,17 +133,17 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> tuple[Hook, bool
                 **changed, "store_id": key.store_id, "secret": secret, "created_at": now, "served_at": now,
             },
         )  # fmt: skip
-        _note(key, before=_says(before), after=_says(hook), now=now)
+        note(key, before=_says(before), after=_says(hook), user=user, now=now)
     return hook, is_new
 
 
-def remove(key: ApiKey, *, now: datetime) -> bool:
+def remove(key: ApiKey, *, user: User | None = None, now: datetime) -> bool:
     """Take the key's hook away with all that waits for it; False when it has none. Audited."""
     with transaction.atomic():
         hook = Hook.objects.select_for_update().filter(api_key=key).first()
         if hook is None:
             return False
-        _note(key, before=_says(hook), after="", now=now)
+        note(key, before=_says(hook), after="", user=user, now=now)
         hook.delete()
     return True
 
@@ -122,7 +152,7 @@ def hear(tellings: Sequence[Telling], *, now: datetime) -> None:
     """Write what is to be posted to every hook that wants it, in the caller's transaction."""
     hooks = list(
         Hook.objects.select_related("api_key").filter(
-            store__in={one.store_id for one in tellings}, api_key__revoked_at=None
+            store__in={one.store_id for one in tellings}, api_key__revoked_at=None, switched_off_at=None
         )
     )
     HookDelivery.objects.bulk_create(
@@ -152,7 +182,7 @@ _TAKE = """
     WITH due AS MATERIALIZED (
         SELECT hook.id FROM orders_hook AS hook
         JOIN orders_apikey AS key ON key.id = hook.api_key_id AND key.revoked_at IS NULL
-        WHERE hook.next_try_at <= %(now)s AND hook.id <> ALL(%(busy)s) AND EXISTS (
+        WHERE hook.next_try_at <= %(now)s AND hook.switched_off_at IS NULL AND hook.id <> ALL(%(busy)s) AND EXISTS (
             SELECT FROM orders_hookdelivery AS waiting
             WHERE waiting.hook_id = hook.id AND waiting.state = 'waiting' AND waiting.next_attempt_at <= %(now)s
         )
@@ -255,6 +285,7 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
         if delivery is None:
             return
         hook = Hook.objects.select_for_update().get(pk=delivery.hook_id)
+        delivery.status = answer.status
         if answer.is_ok:
             delivery.state, delivery.settled_at, delivery.problem = DeliveryState.DELIVERED, now, ""
             hook.failures, hook.last_delivered_at = 0, now
@@ -267,7 +298,7 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
             hook.failures += 1
             hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
             hook.last_problem, hook.last_problem_at = answer.problem, now
-        delivery.save(update_fields=["state", "failures", "problem", "next_attempt_at", "settled_at"])
+        delivery.save(update_fields=["state", "status", "failures", "problem", "next_attempt_at", "settled_at"])
         hook.save(update_fields=["failures", "next_try_at", "last_delivered_at", "last_problem", "last_problem_at"])
     log.info(
         "hook posted delivery=%s hook=%s state=%s attempts=%s status=%s",
@@ -300,12 +331,14 @@ def _says(hook: Hook | None) -> str:
     return ", ".join((*(hook.statuses or ["any status"]), *hook.kinds, f"to {host}"))
 
 
-def _note(key: ApiKey, *, before: str, after: str, now: datetime) -> None:
+def note(key: ApiKey, *, before: str, after: str, user: User | None = None, now: datetime) -> None:
+    """Write a change of the key's hook into the audit log: made by somebody, or else by the key itself."""
     audit.record(
         Action.HOOK_CHANGED,
         subject=f"hook of {key.app_key}",
         store=key.store,
-        actor=key.label or key.app_key,
+        user=user,
+        actor=str(user or key.label or key.app_key),
         before=before,
         after=after,
         now=now,

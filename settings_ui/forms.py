@@ -10,8 +10,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from conversation_tracker.message_center.defaults import Source
-from orders import addresses
-from orders.models import MaskType, ShopKind
+from orders import addresses, hook_care, hooks, telling
+from orders.models import ApiKey, MaskType, ShopKind, Status
 from orders.shops import connections
 
 MOST_MINUTES = 30 * 24 * 60
@@ -175,6 +175,83 @@ class ShopForm(forms.Form):
     def clean_secret(self) -> str:
         """Long enough not to be guessed."""
         return _check_secret(self.cleaned_data["secret"])
+
+
+class HeadersField(forms.CharField):
+    """Headers, one a line; in Python a dictionary, or None when nothing was written."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> Any:
+        found: dict[str, str] = {}
+        for line in (super().clean(value) or "").splitlines():
+            name, colon, text = (part.strip() for part in line.partition(":"))
+            if not name and not colon:
+                continue
+            if not colon or not hooks.may_be_header(name) or not hooks.may_be_value(text):
+                raise forms.ValidationError(_("Write each header on its own line: “Authorization: Bearer …”."))
+            found[name] = text
+        if len(found) > hooks.MOST_HEADERS:
+            raise forms.ValidationError(_("At most %(count)d headers.") % {"count": hooks.MOST_HEADERS})
+        return found or None
+
+
+class HookForm(forms.Form):
+    """Where a hook posts to, and what."""
+
+    url = forms.CharField(
+        label=_("Target"),
+        max_length=2_000,
+        help_text=_("An https address on the internet. It is sent a ping and has to answer it with 200."),
+        error_messages={"required": _("Enter the address to post to.")},
+    )
+    statuses = forms.MultipleChoiceField(
+        label=_("Statuses"),
+        choices=Status.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: every change of status."),
+    )
+    kinds = forms.MultipleChoiceField(
+        label=_("Other events"),
+        choices=[(kind.value, kind.value) for kind in telling.OTHERS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    headers = HeadersField(
+        label=_("Headers to send along"),
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"}),
+        help_text=_("One on a line. They are kept sealed. Empty: those there are stay, for the same host."),
+    )
+
+    def wish(self) -> hook_care.Wish:
+        """What was entered. Only of a valid form."""
+        said = self.cleaned_data
+        return hook_care.Wish(said["url"].strip(), said["statuses"], said["kinds"], said["headers"])
+
+
+class NewHookForm(HookForm):
+    """A hook for a key that has none."""
+
+    key = forms.ChoiceField(
+        label=_("API key"),
+        help_text=_("Each key has one hook."),
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose an API key.")),
+    )
+    field_order = ("key", "url", "statuses", "kinds", "headers")
+
+    def __init__(self, *args: Any, keys: Sequence[ApiKey], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._keys = {str(key.pk): key for key in keys}
+        chosen = self.fields["key"]
+        if isinstance(chosen, forms.ChoiceField):
+            chosen.choices = [(pk, f"{key.app_key} ({key.label})") for pk, key in self._keys.items()]
+
+    def chosen_key(self) -> ApiKey:
+        """Only of a valid form."""
+        return self._keys[self.cleaned_data["key"]]
 
 
 class SecretForm(forms.Form):

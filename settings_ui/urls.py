@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from settings_ui import sender_views, shop_views, template_views, views
+from settings_ui import hook_views, sender_views, shop_views, template_views, views
 
 app_name = "settings_ui"
 urlpatterns = [
@@ -30,6 +30,14 @@ urlpatterns = [
     path("<slug:account>/senders/<int:pk>/remove/", sender_views.remove, name="sender-remove"),
     path("<slug:account>/senders/<int:pk>/test/", sender_views.test, name="sender-test"),
     path("<slug:account>/domains/<str:name>/", sender_views.domain, name="domain"),
+    path("<slug:account>/hooks/", hook_views.hooks_and_feeds, name="hooks"),
+    path("<slug:account>/hooks/<int:pk>/", hook_views.change, name="hook"),
+    path("<slug:account>/hooks/<int:pk>/ping/", hook_views.ping, name="hook-ping"),
+    path("<slug:account>/hooks/<int:pk>/secret/", hook_views.show_secret, name="hook-secret"),
+    path("<slug:account>/hooks/<int:pk>/secret/replace/", hook_views.replace_secret, name="hook-replace-secret"),
+    path("<slug:account>/hooks/<int:pk>/switch/", hook_views.switch, name="hook-switch"),
+    path("<slug:account>/hooks/<int:pk>/remove/", hook_views.remove, name="hook-remove"),
+    path("<slug:account>/feeds/<int:pk>/remove/", hook_views.remove_feed, name="feed-remove"),
     path("<slug:account>/shops/", shop_views.shops, name="shops"),
     path("<slug:account>/shops/<int:pk>/secret/", shop_views.show_secret, name="shop-secret"),
     path("<slug:account>/shops/<int:pk>/secret/replace/", shop_views.replace_secret, name="shop-replace-secret"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,14 +22,6 @@ router = Router(tags=["Feed and hook"])
 FROM_WORKFLOW, FROM_ORDERS = "FromWorkflow", "FromOrders"
 MOST_ITEMS = 10
 MOST_HANDLES = 100
-MOST_HEADERS = 20
-LONGEST_HEADER = 2_000
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-# Headers that say how the call itself is made; and those that are ours, by which the target knows us.
-OURS = {
-    "connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
-    "transfer-encoding", "upgrade", "user-agent", "webhook-id", "webhook-signature", "webhook-timestamp",
-}  # fmt: skip
 
 
 class _Body(BaseModel):
@@ -112,15 +103,15 @@ class Target(_Body):
     """Where a hook posts to."""
 
     url: Annotated[str, Field(min_length=1, max_length=2_000)]
-    headers: Annotated[dict[str, str], Field(max_length=MOST_HEADERS)] = {}
+    headers: Annotated[dict[str, str], Field(max_length=hooks.MOST_HEADERS)] = {}
 
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
-            if not HEADER_NAME.fullmatch(name) or name.lower() in OURS:
+            if not hooks.may_be_header(name):
                 raise ValueError(f"{name[:50]!r} cannot be a header of the call")
-            if not text.isascii() or not text.isprintable() or len(text) > LONGEST_HEADER:
+            if not hooks.may_be_value(text):
                 raise ValueError(f"the value of {name!r} holds characters that no header has, or too many")
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from orders import secrecy
 
@@ -79,6 +80,7 @@ class Hook(Wish):
     url = secrecy.SealedField()
     headers = secrecy.SealedField()  # JSON {name: value}; they carry the target's credentials
     secret = secrecy.SealedField()  # whsec_…, signs what is posted
+    switched_off_at = models.DateTimeField(null=True, blank=True)  # by staff: nothing is posted, and nothing is noted
     failures = models.PositiveIntegerField(default=0)  # in a row, of any of its deliveries
     next_try_at = models.DateTimeField()  # nothing is posted before: the target did not answer
     served_at = models.DateTimeField()  # who waits longest comes next
@@ -96,9 +98,9 @@ class Hook(Wish):
 class DeliveryState(models.TextChoices):
     """Where a delivery to a hook stands."""
 
-    WAITING = "waiting", "waiting"
-    DELIVERED = "delivered", "delivered"
-    FAILED = "failed", "given up"
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Given up")
 
 
 class HookDelivery(models.Model):
@@ -111,6 +113,7 @@ class HookDelivery(models.Model):
     state = models.CharField(max_length=9, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)  # begun
     failures = models.PositiveSmallIntegerField(default=0)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)  # that the target answered last
     problem = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()

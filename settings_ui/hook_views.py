@@ -1,0 +1,193 @@
+"""The page of hooks and feeds in store settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from orders import access, feeds, hook_care, hooks, pages
+from orders.access import Right
+from orders.models import Feed, Hook, HookDelivery, Store
+from settings_ui import hook_words
+from settings_ui.forms import HookForm, NewHookForm
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A hook as the page shows it; ``secret`` only where it was asked for."""
+
+    hook: Hook
+    form: HookForm
+    problem: str
+    url: str = field(repr=False)
+    headers: tuple[str, ...] = ()  # their names alone
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A feed as the page shows it."""
+
+    feed: Feed
+    days: float
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.guarded
+def hooks_and_feeds(request: HttpRequest, account: str) -> HttpResponseBase:
+    """The hooks and feeds of the store's keys with the latest deliveries, and a form for another hook."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    keys = hook_care.keys_without_hook(store)
+    form = NewHookForm(request.POST if request.method == "POST" else None, keys=keys)
+    if request.method == "POST" and form.is_valid():
+        try:
+            hook_care.add(form.chosen_key(), form.wish(), user=pages.user(request), now=timezone.now())
+        except hooks.NotTaken as error:
+            form.add_error("url", hook_words.of(str(error)))
+        else:
+            messages.success(request, _("The target took the ping. What happens is posted to it from now on."))
+            return redirect("settings_ui:hooks", store.account)
+    return _page(request, store, form=form, status=400 if form.is_bound else 200)
+
+
+@require_POST
+@pages.guarded
+def change(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Another target, or something else to be told."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    hook = hook_care.one(store, pk)
+    form = HookForm(request.POST, prefix=f"hook-{pk}")
+    if form.is_valid():
+        try:
+            hook_care.change(hook, form.wish(), user=pages.user(request), now=timezone.now())
+        except hooks.NotTaken as error:
+            form.add_error("url", hook_words.of(str(error)))
+        else:
+            messages.success(request, _("Saved. The target took the ping."))
+            return redirect("settings_ui:hooks", store.account)
+    return _page(request, store, of=pk, changed=form, status=400)
+
+
+@require_POST
+@pages.guarded
+def ping(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Post a test to the target, and say what it answered."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    answer = hook_care.ping(hook_care.one(store, pk), now=timezone.now())
+    if answer.is_ok:
+        messages.success(request, _("The target took the ping: it answered 200."))
+    else:
+        messages.error(request, _("The ping was not taken.") + " " + hook_words.of(answer.problem))
+    return redirect("settings_ui:hooks", store.account)
+
+
+@require_POST
+@pages.guarded
+def show_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """The page with the secret of one hook on it, this once; audited."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    secret = hook_care.reveal_secret(hook_care.one(store, pk), user=pages.user(request), now=timezone.now())
+    return _page(request, store, of=pk, secret=secret)
+
+
+@require_POST
+@pages.guarded
+def replace_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Sign by another secret, and show it this once; audited."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    secret = hook_care.replace_secret(hook_care.one(store, pk), user=pages.user(request), now=timezone.now())
+    messages.success(request, _("Posts are signed by the new secret from now on. What is refused is tried again."))
+    return _page(request, store, of=pk, secret=secret)
+
+
+@require_POST
+@pages.guarded
+def switch(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Post to the target, or not."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    is_on = request.POST.get("to") == "on"
+    changed = hook_care.switch(hook_care.one(store, pk), is_on=is_on, user=pages.user(request), now=timezone.now())
+    if not changed:
+        messages.info(request, _("Nothing changed: it was so already."))
+    elif is_on:
+        messages.success(request, _("Switched on. What waited is posted now."))
+    else:
+        messages.success(request, _("Switched off. What waits stays; what happens meanwhile is not posted."))
+    return redirect("settings_ui:hooks", store.account)
+
+
+@require_POST
+@pages.guarded
+def remove(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Take a hook away. Done twice, as by a double click, it is simply done."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    try:
+        is_removed = hooks.remove(hook_care.one(store, pk).api_key, user=pages.user(request), now=timezone.now())
+    except access.NotFound:
+        is_removed = False
+    return _removed(request, store, is_removed=is_removed)
+
+
+@require_POST
+@pages.guarded
+def remove_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Take a feed away with all that waits in it."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    try:
+        is_removed = feeds.remove(hook_care.feed(store, pk).api_key, user=pages.user(request), now=timezone.now())
+    except access.NotFound:
+        is_removed = False
+    return _removed(request, store, is_removed=is_removed)
+
+
+def _removed(request: HttpRequest, store: Store, *, is_removed: bool) -> HttpResponseBase:
+    if is_removed:
+        messages.success(request, _("Removed, with what waited for it."))
+    else:
+        messages.info(request, _("Nothing changed: it was removed already."))
+    return redirect("settings_ui:hooks", store.account)
+
+
+def _page(
+    request: HttpRequest,
+    store: Store,
+    *,
+    form: NewHookForm | None = None,
+    of: int = 0,
+    changed: HookForm | None = None,
+    secret: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    keys = hook_care.keys_without_hook(store)
+    context: dict[str, Any] = {
+        "store": store,
+        "hooks": [
+            _shown(hook, changed if hook.pk == of else None, secret if hook.pk == of else "")
+            for hook in hook_care.of_store(store)
+        ],
+        "feeds": [Waiting(feed, feed.retention / 86_400) for feed in hook_care.feeds_of(store, now=timezone.now())],
+        "deliveries": [_delivered(delivery) for delivery in hook_care.latest(store)],
+        "keys": keys,
+        "form": form or NewHookForm(keys=keys),
+    }
+    response = render(request, "settings_ui/hooks.html", context, status=status)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _shown(hook: Hook, changed: HookForm | None, secret: str) -> Shown:
+    url = hook.url.text()
+    known = {"url": url, "statuses": hook.statuses, "kinds": hook.kinds}
+    form = changed or HookForm(prefix=f"hook-{hook.pk}", initial=known)
+    return Shown(hook, form, hook_words.of(hook.last_problem), url, tuple(hook.headers.json() or {}), secret)
+
+
+def _delivered(delivery: HookDelivery) -> tuple[HookDelivery, str]:
+    return delivery, hook_words.of(delivery.problem)
