@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0017_feeds_by_expression'),
+        ('orders', '0018_orders_know_how_their_shop_had_them'),
     ]
 
     operations = [
