@@ -101,4 +101,6 @@ def test_a_mail_that_is_too_slow_is_quarantined_and_its_neighbours_are_not(clien
         while inbox.work(now=timezone.now()) is not None:
             pass
     assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 2
-    assert Receipt.objects.get(state=ReceiptState.QUARANTINED).trouble == Trouble.TOO_SLOW
+    stopped = Receipt.objects.get(state=ReceiptState.QUARANTINED)
+    assert stopped.trouble == Trouble.TOO_SLOW
+    assert stopped.attempts == 2  # once with the others, once alone, each ended by the limit

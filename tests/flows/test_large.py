@@ -63,7 +63,9 @@ def test_large_mails_are_recorded_and_relayed_at_the_first_attempt(system: Syste
     ways: dict[str, Callable[[bytes], object]] = {
         "Amazon SES": partial(post_in, shapes.whole("Amazon SES")),
         "Mailgun, whole": partial(post_in, shapes.whole("Mailgun, whole")),
+        "Postal": partial(post_in, shapes.whole("Postal")),
         "Postmark, in parts": partial(post_in, shapes.postmark_parts),
+        "Mailgun, in parts": partial(post_in, shapes.mailgun_parts),
         "SMTP": lambda raw: hand_in(smtp_place, raw, address),
     }
     for number, (way, deliver) in zip(count(1), ways.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.parse
 import urllib.request
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from conversation_tracker import inbox, outbox
 from conversation_tracker.local.models import LocalMail
+from conversation_tracker.models import Receipt
 from orders.models import Alias, AliasEvent, Kind, TimelineEntry
 from orders.tasks import expire_aliases
 from tests import factories, letters
@@ -107,6 +109,33 @@ def test_beat_retires_what_is_due(system: System) -> None:
         what="both expiries on the timeline",
     )
     assert Alias.objects.filter(order=placed.order, retired_at=None).count() == 0
+
+
+def test_a_chunked_body_that_is_cut_off_is_not_acknowledged_and_not_kept(system: System) -> None:
+    body = json.dumps(letters.postmark(factories.place_silently().customer_alias)).encode()
+    start = (
+        f"POST /anymail/postmark/inbound/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {letters.BASIC_AUTH}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    ).encode()
+    half = b"%x\r\n%s\r\n" % (len(body) // 2, body[: len(body) // 2])
+    rest = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body) - len(body) // 2, body[len(body) // 2 :])
+    for sent in (half, half + rest[:20]):
+        assert not said(system, start + sent).startswith(b"HTTP/1.1 200")
+    assert not Receipt.objects.exists()
+    assert said(system, start + half + rest).startswith(b"HTTP/1.1 200")
+    assert Receipt.objects.get().body.bytes() == body
+
+
+def said(system: System, request: bytes) -> bytes:
+    """What is answered to these bytes, after which nothing more comes."""
+    host, _, port = system.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        heard = b""
+        while piece := client.recv(4_096):
+            heard += piece
+    return heard
 
 
 @pytest.mark.parametrize("path", ["/sign-in/", "/healthz"])
