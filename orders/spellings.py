@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import heapq
 import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote
 
-from orders import addresses, disguises, packed
+from orders import disguises, packed
+from orders import spelling_patterns as patterns
 
-GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
-
-_AT = r"(?:\s{0,8}@\s{0,8}|%40|%2540|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
-_PLUS = r"(?:\+|%2b|&\#0*43;)"
-_QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
-# Not the end of somebody else's longer address: a letter or digit before, or one before a joining . _ + -.
-# What stands for a delimiter may end in a letter: %3D, \n, \u003c.
-_BEFORE = r"(?:(?<![a-z0-9])(?<![a-z0-9][._+\-])|(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4}))"
 _INVISIBLE = re.compile(
     "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
-# A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
-_CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
-_LINE_END = re.compile(_CUT)
 # What JSON and scripts write for the signs of an address; nothing of it changes where a string ends.
 _ESCAPED = re.compile(r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
 # Cyrillic and Greek letters that look like Latin ones.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁɡһкԛԝνοαι", "aeopcyxijsdghkqwvoai")
-# What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
-_ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
-_BEFORE_DOMAIN = 600
-_AFTER_DOMAIN = 900
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
 _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
@@ -56,101 +40,22 @@ class Known:
     alias: str
 
 
-@lru_cache(maxsize=4096)
-def _pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds one address: any case, with or without a +tag, percent- or entity-encoded, A-labels or Unicode; but not the
-    readable half of a Soft alias under these tracking domains, of this order or another: that is what Soft means.
-    """
-    local, _, domain = real.rpartition("@")
-    base, own_tag = _untagged(local)
-    if domain in GMAIL:
-        spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
-        domains = "|".join(re.escape(one) for one in GMAIL)
-    else:
-        spelled = re.escape(base).replace(r"\+", _PLUS)
-        if len(base) > 1 and base.startswith('"') and base.endswith('"'):
-            spelled = _QUOTE + spelled[1:-1]
-        domains = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
-    tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
-    after = rf"(?![a-z0-9]){_no_glue(tracking_domains)}"
-    return re.compile(rf"{_BEFORE}{spelled}{tag}{_QUOTE}{_AT}(?:{domains}){after}", re.IGNORECASE)
-
-
-@lru_cache(maxsize=4096)
-def _cut_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the same address with line ends anywhere in it, quote marks after them."""
-    local, _, domain = real.rpartition("@")
-    base, _ = _untagged(local)
-    is_gmail = domain in GMAIL
-    between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
-    spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
-    domains = "|".join(_cut(one) for one in _domains(real))
-    tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
-    at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
-    after = rf"(?![a-z0-9]){_no_glue(tracking_domains)}"
-    return re.compile(rf"{_BEFORE}{spelled}{tag}{at}(?:{domains}){after}", re.IGNORECASE)
-
-
-@lru_cache(maxsize=4096)
-def _bare_pattern(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @."""
-    local, _, domain = real.rpartition("@")
-    base, _ = _untagged(local)
-    is_gmail = domain in GMAIL
-    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
-    domains = "|".join(re.escape(one) for one in _domains(real))
-    tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
-    return re.compile(rf"{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{domains}){_no_glue(tracking_domains)}", re.IGNORECASE)
-
-
-@lru_cache(maxsize=4096)
-def _no_glue(tracking_domains: tuple[str, ...]) -> str:
-    """Not before the rest of a Soft alias, which may go on in the next line."""
-    ends = "|".join(_cut(one) for one in tracking_domains)
-    return rf"(?!{_CUT}?-{_CUT}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
-
-
-def _cut(text: str) -> str:
-    """The text, with a line end between any two of its characters."""
-    return f"{_CUT}?".join(re.escape(char) for char in text)
-
-
-def _untagged(local: str) -> tuple[str, str]:
-    """``john+shop`` → ``john`` and ``shop``; what begins with the plus sign is no tag."""
-    base, _, tag = local.partition("+")
-    return (base, tag) if base else (local, "")
-
-
-@lru_cache(maxsize=4096)
-def _domains(real: str) -> tuple[str, ...]:
-    domain = real.rpartition("@")[2]
-    return GMAIL if domain in GMAIL else tuple(dict.fromkeys((domain, addresses.unicode_domain(domain))))
-
-
-@lru_cache(maxsize=4096)
-def _fewest_octets(real: str) -> int:
-    """The address is no shorter than this, however it is spelled."""
-    local, _, domain = real.rpartition("@")
-    base = _untagged(local)[0]
-    return len(base.replace(".", "") if domain in GMAIL else base) + 1 + min(map(len, _domains(real)))
-
-
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
     tracking_domains = _tracking_domains(known)
     count = 0
-    lowered = _lowered(text)
+    lowered = patterns.lowered(text)
     for one in known:
         # Compiling a pattern costs more than all the rest; most mails name few of the parties.
-        windows = list(_windows(lowered, _domains(one.real)))
+        windows = list(patterns.windows(lowered, patterns.domains(one.real)))
         if windows:
-            found = _matches(_pattern(one.real, tracking_domains), text, windows)
+            found = patterns.matches(patterns.ordinary(one.real, tracking_domains), text, windows)
             text, times = _put(one.alias, text, (match.span() for match in found))
             count += times
-            lowered = _lowered(text) if times else lowered
+            lowered = patterns.lowered(text) if times else lowered
         text, times = _put(one.alias, text, _disguised(text, lowered, one, tracking_domains))
         count += times
-        lowered = _lowered(text) if times else lowered
+        lowered = patterns.lowered(text) if times else lowered
     return text, count
 
 
@@ -159,46 +64,11 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
     return disguises.spans(
         text,
         lowered,
-        local=_untagged(local)[0],
-        domains=_domains(one.real),
-        is_dotless=domain in GMAIL,
-        after=_no_glue(tracking_domains),
+        local=patterns.untagged(local)[0],
+        domains=patterns.domains(one.real),
+        is_dotless=domain in patterns.GMAIL,
+        after=patterns.no_glue(tracking_domains),
     )
-
-
-def _lowered(text: str) -> str:
-    """In lower case, each character at its place: İ is the one that would become two."""
-    return text.replace("\u0130", "i").lower()
-
-
-def _windows(lowered: str, domains: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Where in a text an address at one of these domains may stand: round each of them that may follow an @.
-
-    A pattern looks at each character; only few have to be looked at.
-    """
-    start = end = -1
-    standing = [domain for domain in domains if domain in lowered]
-    for place in heapq.merge(*(_places(lowered, domain) for domain in standing)) if standing else ():
-        if place - _BEFORE_DOMAIN > end:
-            if end >= 0:
-                yield start, end
-            start = max(0, place - _BEFORE_DOMAIN)
-        end = place + _AFTER_DOMAIN
-    if end >= 0:
-        yield start, end
-
-
-def _places(lowered: str, domain: str) -> Iterator[int]:
-    place = lowered.find(domain)
-    while place >= 0:
-        if lowered[max(0, place - 9) : place].rstrip().endswith(_ENDS_OF_AT):
-            yield place
-        place = lowered.find(domain, place + 1)
-
-
-def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
-    for start, end in windows:
-        yield from pattern.finditer(text, start, end)
 
 
 def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, int]:
@@ -221,8 +91,8 @@ def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
     for one, unpacked in _unpacked_with(data, known):
         words = words or packed.Words(text)
         said = unpacked.content.decode("latin-1")
-        windows = _windows(_lowered(said), _domains(one.real))
-        for match in _matches(_bare_pattern(one.real, tracking_domains), said, windows):
+        windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
+        for match in patterns.matches(patterns.bare(one.real, tracking_domains), said, windows):
             found.add(words.around(*unpacked.span(*match.span())))
     return _put("•••", text, _apart(found))
 
@@ -241,7 +111,7 @@ def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
     """What the bytes pack with an address in it, next to anything, and whose."""
-    if not known or not packed.may_pack(data, min(_fewest_octets(one.real) for one in known)):
+    if not known or not packed.may_pack(data, min(patterns.fewest_octets(one.real) for one in known)):
         return
     domains = _encoded_domains(known)
     for unpacked in packed.unpacked(data):
@@ -249,7 +119,7 @@ def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known,
 
 
 def _encoded_domains(known: Sequence[Known]) -> set[bytes]:
-    return {domain.encode() for one in known for domain in _domains(one.real)}
+    return {domain.encode() for one in known for domain in patterns.domains(one.real)}
 
 
 def _said_in(content: bytes, known: Sequence[Known], domains: Iterable[bytes]) -> list[Known]:
@@ -307,7 +177,7 @@ def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     tracking_domains = _tracking_domains(known)
     count = 0
     for one in _cut_in(text, known):
-        found = _cut_pattern(one.real, tracking_domains).finditer(text)
+        found = patterns.cut(one.real, tracking_domains).finditer(text)
         text, times = _put(one.alias, text, (match.span() for match in found))
         count += times
     return text, count
@@ -317,17 +187,17 @@ def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses of which some may be cut by the line ends of this text."""
     if not known or "@" not in text or "\n" not in text:
         return []
-    return _bare_in(_LINE_END.sub("", text), known)
+    return _bare_in(patterns.LINE_END.sub("", text), known)
 
 
 def _bare_in(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that stand in the text, whatever stands next to them."""
-    lowered = _lowered(text)
+    lowered = patterns.lowered(text)
     tracking_domains = _tracking_domains(known)
     found = []
     for one in known:
-        windows = list(_windows(lowered, _domains(one.real)))
-        if windows and any(_matches(_bare_pattern(one.real, tracking_domains), text, windows)):
+        windows = list(patterns.windows(lowered, patterns.domains(one.real)))
+        if windows and any(patterns.matches(patterns.bare(one.real, tracking_domains), text, windows)):
             found.append(one)
     return found
 
@@ -340,16 +210,16 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     forms = _decoded_forms(text) if known else []
     found: set[Known] = set()
     for form in forms:
-        lowered = _lowered(form)
+        lowered = patterns.lowered(form)
         for one in [one for one in known if one not in found]:
-            windows = list(_windows(lowered, _domains(one.real)))
-            if (windows and any(_matches(_pattern(one.real, tracking_domains), form, windows))) or any(
+            windows = list(patterns.windows(lowered, patterns.domains(one.real)))
+            if (windows and any(patterns.matches(patterns.ordinary(one.real, tracking_domains), form, windows))) or any(
                 True for _ in _disguised(form, lowered, one, tracking_domains)
             ):
                 found.add(one)
     for form in forms[:2]:
         for one in _cut_in(form, [one for one in known if one not in found]):
-            if _cut_pattern(one.real, tracking_domains).search(form):
+            if patterns.cut(one.real, tracking_domains).search(form):
                 found.add(one)
     for form in dict.fromkeys([text, unquote(text)]):  # %2B is a sign of base64
         left = [one for one in known if one not in found]
@@ -371,9 +241,11 @@ def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[str]:
     forms = [("utf-8", content), ("cp037", content)]
     if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
         forms.append(("utf-8", content.replace(b"\0", b"")))
-        if any(not domain.isascii() or not one.real.isascii() for one in known for domain in _domains(one.real)):
+        if any(
+            not domain.isascii() or not one.real.isascii() for one in known for domain in patterns.domains(one.real)
+        ):
             forms += [("utf-16-le", content), ("utf-16-be", content), ("utf-16-le", content[1:])]
-    domains = {domain for one in known for domain in _domains(one.real)}
+    domains = {domain for one in known for domain in patterns.domains(one.real)}
     are_ascii = all(map(str.isascii, domains))
     for codec, data in forms:
         if not are_ascii or codec.startswith("utf-16") or _holds(data, codec, domains):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from orders import addresses, masks, spellings
+from orders import addresses, masks, spelling_patterns, spellings
 from orders.spellings import Known
 from tests.orders.strategies import TRACKING, common_address, common_local, plain_address, recased, tag
 
@@ -61,7 +61,7 @@ def test_no_real_address_survives_replacing(real, data):
 @given(local=common_local.filter(lambda text: "." not in text), data=st.data())
 def test_no_gmail_address_survives_replacing_whatever_its_dots(local, data):
     dotted = "".join(char + data.draw(st.sampled_from(["", "."])) for char in local[:-1]) + local[-1]
-    written = data.draw(spelled(f"{dotted}@{data.draw(st.sampled_from(spellings.GMAIL))}"))
+    written = data.draw(spelled(f"{dotted}@{data.draw(st.sampled_from(spelling_patterns.GMAIL))}"))
     known = [Known(f"{local}@gmail.com", HARD)]
     replaced, count = spellings.replace(f"<{written}>", known)
     assert (replaced, count, spellings.find(replaced, known)) == (f"<{HARD}>", 1, [])

@@ -1,0 +1,142 @@
+"""The pattern of one address in each of its spellings, and where in a text to look for it. Pure."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from orders import addresses
+
+GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
+
+_AT = r"(?:\s{0,8}@\s{0,8}|%40|%2540|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
+_PLUS = r"(?:\+|%2b|&\#0*43;)"
+_QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
+# Not the end of somebody else's longer address: a letter or digit before, or one before a joining . _ + -.
+# What stands for a delimiter may end in a letter: %3D, \n, \u003c.
+_BEFORE = r"(?:(?<![a-z0-9])(?<![a-z0-9][._+\-])|(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4}))"
+# A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
+_CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
+LINE_END = re.compile(_CUT)
+# What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
+_ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
+_BEFORE_DOMAIN = 600
+_AFTER_DOMAIN = 900
+
+
+@lru_cache(maxsize=4096)
+def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds one address: any case, with or without a +tag, percent- or entity-encoded, A-labels or Unicode; but not the
+    readable half of a Soft alias under these tracking domains, of this order or another: that is what Soft means.
+    """
+    local, _, domain = real.rpartition("@")
+    base, own_tag = untagged(local)
+    if domain in GMAIL:
+        spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
+        at_domain = "|".join(re.escape(one) for one in GMAIL)
+    else:
+        spelled = re.escape(base).replace(r"\+", _PLUS)
+        if len(base) > 1 and base.startswith('"') and base.endswith('"'):
+            spelled = _QUOTE + spelled[1:-1]
+        at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
+    tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
+    after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
+    return re.compile(rf"{_BEFORE}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the same address with line ends anywhere in it, quote marks after them."""
+    local, _, domain = real.rpartition("@")
+    base, _ = untagged(local)
+    is_gmail = domain in GMAIL
+    between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
+    spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
+    at_domain = "|".join(_cut(one) for one in domains(real))
+    tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
+    at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
+    after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
+    return re.compile(rf"{_BEFORE}{spelled}{tag}{at}(?:{at_domain}){after}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def bare(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @."""
+    local, _, domain = real.rpartition("@")
+    base, _ = untagged(local)
+    is_gmail = domain in GMAIL
+    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
+    at_domain = "|".join(re.escape(one) for one in domains(real))
+    tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
+    return re.compile(rf"{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def no_glue(tracking_domains: tuple[str, ...]) -> str:
+    """Not before the rest of a Soft alias, which may go on in the next line."""
+    ends = "|".join(_cut(one) for one in tracking_domains)
+    return rf"(?!{_CUT}?-{_CUT}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
+
+
+def _cut(text: str) -> str:
+    """The text, with a line end between any two of its characters."""
+    return f"{_CUT}?".join(re.escape(char) for char in text)
+
+
+def untagged(local: str) -> tuple[str, str]:
+    """``john+shop`` → ``john`` and ``shop``; what begins with the plus sign is no tag."""
+    base, _, tag = local.partition("+")
+    return (base, tag) if base else (local, "")
+
+
+@lru_cache(maxsize=4096)
+def domains(real: str) -> tuple[str, ...]:
+    """The spellings of the address's domain, one of which stands in every spelling of the address."""
+    domain = real.rpartition("@")[2]
+    return GMAIL if domain in GMAIL else tuple(dict.fromkeys((domain, addresses.unicode_domain(domain))))
+
+
+@lru_cache(maxsize=4096)
+def fewest_octets(real: str) -> int:
+    """The address is no shorter than this, however it is spelled."""
+    local, _, domain = real.rpartition("@")
+    base = untagged(local)[0]
+    return len(base.replace(".", "") if domain in GMAIL else base) + 1 + min(map(len, domains(real)))
+
+
+def lowered(text: str) -> str:
+    """In lower case, each character at its place: İ is the one that would become two."""
+    return text.replace("\u0130", "i").lower()
+
+
+def windows(lowered: str, domains: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where in a text an address at one of these domains may stand: round each of them that may follow an @.
+
+    A pattern looks at each character; only few have to be looked at.
+    """
+    start = end = -1
+    standing = [domain for domain in domains if domain in lowered]
+    for place in heapq.merge(*(_places(lowered, domain) for domain in standing)) if standing else ():
+        if place - _BEFORE_DOMAIN > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, place - _BEFORE_DOMAIN)
+        end = place + _AFTER_DOMAIN
+    if end >= 0:
+        yield start, end
+
+
+def _places(lowered: str, domain: str) -> Iterator[int]:
+    place = lowered.find(domain)
+    while place >= 0:
+        if lowered[max(0, place - 9) : place].rstrip().endswith(_ENDS_OF_AT):
+            yield place
+        place = lowered.find(domain, place + 1)
+
+
+def matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """What the pattern finds in these stretches of the text."""
+    for start, end in windows:
+        yield from pattern.finditer(text, start, end)
