@@ -86,7 +86,15 @@ def test_the_good_ones_of_a_batch_are_kept(client: Client, settings: Settings, p
     letters.mount(settings, "sparkpost")
     address = placed.customer_alias.address.text()
     good = [letters.sparkpost_mail(address, letters.mime(Message_ID=f"<{number}@x.example>")) for number in range(3)]
-    batch = [good[0], None, good[1], {"msys": []}, "x", good[2], {"msys": {"relay_message": {"content": 3}}}]
+    batch: list[object] = [
+        good[0],
+        None,
+        good[1],
+        {"msys": []},
+        "x",
+        good[2],
+        {"msys": {"relay_message": {"content": 3}}},
+    ]
     assert letters.post(client, "/anymail/sparkpost/inbound/", batch).status_code == 200
     assert len(work()) == 3
     assert [entry.outcome for entry in mails()] == [Outcome.RELAYED] * 3

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import smtplib
-import socket
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
-from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError, AnymailUnsupportedFeature
+from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from django.core import mail
 from django.core.files.storage import storages
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -20,18 +16,17 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 
 from conversation_tracker import inbox, limits, outbox, send
 from conversation_tracker.mailflow import leakgate
 from conversation_tracker.models import OutboundMail, SendState
 from orders import claims, suppression, vault
-from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason, User
+from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason
 from orders.placing import Placed
 from orders.secrecy import Secret
 from orders.spellings import Known
 from tests import factories, letters
+from tests.conversation_tracker.failing import http, smtp_server
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
@@ -63,33 +58,6 @@ def lose_worker() -> None:
     params = {"now": timezone.now(), "waiting": ["queued", "sending", "retry"]}
     with claims.held(claims.Space.OUTBOX, outbox._TAKE, params):
         pass
-
-
-def http(status: int) -> AnymailRequestsAPIError:
-    response = Response()
-    response.status_code = status
-    return AnymailRequestsAPIError("no", response=response)
-
-
-@contextmanager
-def smtp_server(replies: dict[str, int]) -> Iterator[int]:
-    """The port of an SMTP server that answers these commands so, and others with 250, for one client."""
-
-    def serve() -> None:
-        client, _ = listening.accept()
-        with client, client.makefile("rwb", buffering=0) as lines:
-            lines.write(b"%d banner\r\n" % replies.get("banner", 220))
-            for line in lines:
-                verb = line.split()[0].decode().upper()
-                code = replies.get(verb, 221 if verb == "QUIT" else 250)
-                extra = b"250-mx.example\r\n250 AUTH PLAIN\r\n" if (verb, code) == ("EHLO", 250) else b""
-                lines.write(extra or b"%d answer\r\n" % (235 if (verb, code) == ("AUTH", 250) else code))
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join(10)
 
 
 @pytest.mark.parametrize(
@@ -394,71 +362,6 @@ def test_a_mail_that_left_raises_none(client: Client, work: Work, placed: Placed
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     work()
     assert Alert.objects.count() == 0
-
-
-class TestIdempotencyKeys:
-    """A repeat of a mail that the provider took already is recognised there, where it can be."""
-
-    @pytest.fixture
-    def requests_seen(self, monkeypatch: pytest.MonkeyPatch) -> list[PreparedRequest]:
-        """What reaches the provider's API, which takes everything."""
-        seen: list[PreparedRequest] = []
-
-        def answer(self: HTTPAdapter, request: PreparedRequest, **_: object) -> Response:
-            seen.append(request)
-            response = Response()
-            response.status_code, response.request, response.url = 200, request, str(request.url)
-            response._content = b'{"id": "r-1", "messageId": "b-1"}'
-            return response
-
-        monkeypatch.setattr(HTTPAdapter, "send", answer)
-        return seen
-
-    def send(self, client: Client, placed: Placed, settings: Settings, provider_name: str) -> OutboundMail:
-        settings.EMAIL_BACKEND = f"anymail.backends.{provider_name}.EmailBackend"
-        settings.ANYMAIL = {**settings.ANYMAIL, f"{provider_name.upper()}_API_KEY": "k"}
-        letters.post_postmark(client, letters.postmark(placed.customer_alias))
-        now = timezone.now()
-        inbox.work(now=now)
-        outbox.work(now=now)
-        outbox_row = OutboundMail.objects.get()
-        assert outbox_row.state == SendState.SENT
-        return outbox_row
-
-    def again(self, row: OutboundMail) -> None:
-        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.RETRY)
-        outbox.work(now=timezone.now())
-
-    def test_resend_gets_it_as_a_header_of_the_request(
-        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest]
-    ) -> None:
-        row = self.send(client, placed, settings, "resend")
-        self.again(row)
-        keys = [request.headers["Idempotency-Key"] for request in requests_seen]
-        assert keys == [f"{row.message_id.strip('<>')}/0"] * 2
-
-    def test_brevo_gets_it_among_the_headers_of_the_message(
-        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest]
-    ) -> None:
-        row = self.send(client, placed, settings, "brevo")
-        (request,) = requests_seen
-        assert isinstance(request.body, str | bytes)
-        assert json.loads(request.body)["headers"]["idempotencyKey"] == f"{row.message_id.strip('<>')}/0"
-
-    def test_what_staff_sends_again_is_another_mail_to_the_provider(
-        self, client: Client, placed: Placed, settings: Settings, requests_seen: list[PreparedRequest], support: User
-    ) -> None:
-        row = self.send(client, placed, settings, "resend")
-        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.BOUNCED)
-        outbox.send_again(placed.order, row.entry_id, user=support, now=timezone.now())
-        outbox.work(now=timezone.now())
-        first, second = [request.headers["Idempotency-Key"] for request in requests_seen]
-        assert (first, second) == (f"{row.message_id.strip('<>')}/0", f"{row.message_id.strip('<>')}/1")
-
-    def test_others_get_none(self, client: Client, work: Work, placed: Placed) -> None:
-        letters.post_postmark(client, letters.postmark(placed.customer_alias))
-        (sent,) = work()
-        assert [name for name in sent.extra_headers if "idempotency" in name.lower()] == []
 
 
 def test_a_conflict_with_a_try_that_is_still_under_way_heals(

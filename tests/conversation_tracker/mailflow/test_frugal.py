@@ -1,0 +1,72 @@
+"""Mails are read and written in little memory as the standard library reads and writes them."""
+
+from __future__ import annotations
+
+import tracemalloc
+from base64 import b64encode, encodebytes
+from email import message_from_bytes, policy
+from email.message import Message
+from unittest.mock import patch
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from conversation_tracker.mailflow import frugal
+
+LINES = st.lists(
+    st.sampled_from(
+        [b"From: a@b.example", b"Content-Type: multipart/mixed; boundary=x", b"--x", b"--x--", b" folded", b"", b"\xe9"]
+    )
+).map(b"\r\n".join)
+ENDS = st.sampled_from([b"\r\n", b"\n", b"\r", b"\r\r\n", b""])
+
+
+def leaf(body: bytes, encoding: str = "base64") -> Message:
+    return message_from_bytes(b"Content-Transfer-Encoding: " + encoding.encode() + b"\n\n" + body)
+
+
+@given(st.binary(max_size=200) | LINES, st.integers(1, 9))
+@example(b"A: b\r\n\r\nx", 6)  # a line end that is cut in two
+@example(b"A: b\r\n\r\n\xe2\x9c\x93", 9)  # and a character
+def test_a_mail_read_in_pieces_is_the_mail_read_at_once(raw: bytes, size: int) -> None:
+    with patch.object(frugal, "PIECE", size):
+        found = frugal.parse(raw, Message, policy=policy.compat32)
+    whole = message_from_bytes(raw)
+    assert found.items() == whole.items()
+    assert [part.get_payload() for part in found.walk() if not part.is_multipart()] == [
+        part.get_payload() for part in whole.walk() if not part.is_multipart()
+    ]
+
+
+@given(st.binary(max_size=300), ENDS)
+def test_what_was_encoded_is_decoded(content: bytes, end: bytes) -> None:
+    part = leaf(encodebytes(content).replace(b"\n", end))
+    assert (frugal.from_base64(part) or b"") == content
+    assert part.get_payload(decode=True) == content
+
+
+@given(st.binary(max_size=100) | st.text("AZaz09+/=- \n", max_size=100).map(str.encode))
+def test_what_can_be_decoded_is_decoded_as_the_standard_library_does(body: bytes) -> None:
+    part = leaf(body)
+    found = frugal.from_base64(part)
+    assert found is None or found == part.get_payload(decode=True)
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "x", ""])
+def test_another_encoding_is_left_to_the_standard_library(encoding: str) -> None:
+    assert frugal.from_base64(leaf(b64encode(b"abc"), encoding)) is None
+
+
+@given(st.binary(max_size=300))
+def test_what_is_written_is_what_the_standard_library_writes(content: bytes) -> None:
+    assert frugal.in_base64(content) == encodebytes(content).decode("ascii")
+
+
+def test_a_large_mail_is_read_in_less_than_four_times_its_size() -> None:
+    raw = b"Content-Type: text/plain\r\n\r\n" + b"x" * 75 + (b"\r\n" + b"x" * 76) * 50_000
+    tracemalloc.start()
+    frugal.parse(raw, Message, policy=policy.compat32)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(raw) * 4

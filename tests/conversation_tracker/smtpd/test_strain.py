@@ -1,0 +1,140 @@
+"""The SMTP door under kills, crowds and clients that never end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from conversation_tracker.smtpd.server import Place
+from orders.placing import Placed
+from tests.conversation_tracker.smtpd.doors import (
+    ANYWHERE,
+    MAIL,
+    SENDER,
+    Door,
+    begin,
+    bodies,
+    how_often,
+    replies,
+    running,
+    say,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_was_answered_with_250_survives_a_kill(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE) as door:
+        client = door.raw()
+        begin(client, alias)
+        assert say(client, MAIL + b".")[0].startswith("250 ")
+        door.process.kill()
+        door.process.wait()
+    assert bodies() == [MAIL]
+
+
+def test_a_stop_finishes_what_is_under_way_and_turns_others_away(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE) as door:
+        busy, idle = door.raw(), door.raw()
+        begin(busy, alias)
+        busy.sendall(MAIL)
+        door.process.send_signal(signal.SIGTERM)
+        assert replies(idle, 1)[0].startswith("421 4.3.2")
+        assert idle.recv(10) == b""
+        with pytest.raises(OSError, match=r"."):
+            door.raw()
+        busy.sendall(b".\r\nQUIT\r\n")
+        assert [one[:3] for one in replies(busy, 2)] == ["250", "421"]
+        assert door.process.wait(20) == 0
+    assert bodies() == [MAIL]
+
+
+def test_fifty_clients_at_once(door: Door, alias: str) -> None:
+    def send(number: int) -> None:
+        with door.smtp() as client:
+            for turn in range(4):
+                client.sendmail(SENDER, [alias], MAIL + f"{number} {turn}\r\n".encode())
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(send, range(50)))
+    assert set(bodies()) == {MAIL + f"{number} {turn}\r\n".encode() for number in range(50) for turn in range(4)}
+
+
+def test_a_crowd_is_turned_away_for_the_time_being(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE, SMTPD_MAX_CONNECTIONS_PER_CLIENT="3") as door:
+        inside = [door.raw() for _ in range(3)]
+        with socket.create_connection(door.address, timeout=20) as client:
+            assert replies(client, 1)[0].startswith("421 4.3.2")
+            assert client.recv(10) == b""
+        inside.pop().close()
+        time.sleep(0.2)
+        begin(door.raw(), alias)
+
+
+def test_who_says_nothing_is_not_waited_for(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE, SMTPD_TIMEOUT="1") as door:
+        silent, slow, half = door.raw(), door.raw(), door.raw()
+        begin(half, alias)
+        began = time.monotonic()
+        how_often(slow, b"E", pause=0.1)
+        assert time.monotonic() - began < 3
+        for client in (silent, half):
+            assert replies(client, 1)[0].startswith("421 4.4.2")
+        assert bodies() == []
+
+
+def test_a_slow_mail_is_waited_for_but_not_for_ever(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE, SMTPD_TIMEOUT="0.5") as door:
+        client = door.raw()
+        begin(client, alias)
+        for line in MAIL.splitlines(keepends=True):
+            client.sendall(line)
+            time.sleep(0.3)
+        assert say(client, b".")[0].startswith("250 ")
+        begin(client, alias)
+        assert how_often(client, b"x\r\n", pause=0.1) < 50
+    assert bodies() == [MAIL]
+
+
+def test_too_much_nonsense_ends_the_session(door: Door) -> None:
+    client = door.raw()
+    client.sendall(b"\xff\x00\r\n" + b"GET / HTTP/1.1\r\n" * 6)
+    assert [one[:3] for one in replies(client, 6)][-1] == "502"
+
+
+def test_nothing_that_a_client_says_is_logged(placed: Placed, alias: str) -> None:
+    with running(*ANYWHERE) as door:
+        with door.smtp() as client:
+            client.sendmail("secret@person.example", [alias], MAIL)
+            client.docmd("SECRET@PERSON.EXAMPLE")
+        door.end()
+    assert [word for word in ("secret", "SECRET", alias, "Here.") if word in door.errors] == []
+
+
+def test_a_port_that_is_taken_is_said(door: Door) -> None:
+    other = Door("--listen", door.place)
+    assert "Cannot listen at" in other.process.communicate(timeout=20)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("127.0.0.1:25", Place("127.0.0.1", 25)),
+        ("[::1]:25", Place("::1", 25)),
+        (":25", Place("", 25)),
+        ("unix:/run/ct/lmtp", Place(path=Path("/run/ct/lmtp"))),
+    ],
+)
+def test_a_place_is_read(text: str, place: Place) -> None:
+    assert Place.read(text) == place
+
+
+@pytest.mark.parametrize("text", ["", "25", "host", "host:smtp", "host:70000", "unix:relative", "host:-1"])
+def test_what_is_no_place_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match=r"place|socket"):
+        Place.read(text)
