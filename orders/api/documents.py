@@ -223,7 +223,7 @@ def _package(
     places = {str(item.get("id")): place for place, item in reversed(list(enumerate(items)))}
     tracking = list(invoice.tracking.all())
     return {
-        **document,
+        **{name: value for name, value in document.items() if value != ""},
         "items": [
             {
                 "itemIndex": places.get(str(item.get("id")), 0),

@@ -124,7 +124,7 @@ def install(api: NinjaAPI) -> None:
         if isinstance(error.__cause__, bodies.Unreadable):
             problems = [Problem("", str(error.__cause__))]
             return answer(request, 400, "invalid", f"{error.__cause__} Nothing was changed.", problems)
-        return answer(request, error.status_code, "error", str(error))
+        return answer(request, error.status_code, HTTPStatus(error.status_code).name.lower(), str(error))
 
 
 def _refused(
@@ -142,7 +142,7 @@ def sentence(error: object) -> str:
 def _summary(problems: list[Problem]) -> str:
     first = problems[0]
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-    return f"{first.path or 'body'}: {first.message}{more}. Nothing was changed."
+    return f"{first.path or 'body'}: {first.message.rstrip('.')}{more}. Nothing was changed."
 
 
 def _path(loc: Iterable[object]) -> str:

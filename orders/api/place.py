@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Body, Router
+from ninja import Body, Query, Router
 
 from orders import customers, placing, tasks
 from orders.api import documents, keys, shapes
@@ -19,17 +19,23 @@ router = Router(tags=["Orders"])
 
 @router.post("/fulfillment/pvt/orders", summary="Place orders", openapi_extra=answers([shapes.PlacedOrder]))
 def place_orders(
-    request: HttpRequest, orders: Annotated[list[NewOrder], Body(min_length=1, max_length=MOST_ORDERS)]
+    request: HttpRequest,
+    orders: Annotated[list[NewOrder], Body(min_length=1, max_length=MOST_ORDERS)],
+    sc: Annotated[str, Query(max_length=50, description="The sales channel of orders that name none.")] = "",
+    affiliate: Annotated[
+        str, Query(alias="affiliateId", max_length=50, description="The affiliate of orders that name none.")
+    ] = "",
 ) -> list[dict[str, Any]]:
     """Place every order of the array or, when one has a problem, none. One placed before is answered as it stands."""
     key = keys.of(request)
-    drafts = [_draft(order) for order in orders]
+    said = {name: value for name, value in (("salesChannel", sc), ("affiliateId", affiliate)) if value}
+    drafts = [_draft(order, said) for order in orders]
     placed = placing.place_all(key.store, drafts, now=timezone.now(), actor=key.label)
     transaction.on_commit(tasks.wake_events)
     return [documents.posted(one) for one in placed]
 
 
-def _draft(order: NewOrder) -> placing.Draft:
+def _draft(order: NewOrder, said: dict[str, str]) -> placing.Draft:
     profile, preferences = order.clientProfileData, order.clientPreferencesData
     name = " ".join(part for part in (profile.firstName, profile.lastName) if part)
     return placing.Draft(
@@ -43,5 +49,5 @@ def _draft(order: NewOrder) -> placing.Draft:
         ),
         value=order.marketplacePaymentValue,
         item_count=sum(item.quantity for item in order.items),
-        document=order.model_dump(mode="json"),
+        document={**said, **order.model_dump(mode="json")},
     )

@@ -99,6 +99,15 @@ def _spoken(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _nothing(value: object) -> object:
+    """An empty text, where systems mean nothing at all."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _listed(value: object) -> object:
+    return [] if value is None else value
+
+
 def _no_address(text: str) -> str:
     if "@" in text:
         raise ValueError("it cannot hold an e-mail address")
@@ -124,6 +133,7 @@ WebAddress = Annotated[LongSpoken, AfterValidator(_web_address)]
 Number = Annotated[Spoken, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_address)]
 Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Moment = Annotated[datetime, AfterValidator(_in_our_time)]  # naive: in the store's time zone
+MaybeMoment = Annotated[Moment | None, BeforeValidator(_nothing)]
 
 
 class _Taken(BaseModel):
@@ -187,9 +197,9 @@ class NewInvoice(_Taken):
     courier: Spoken = ""
     trackingNumber: Spoken = ""  # noqa: N815
     trackingUrl: WebAddress = ""  # noqa: N815
-    dispatchDate: Moment | None = None  # noqa: N815
+    dispatchDate: MaybeMoment = None  # noqa: N815
     cfop: Spoken = ""
-    items: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS)] = []
+    items: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)] = []
 
 
 class NewParcel(_Taken):
@@ -198,7 +208,7 @@ class NewParcel(_Taken):
     courier: Spoken = ""
     trackingNumber: Spoken = ""  # noqa: N815
     trackingUrl: WebAddress = ""  # noqa: N815
-    dispatchedDate: Moment | None = None  # noqa: N815
+    dispatchedDate: MaybeMoment = None  # noqa: N815
 
 
 class CarrierEvent(_Taken):
@@ -213,9 +223,9 @@ class CarrierEvent(_Taken):
 class Tracking(_Taken):
     """What a carrier said, and whether the parcel arrived."""
 
-    isDelivered: bool = False  # noqa: N815
-    deliveredDate: Moment | None = None  # noqa: N815
-    events: Annotated[list[CarrierEvent], Field(max_length=MOST_ITEMS)] = []
+    isDelivered: Annotated[bool, BeforeValidator(lambda value: False if value is None else value)] = False  # noqa: N815
+    deliveredDate: MaybeMoment = None  # noqa: N815
+    events: Annotated[list[CarrierEvent], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)] = []
 
     @field_validator("events", mode="before")
     @classmethod

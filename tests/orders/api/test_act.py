@@ -466,3 +466,17 @@ def test_what_was_not_invoiced_is_not_taken_back(api, store):
     why = "Nothing of the order was invoiced, so there is nothing to take back. Nothing was changed."
     assert error(refused) == (409, "not_invoiced", why)
     assert (Invoice.objects.count(), Order.objects.get().status) == (0, "handling")
+
+
+def test_what_systems_leave_empty_is_taken_as_nothing(api, store):
+    order = make(store)
+    empty = {"invoiceKey": None, "invoiceUrl": None, "courier": None, "trackingNumber": None, "trackingUrl": None}
+    body = {**INVOICE, **empty, "invoiceValue": 12_990, "dispatchDate": "", "items": None}
+    assert api.act(order, "invoice", body).status_code == 200
+    assert api.act(order, "invoice/F-1", {"courier": "C", "dispatchedDate": ""}, method="PATCH").status_code == 200
+    nothing = {"isDelivered": None, "deliveredDate": "", "events": None}
+    assert api.act(order, "invoice/F-1/tracking", nothing, method="PUT").status_code == 200
+    [package] = api.read(order.number).json()["packageAttachment"]["packages"]
+    assert (package["invoiceValue"], package["invoiceKey"], package["invoiceUrl"], package["courier"]) == (
+        12_990, None, None, "C",
+    )  # fmt: skip

@@ -437,3 +437,10 @@ class TestAtOnce:
 
         one, other = at_once(slow, quick)
         assert (one, rows()) == (other, ONE)
+
+
+def test_channel_and_affiliate_may_stand_in_the_address(api):
+    orders = [make_order(), make_order(marketplaceOrderId="shop-2", salesChannel="9")]
+    answer = api.send("POST", "/api/fulfillment/pvt/orders?sc=2&affiliateId=MKP", orders)
+    shown = [api.read(order["orderId"]).json() for order in answer.json()]
+    assert [(order["salesChannel"], order["affiliateId"]) for order in shown] == [("2", "MKP"), ("9", "MKP")]
