@@ -1,5 +1,5 @@
-"""The operators' admin of mail: inbox with its quarantine, outbox. Evidence, read-only, but a quarantined receipt can
-be put back.
+"""The operators' admin of mail: inbox with its quarantine, order mails, outbox. Evidence, read-only, but a receipt in
+quarantine can be put back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from conversation_tracker import inbox, tasks
-from conversation_tracker.models import REPLAYABLE, Channel, OutboundMail, Receipt
+from conversation_tracker.models import REPLAYABLE, Channel, OrderMail, OutboundMail, Receipt
 from orders import pages, secrecy
 from orders.admin import ReadOnly
 from orders.models import User
@@ -101,5 +101,20 @@ class OutboundMailAdmin(ReadOnly):
     fields = (
         "store", "order", "entry", "state", "attempts", "problem", "message_id", "provider_message_id",
         "queued_at", "next_attempt_at", "sent_at", "state_changed_at",
+    )  # fmt: skip
+    list_select_related = ("store", "order")
+
+
+@admin.register(OrderMail)
+class OrderMailAdmin(ReadOnly):
+    """What stores say at each step of an order, before the outbox has it."""
+
+    list_display = (
+        "id", "store", "order", "template", "resend", "state", "attempts", "problem", "created_at", "settled_at",
+    )  # fmt: skip
+    list_filter = ("state", "template", "store")
+    fields = (
+        "store", "order", "template", "occasion", "resend", "actor", "state", "attempts", "problem", "entry",
+        "created_at", "next_attempt_at", "settled_at",
     )  # fmt: skip
     list_select_related = ("store", "order")

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from conversation_tracker import inbox
-from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
+from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, Receipt, ReceiptState
 from conversation_tracker.models.outbound import WAITING
 from orders.models import Alert, AlertKind
 
@@ -61,6 +61,11 @@ class _Reading(Collector):
             "outbound_mails", "Outbound mails by state.", ("state",),
             OutboundMail.objects.values_list("state").annotate(Count("id")).order_by(),
         )  # fmt: skip
+        written = dict(OrderMail.objects.values_list("state").annotate(Count("id")).order_by())
+        yield _by(
+            "order_mails", "Order mails by state.", ("state",),
+            [(state.value, written.get(state, 0)) for state in OrderMailState],
+        )  # fmt: skip
         alarms = dict(Alert.objects.open().values_list("kind").annotate(Count("id")).order_by())
         yield _by(
             "open_alerts", "Alerts that wait for somebody, by kind.", ("kind",),
@@ -73,6 +78,11 @@ class _Reading(Collector):
             OutboundMail.objects.filter(state__in=WAITING).order_by("queued_at").values_list("queued_at", flat=True)
         )
         yield self._age("oldest_waiting_outbound_seconds", "Age of the mail that waits longest.", waiting.first())
+        due = OrderMail.objects.filter(state=OrderMailState.DUE).order_by("created_at")
+        yield self._age(
+            "oldest_due_order_mail_seconds", "Age of the order mail that waits longest to be written.",
+            due.values_list("created_at", flat=True).first(),
+        )  # fmt: skip
         since = self._now - WINDOW
         yield _by(
             "outcomes",

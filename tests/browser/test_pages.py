@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, expect
 
-from orders import placing
+from orders import events, placing
 from orders.models import MaskType, ShopKind, Store, User
 from orders.placing import Placed
 from orders.secrecy import Secret
@@ -19,7 +19,7 @@ from tests import factories
 from tests.orders.shops import payloads
 
 PAGES = [
-    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "shops", "stores",
+    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "shops", "hooks", "stores",
     "people", "letter", "write", "nothing",
 ]  # fmt: skip
 PHONE = ViewportSize(width=390, height=844)
@@ -41,6 +41,7 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
             "settings": "/settings/acme/orders/",
             "suppressions": "/settings/acme/suppressions/",
             "shops": "/settings/acme/shops/",
+            "hooks": "/settings/acme/hooks/",
             "stores": "/settings/",
             "people": "/mailbox/",
             "letter": f"/mailbox/mails/{_newest_letter()}/",
@@ -51,6 +52,8 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
             factories.make_suppression(request.getfixturevalue("conversation").customer_alias)
         if name == "shops":
             _connect_shops(request.getfixturevalue("conversation").order.store)
+        if name == "hooks":
+            _set_up_hooks(request.getfixturevalue("conversation").order.store)
         if name in {"travelled", "answer"}:
             order = request.getfixturevalue("travelled").order
             mail = factories.make_mail(*reversed(placing.parties(order.aliases.all())), subject="When?")
@@ -72,6 +75,21 @@ def _connect_shops(store: Store) -> None:
     payloads.post_shopify(shop, b"garbage")
     payloads.work()
     connections.connect(store, ShopKind.SHOPIFY, name="new.example", secret="", user=user, now=timezone.now())
+
+
+def _set_up_hooks(store: Store) -> None:
+    """One that works, with a delivery; one that was switched off; a feed; and a key that has none of them."""
+    works, off, _ = (factories.make_key(store) for _ in range(3))
+    told: dict[str, Any] = {
+        "statuses": ["invoiced"],
+        "kinds": ["message.received"],
+        "headers": Secret.of_json({"X-Key": "s3cret"}),
+    }
+    factories.make_hook(works, "https://erp.example/a-rather-long-path/of-the-target?with=a-query", **told)
+    factories.make_hook(off, "https://other.example/", switched_off_at=timezone.now())
+    factories.make_feed(works)
+    factories.make_order(store)
+    events.dispatch(now=timezone.now())
 
 
 def _newest_letter() -> int:

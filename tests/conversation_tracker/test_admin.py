@@ -9,8 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from conversation_tracker import inbox
-from conversation_tracker.models import Receipt, ReceiptState, Trouble
+from conversation_tracker.models import OrderMail, Receipt, ReceiptState, Trouble
 from orders.models import Action, AuditEntry, User
+from orders.placing import Placed
+from tests.conversation_tracker.order_mails import write
 
 pytestmark = pytest.mark.django_db
 BODY = b"From: maria@people.example\r\n\r\n<script>alert(1)</script>\xff\0"
@@ -116,3 +118,16 @@ def test_a_link_does_nothing_and_a_stranger_is_asked_to_sign_in(
     assert as_operator.get(page(receipt, action)).status_code == 405
     assert client.post(page(receipt, action), {"reason": "why"})["Location"].startswith("/admin/login/")
     assert AuditEntry.objects.count() == 0
+
+
+def test_order_mails_are_shown_without_what_is_sealed_and_can_not_be_changed(as_operator: Client, shopped: Placed):
+    write()
+    mail = OrderMail.objects.get()
+    address = "/admin/conversation_tracker/ordermail/"
+    for path in ("", f"{mail.pk}/change/"):
+        page = as_operator.get(address + path).content.decode()
+        assert "Order confirmation" in page
+        assert "ana@people.example" not in page
+        assert "field-context" not in page
+    for path in ("add/", f"{mail.pk}/delete/", f"{mail.pk}/change/"):
+        assert as_operator.post(address + path).status_code == 403

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from conversation_tracker import measures
-from conversation_tracker.models import Receipt
-from orders import alerts
+from conversation_tracker.models import OrderMail, OrderMailState, Receipt
+from orders import alerts, events
 from orders.models import AlertKind
 from orders.placing import Placed
 from tests import letters
@@ -50,6 +50,15 @@ def test_queues_outcomes_and_durations_are_measured(client: Client, work: Work, 
     assert 0 < found["settling_seconds", "0.95"] < 60
     assert 90 <= found["oldest_pending_receipt_seconds",] < 150
     assert found["oldest_waiting_outbound_seconds",] == 0
+
+
+def test_order_mails_are_counted_by_state(client: Client, shopped: Placed) -> None:
+    events.dispatch(now=timezone.now())
+    OrderMail.objects.update(created_at=timezone.now() - timedelta(seconds=90))
+    found = samples(client.get("/metrics").content.decode())
+    counts = {state.value: found["order_mails", state.value] for state in OrderMailState}
+    assert counts == {"due": 1, "queued": 0, "skipped": 0, "failed": 0}
+    assert 90 <= found["oldest_due_order_mail_seconds",] < 150
 
 
 def test_open_alerts_are_counted_by_kind_and_name_nobody(client: Client, work: Work, placed: Placed) -> None:

@@ -86,6 +86,24 @@ class TestAliases:
             whole = mail.message().as_string().replace(f"To: {mail.to[0]}", "")
             assert not any(address in whole for address in ("audit@acme", "boss@acme", "ana@people"))
 
+    def test_who_is_in_the_conversation_already_or_named_twice_gets_no_double_and_nobody_sees_whom(
+        self, shopped: Placed, work: Work
+    ):
+        named = {
+            "cc": ["ANA@people.example", "help@acme.example", "audit@acme.example", "Audit@ACME.example"],
+            "bcc": ["ana@People.Example", "HELP@acme.example", "audit@acme.example"],
+        }
+        TemplateChoice.objects.create(
+            store=shopped.order.store, key=TemplateKey.NEW_ORDER, copies=Secret.of_json(named)
+        )
+        write()
+        sent = work()
+        assert [mail.to[0].lower() for mail in sent] == ["ana@people.example", "audit@acme.example"]
+        assert shopped.order.aliases.count() == 3
+        for mail in sent:
+            whole = mail.message().as_string().replace(f"To: {mail.to[0]}", "").lower()
+            assert not any(address in whole for address in ("audit@acme", "help@acme", "ana@people"))
+
     def test_a_copy_whose_alias_was_retired_is_not_sent_and_somebody_is_told(
         self, shopped: Placed, store_admin: User, work: Work
     ):

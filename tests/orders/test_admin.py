@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversation_tracker import inbox
-from conversation_tracker.models import Channel, OutboundMail, Receipt
+from conversation_tracker.models import Channel, OrderMail, OutboundMail, Receipt, TemplateKey
 from orders import audit, events
 from orders.models import (
     Action,
@@ -38,12 +39,13 @@ from orders.models import (
     User,
 )
 from orders.placing import Placed
+from orders.secrecy import Secret
 from tests import factories
 from tests.orders.shops import payloads
 
 EVIDENCE = [
     ApiKey, Order, Customer, Alias, TimelineEntry, AuditEntry, Feed, Hook, HookDelivery, ShopConnection,
-    ShopDelivery, Receipt, OutboundMail,
+    ShopDelivery, Receipt, OutboundMail, OrderMail,
 ]  # fmt: skip
 CHANGEABLE = [Store, User, Membership]
 OURS = [*CHANGEABLE, *EVIDENCE]
@@ -81,6 +83,11 @@ def as_operator(operator: User) -> Client:
 def one_of_each(placed: Placed) -> Placed:
     """At least one row of every model."""
     factories.make_outbound(factories.make_mail(placed.store_alias, placed.customer_alias))
+    OrderMail.objects.create(
+        store=placed.order.store, order=placed.order, template=TemplateKey.NEW_ORDER, occasion=secrets.token_hex(4),
+        context=Secret.of_json({"customer": {"address": "maria@people.example"}}), created_at=timezone.now(),
+        next_attempt_at=timezone.now(),
+    )  # fmt: skip
     factories.make_user(store=placed.order.store)
     store, now = placed.order.store, timezone.now()
     key = factories.make_key(store, "k")
