@@ -29,6 +29,7 @@ TOO_SLOW = gettext_noop("It took too long to write.")
 RETIRED = gettext_noop("An alias of this conversation was retired.")
 FORGOTTEN = gettext_noop("What happened is no longer known.")
 OFF = gettext_noop("The store switched it off.")
+COPY_RETIRED = gettext_noop("A copy was left out: its alias was retired.")
 
 
 class CannotBeWritten(ValueError):
@@ -131,7 +132,7 @@ def _write(row: OrderMail, *, now: datetime) -> None:
         alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, now=now)
     else:
         alerts.settle_about(name_of(key), order=order, now=now)
-    _settle(row, OrderMailState.QUEUED, now=now)
+    _settle(row, OrderMailState.QUEUED, problem="" if is_whole else COPY_RETIRED, now=now)
 
 
 def _why_not(key: TemplateKey, order: Order, choice: Choice) -> str:

@@ -28,7 +28,7 @@ ADVICE: dict[str, str | Promise] = {
         "If it is held once more, ask the sender to write again without the address or the file."
     ),
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
-    AlertKind.NOT_SENT: _("Ask whoever runs this site why; then resend the mail from the order."),
+    AlertKind.NOT_SENT: _("Under Order mails it says why. Resend it there once that is put right."),
     AlertKind.TEMPLATE: _("An admin of the store can mend the template in Store settings."),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
 }

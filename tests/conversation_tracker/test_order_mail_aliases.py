@@ -116,7 +116,8 @@ class TestAliases:
         aliases.retire(copy, user=store_admin, reason="", now=now)
         write()
         assert [mail.to for mail in work()] == [["ana@people.example"]]
-        assert (the_mail().state, Alert.objects.get().kind) == (OrderMailState.QUEUED, AlertKind.NOT_SENT)
+        assert (the_mail().state, the_mail().problem) == (OrderMailState.QUEUED, order_mails.COPY_RETIRED)
+        assert Alert.objects.get().kind == AlertKind.NOT_SENT
 
     def test_a_store_that_orders_from_itself_gets_its_mail(self, store: Store, work: Work):
         factories.place_order(store, email="help@acme.example")
