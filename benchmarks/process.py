@@ -22,8 +22,8 @@ GROWTH = 1.05
 WARM = 0.25  # of the mails have been read when the memory is looked at first
 
 
-def measure(on: Stage, *, mails: int, alone: int, memory: int) -> Iterator[Figure]:
-    """In batches, one by one, and for a long while."""
+def measure(on: Stage, *, mails: int, alone: int, memory: int, seconds: int) -> Iterator[Figure]:
+    """In batches, one by one, and for a long while: so many mails, or as many as can be had in so many seconds."""
     from conversation_tracker import celery, inbox
 
     celery.collect_seldom()  # as in a worker's process
@@ -43,12 +43,12 @@ def measure(on: Stage, *, mails: int, alone: int, memory: int) -> Iterator[Figur
     yield Figure(
         "… statements a mail", statements, "", budget=f"at most {MOST_ALONE}", is_within=statements <= MOST_ALONE
     )
-    done, before = 0, 0.0
-    while done < memory:
+    done, before, began = 0, 0.0, time.monotonic()
+    while done < memory and time.monotonic() - began < seconds:
         stage.fill_inbox(min(1_000, memory - done), first=mails + alone + done)
         done += min(1_000, memory - done)
         _drain()
-        if not before and done >= WARM * memory:
+        if not before and max(done / memory, (time.monotonic() - began) / seconds) >= WARM:
             before = _resident()
     yield Figure(
         f"memory of the process after {done:,} mails", _resident(), "MB", f"MB after {WARM:.0%} of them", before,

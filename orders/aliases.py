@@ -100,10 +100,16 @@ def find(addresses: Iterable[str]) -> dict[str, Alias]:
     return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
 
 
+_FOR_MAILS = (
+    "party", "address", "address_digest", "real", "display_name", "expires_at", "retired_at", "store_id",
+    "order__store__tracking_domain", "order__store__mask_type",
+)  # fmt: skip
+
+
 def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int, list[Alias]]]:
     """The aliases among these addresses, and every alias of their orders by order id, oldest first; one query.
 
-    The orders come without their document.
+    All of them come with what a mail needs to know of them, and anything else would be asked for one by one.
     """
     digests = {address: address_digest(address) for address in addresses}
     if not digests:
@@ -111,7 +117,7 @@ def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int
     in_question = Alias.objects.filter(address_digest__in=set(digests.values())).values("order_id")
     by_digest: dict[bytes, Alias] = {}
     by_order: dict[int, list[Alias]] = {}
-    rows = Alias.objects.select_related("order__store").defer("order__document")  # it is long, and nothing to a mail
+    rows = Alias.objects.select_related("order__store").only(*_FOR_MAILS)
     for alias in rows.filter(order_id__in=in_question).order_by("id"):
         by_digest[bytes(alias.address_digest)] = alias
         by_order.setdefault(alias.order_id, []).append(alias)

@@ -41,10 +41,10 @@ def spans(
     """Where the address stands in a disguise, in order. ``lowered`` has each character at its place in the text;
     ``is_dotless`` says that dots in the local part do not matter, ``after`` is a pattern of what must follow.
     """
-    anchors = _anchors(local, tuple(domains), is_dotless=is_dotless)
-    if not _may_stand(lowered, local=local, domains=domains, anchors=anchors):
+    fixed = anchors(local, tuple(domains), is_dotless=is_dotless)
+    if not _may_stand(lowered, local=local, domains=domains, anchors=fixed):
         return
-    windows = _windows(lowered, anchors)
+    windows = _windows(lowered, fixed)
     pattern = _pattern(local, tuple(domains), is_dotless, after)
     for start, end in windows:
         for match in pattern.finditer(text, start, end):
@@ -59,7 +59,7 @@ def _is_whole(text: str, start: int) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _anchors(local: str, domains: tuple[str, ...], *, is_dotless: bool) -> list[str]:
+def anchors(local: str, domains: tuple[str, ...], *, is_dotless: bool) -> list[str]:
     """What no disguise changes, and is found quickly."""
     longest = "" if is_dotless else max(_RUN.findall(local), key=len, default="")
     if len(longest) >= _SHORTEST_ANCHOR:

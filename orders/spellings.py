@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from orders import disguises, packed
@@ -27,6 +28,8 @@ _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.
 _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
+# Without one of these no text says an address plainly, or in an encoding, but for packed ones.
+_TELLING = re.compile(r"[@%&\\]|begin ")
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
@@ -137,12 +140,35 @@ def _packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
     return found
 
 
+def _may_show(text: str, known: Sequence[Known]) -> bool:
+    """Whether it is worth to search the text in every way. A quick look, after which nothing is left to find in most
+    plain texts: no sign of an address or an encoding, nothing of one that no disguise changes, no packed word.
+    """
+    if not text.isascii() or _TELLING.search(text):
+        return True
+    lowered = text.lower()
+    if any(anchor in lowered for one in known for anchor in _anchors(one.real)):
+        return True
+    return bool(known) and packed.may_pack(text.encode(), min(patterns.fewest_octets(one.real) for one in known))
+
+
+@lru_cache(maxsize=4096)
+def _anchors(real: str) -> tuple[str, ...]:
+    """In every spelling without a sign of an address or an encoding stands one of these."""
+    local, _, domain = real.rpartition("@")
+    domains = patterns.domains(real)
+    is_dotless = domain in patterns.GMAIL
+    return (*domains, *disguises.anchors(patterns.untagged(local)[0], domains, is_dotless=is_dotless))
+
+
 def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with nothing of the known addresses left that ``find`` would see, and how many were replaced.
 
     A spelling that cannot be replaced where it stands (with invisible characters in it, letters that only look alike,
     encoded letter by letter) is replaced in the decoded text; a line that shows an address even then becomes dots.
     """
+    if not _may_show(text, known):
+        return text, 0
     text, count = replace(text, known)
     text, blotted = blot(text, known)
     count += blotted
@@ -206,6 +232,8 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that the text still shows, in any of the spellings a reader or program would decode, or cut
     in two by line ends.
     """
+    if not _may_show(text, known):
+        return []
     tracking_domains = _tracking_domains(known)
     forms = _decoded_forms(text) if known else []
     found: set[Known] = set()

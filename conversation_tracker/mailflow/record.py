@@ -6,13 +6,15 @@ import html
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from conversation_tracker.mailflow import bodies, compose, hops, threads
 from conversation_tracker.mailflow.shapes import (
     MIME_TYPE,
     Arrival,
+    Content,
     Decision,
     Mail,
     Masked,
@@ -205,6 +207,13 @@ def attachments_of(entry: TimelineEntry, masked: Masked, files: Sequence[StoredF
     ]
 
 
+def as_json(content: Content) -> dict[str, Any]:
+    """The same as a dictionary; ``asdict`` would copy every text in it."""
+    return {field.name: getattr(content, field.name) for field in fields(content)} | {
+        "files": [asdict(file) for file in content.files]
+    }
+
+
 def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *, now: datetime) -> OutboundMail:
     sender, recipient = one.matched.sender, one.matched.recipient
     if sender is None:
@@ -229,7 +238,7 @@ def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *
         sender_alias_id=sender.alias_id,
         recipient_alias_id=recipient.alias_id,
         recipient=Secret.of(recipient.real),
-        content=Secret.of_json(asdict(content)),
+        content=Secret.of_json(as_json(content)),
         message_id=message_id,
         original_id=Secret.of(mail.message_id),
         original_id_digest=threads.digest(mail.message_id) if mail.message_id else None,
