@@ -271,7 +271,8 @@ def preview(request: HttpRequest, account: str, key: str) -> HttpResponseBase:
         except access.NotFound:
             said["no_order"] = True
         except engine.Faulty as fault:
-            said["failed"] = f"{checking.WORDS[fault.problem]}: {fault.detail} ({fault.line}:{fault.column})"
+            place = f" ({fault.line}:{fault.column})" if fault.line else ""
+            said["failed"] = f"{checking.WORDS[fault.problem]}: {fault.detail}{place}"
     if "mail" in said and said["part"] == "html":
         response = HttpResponse(said["mail"].html)
     else:
