@@ -16,16 +16,15 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, DateTimeField, Func, Min, Value
-from django.db.models.functions import Greatest
+from django.db.models import Count, Min
 
-from conversation_tracker import bytea, delivery, limits, providers, replay
+from conversation_tracker import batches, bytea, delivery, limits, providers, replay
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import REPLAYABLE, Channel, Receipt, ReceiptState, Trouble
 from conversation_tracker.providers import fetching, mime
 from conversation_tracker.providers.smtp_verdict import Handover
-from orders import audit, claims, events, faults, secrecy
+from orders import addresses, audit, claims, events, faults, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
 
@@ -236,10 +235,19 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
                 "mail settled receipt=%s provider=%s outcome=%s reason=%s entry=%s repeat=%s",
                 owner.pk, owner.provider, result.outcome, result.reason, result.entry_id, result.is_repeat,
             )  # fmt: skip
+    for owner, arrival in zip(owners, arrivals, strict=True):
+        if not any(found["entry"] for found in owner.results) and _is_for_postmaster(arrival):
+            owner.trouble = owner.trouble or Trouble.POSTMASTER
     nowhere = [row for row in readable if row.trouble and not any(found["entry"] for found in row.results)]
     for row in nowhere:
         _quarantine(row, Trouble(row.trouble), row.trouble_detail, now=now)
     _mark_done([row for row in readable if row not in nowhere], now=now)
+
+
+def _is_for_postmaster(arrival: Arrival) -> bool:
+    """Whether it is for the one mailbox that every domain with mail has (RFC 5321 §4.5.1)."""
+    recipients = arrival.envelope.recipients
+    return not arrival.envelope.is_spam and any(addresses.is_postmaster(one) for one in recipients)
 
 
 def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
@@ -258,18 +266,18 @@ def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
 
 def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[Arrival] | None:
     """The mails that a receipt brings; None where something else became of it. What concerns others too is raised."""
-    if was_tried and _split(row, now=now):
+    if was_tried and batches.split(row, now=now):
         return None
     try:
         found = _replay(row, now=now)
-        is_apart = any(arrival.unread for arrival in found) and _split(row, now=now)
+        is_apart = any(arrival.unread for arrival in found) and batches.split(row, now=now)
         return None if is_apart else found  # noqa: TRY300  what it raises is sorted below
     except ITS_OWN as error:
         _defer([row.pk], error, now=now)
     except SoftTimeLimitExceeded:
         raise
     except guards.OverLimit as error:
-        if not _split(row, now=now):
+        if not batches.split(row, now=now):
             _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
     except MemoryError:
         raise
@@ -278,7 +286,7 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
         if faults.is_passing(error):
             raise
         # In a batch it is tried again alone, since it may have been a neighbour's doing.
-        if alone and not _split(row, now=now):
+        if alone and not batches.split(row, now=now):
             _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
     return None
 
@@ -300,45 +308,10 @@ def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
     ]
 
 
-def _split(row: Receipt, *, now: datetime) -> bool:
-    """Put a receipt for each item of a batch in its place, so that a bad one does not keep the good ones back.
-
-    False where there is nothing to split.
-    """
-    try:
-        bodies = replay.split(row)
-    except Exception:  # noqa: BLE001  what cannot be read cannot be taken apart either
-        return False
-    if len(bodies) < 2:  # noqa: PLR2004  one is the whole
-        return False
-    parts = [
-        Receipt(
-            provider=row.provider,
-            channel=row.channel,
-            method=row.method,
-            path=row.path,
-            query=row.query,
-            headers=row.headers,
-            body=Secret.of(body),
-            size=len(body),
-            next_attempt_at=now,
-            received_at=row.received_at,
-            split_from=row.pk,
-        )
-        for body in bodies
-    ]
-    Receipt.objects.bulk_create(parts, batch_size=500)
-    row.state, row.settled_at, row.trouble, row.trouble_detail = ReceiptState.DONE, _moment(now), Trouble.NONE, ""
-    row.results = []
-    row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail", "results"])
-    log.info("receipt split receipt=%s parts=%s", row.pk, len(parts))
-    return True
-
-
 def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:
     row.state, row.settled_at, row.trouble, row.trouble_detail = (
         ReceiptState.QUARANTINED,
-        _moment(now),
+        batches.moment(now),
         trouble,
         detail,
     )
@@ -349,14 +322,9 @@ def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -
 def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
     """Put receipts into quarantine, with their bytes and the reason."""
     Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
-        state=ReceiptState.QUARANTINED, settled_at=_moment(now), trouble=trouble, trouble_detail=detail
+        state=ReceiptState.QUARANTINED, settled_at=batches.moment(now), trouble=trouble, trouble_detail=detail
     )
     log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
-
-
-def _moment(now: datetime) -> Greatest:
-    """The moment at which a receipt is settled, not the one at which work on it began."""
-    return Greatest(Value(now), Func(function="clock_timestamp"), output_field=DateTimeField())
 
 
 def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:

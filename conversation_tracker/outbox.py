@@ -50,12 +50,20 @@ def work(*, now: datetime) -> bool:
     params = {"now": now, "waiting": [state.value for state in WAITING]}
     with claims.held(claims.Space.OUTBOX, _TAKE, params) as taken:
         for (pk,) in taken:
-            with transaction.atomic():
-                # A report of it may have come in between. What only few mails need is read when it is needed.
-                rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
-                for row in rows.select_related("order").defer("order__document"):
-                    _settle(row, _send(row), now=now)
+            try:
+                _work_on(pk, now=now)
+            except MemoryError:  # perhaps within a statement, after which its transaction takes no other
+                _work_on(pk, now=now, result=send.Held(send.TOO_LARGE))
     return bool(taken)
+
+
+def _work_on(pk: int, *, now: datetime, result: send.Result | None = None) -> None:
+    """Send the mail, unless it is known what came of it, and write that down."""
+    with transaction.atomic():
+        # A report of it may have come in between. What only few mails need is read when it is needed.
+        rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
+        for row in rows.select_related("order").defer("order__document"):
+            _settle(row, result or _send(row), now=now)
 
 
 def _send(row: OutboundMail) -> send.Result:
@@ -63,10 +71,8 @@ def _send(row: OutboundMail) -> send.Result:
         return send.Held(STOPPED)
     try:
         return send.send(row)
-    except SoftTimeLimitExceeded:
+    except (SoftTimeLimitExceeded, MemoryError):
         raise
-    except MemoryError:
-        return send.Held(send.TOO_LARGE)
     except Exception as error:  # noqa: BLE001  one mail that cannot be sent must not stop the others
         log.error("sending failed outbound=%s\n%s", row.pk, faults.trace(error))  # noqa: TRY400  its text may quote a mail
         return send.Later(faults.describe(error))

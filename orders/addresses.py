@@ -65,6 +65,11 @@ def split(text: str) -> Parts:
     return Parts(local, normal_domain(domain))
 
 
+def is_postmaster(text: str) -> bool:
+    """Whether it is the postmaster's address, with a domain or, as RFC 5321 §4.1.1.3 allows, without."""
+    return text.strip().strip("<>").partition("@")[0].strip().lower() == "postmaster"
+
+
 def normal_domain(domain: str) -> str:
     """Lower-case A-labels without a trailing dot (RFC 5891); what IDNA refuses is only lower-cased."""
     domain = domain.strip().rstrip(".").lower()

@@ -64,7 +64,7 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
 
 def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     local, _, domain = one.real.rpartition("@")
-    return disguises.spans(
+    found = disguises.spans(
         text,
         lowered,
         local=patterns.untagged(local)[0],
@@ -72,6 +72,16 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
         is_dotless=domain in patterns.GMAIL,
         after=patterns.no_glue(tracking_domains),
     )
+    return _apart([*found, *backwards]) if (backwards := list(_backwards(lowered, one.real))) else found
+
+
+def _backwards(lowered: str, real: str) -> Iterator[tuple[int, int]]:
+    """Where an address is written from its end, which a page can turn round (``<bdo dir=rtl>``)."""
+    written = patterns.lowered(real)[::-1]
+    place = lowered.find(written)
+    while place >= 0:
+        yield place, place + len(written)
+        place = lowered.find(written, place + len(written))
 
 
 def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, int]:

@@ -9,11 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from conversation_tracker.mailflow import attached, bodies, cards, files, headers
 
 MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
+DEEPEST = 3  # packed files in packed files
+MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # of a PDF or PNG: how many, and their bytes unpacked
 
 _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
@@ -23,9 +26,14 @@ _RTF = re.compile(
     re.IGNORECASE,
 )
 _ZIP = b"PK\x03\x04"
+_ZIP_END, _LONGEST_ZIP_END = b"PK\x05\x06", 70_000
 _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
+_PDF_STREAM = re.compile(rb"stream\r?\n")
+_PNG = b"\x89PNG\r\n\x1a\n"
+# A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
+_PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{2}")
 
 
@@ -66,14 +74,19 @@ class Budget:
         self.size = LARGEST_UNPACKED
 
 
-def views(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> Iterator[View]:
-    """Every reading of a file; of one that packs others, of each of these too, one level deep."""
+def views(
+    content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget, depth: int = 0
+) -> Iterator[View]:
+    """Every reading of a file; of one that packs others, of each of these too, a few levels deep."""
     yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
     if content.startswith(_GZIP):
-        yield from _members([_gunzip(content, budget)])
-    elif content.startswith((_ZIP, b"PK\x05\x06")):
-        yield from _members(_unzip(content, budget))
+        yield from _members([_gunzip(content, budget)] if depth < DEEPEST else [_UNKNOWN], budget, depth)
+    elif content.startswith((_ZIP, _ZIP_END)):
+        yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif files.nature(content, name=name, claimed=claimed, charset=charset).codec is None:
+        if _ZIP_END in content[-_LONGEST_ZIP_END:]:  # what stands before the archive unpacks it
+            yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
+        yield from map(Octets, _streams(content))
         yield Closed()
 
 
@@ -136,18 +149,38 @@ class _Member:
     content: bytes | None
 
 
-def _members(found: Iterator[_Member] | list[_Member]) -> Iterator[View]:
+_UNKNOWN = _Member("", None)
+
+
+def _members(found: Iterator[_Member] | list[_Member], budget: Budget, depth: int) -> Iterator[View]:
     for one in found:
         yield Text(one.name)
         if one.content is None:
             yield Closed()
             continue
-        is_text = False
-        for view in _plain_views(one.content, name=one.name, claimed="application/octet-stream"):
-            is_text = is_text or isinstance(view, Text)
-            yield view
-        if not is_text:
-            yield Closed()
+        kind = "application/octet-stream"
+        yield from views(one.content, name=one.name, claimed=kind, budget=budget, depth=depth + 1)
+
+
+def _streams(content: bytes) -> Iterator[bytes]:
+    """What deflate packs in a PDF, its links among it, or in the words of a PNG; not beyond the limits."""
+    if content.startswith(b"%PDF-"):
+        places = ((found.end(), content.find(b"endstream", found.end())) for found in _PDF_STREAM.finditer(content))
+    elif content.startswith(_PNG):
+        places = ((found.end(), found.end() + LARGEST_STREAMS) for found in _PNG_WORDS.finditer(content))
+    else:
+        return
+    left = LARGEST_STREAMS
+    for start, end in islice(places, MOST_STREAMS):
+        decoder = zlib.decompressobj()
+        try:
+            unpacked = decoder.decompress(content[start : end if end > 0 else None], left)
+        except zlib.error:  # packed in another way
+            continue
+        yield unpacked
+        left -= len(unpacked)
+        if left <= 0:
+            return
 
 
 def _gunzip(content: bytes, budget: Budget) -> _Member:

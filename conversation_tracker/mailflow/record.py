@@ -33,6 +33,7 @@ from orders.outcomes import Outcome
 from orders.secrecy import Secret
 
 FIRST_WORDS = 140  # characters
+_MARKS = re.compile(r"(?m)^[ \t>]+")
 _SPACE = re.compile(r"\s+")
 _ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')  # in HTML as the cleaner spells it
 # By these alone a mail is not relayed, and they may come with the way it takes.
@@ -73,7 +74,7 @@ def fingerprint(arrival: Arrival) -> bytes:
 
 def _written(mail: Mail) -> Iterator[str]:
     yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
-    yield mail.text
+    yield _MARKS.sub("", mail.text)  # a flowed text comes with its paragraphs joined, or each line with its mark
     yield bodies.bare(mail.html) if mail.html else ""
     yield " ".join(_addresses(mail.html))
     for file in mail.files:

@@ -33,6 +33,7 @@ class Trouble(models.TextChoices):
     KILLED_WORKER = "killed_worker", _("It stopped the worker that read it")
     TOO_SLOW = "too_slow", _("Reading it took too long")
     FAILED = "failed", _("Recording it failed")
+    POSTMASTER = "postmaster", _("It is for the postmaster, so an operator has to read it")
     STORAGE = "storage", _("A service it needs was not available")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -67,7 +68,7 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
                 raise Unavailable(f"HTTP {response.status_code}")
             if response.status_code != HTTPStatus.OK:
                 raise NotThere(f"HTTP {response.status_code}")
-            return Fetched(_read(response), response.headers.get("Content-Type", ""))
+            return Fetched(joined(response.iter_content(CHUNK)), response.headers.get("Content-Type", ""))
     except outside.Refused as error:
         raise NotThere(f"refused: {error}") from error
     except names.Unanswered as error:
@@ -78,9 +79,10 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
         raise Unavailable(type(error).__name__) from error
 
 
-def _read(response: requests.Response) -> bytes:
+def joined(chunks: Iterable[bytes]) -> bytes:
+    """What comes in pieces, whole. Raises guards.OverLimit, and Unavailable for what takes too long."""
     end, content = time.monotonic() + LONGEST, bytearray()
-    for chunk in response.iter_content(CHUNK):
+    for chunk in chunks:
         content += chunk
         if len(content) > LARGEST:
             raise guards.OverLimit(guards.Limit.SIZE)

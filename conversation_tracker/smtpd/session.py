@@ -15,7 +15,7 @@ from django.conf import settings
 from conversation_tracker.providers.mime import Handed
 from conversation_tracker.providers.smtp_verdict import Handover
 from conversation_tracker.smtpd.desk import NotStored
-from orders import faults
+from orders import addresses, faults
 
 if TYPE_CHECKING:
     from conversation_tracker.smtpd.server import Server
@@ -37,7 +37,7 @@ PIECE = 65_536  # bytes
 TOO_LARGE = "552 5.3.4 The mail is too large"
 # RFC 5321 §4.1.2, with the source route of §4.1.1.3 that is to be ignored, and RFC 6531's characters.
 _PATH = re.compile(
-    r"\s*<(?:@[^\s<>:]{1,500}:)?(?P<address>(?:(?:\"(?:[^\"\\]|\\.){1,256}\"|[^\s<>\"@(),:;\[\\\]]{1,256})"
+    r"\s*<(?:@[^\s<>:]{1,500}:)?(?P<address>[Pp][Oo][Ss][Tt][Mm][Aa][Ss][Tt][Ee][Rr]|(?:(?:\"(?:[^\"\\]|\\.){1,256}\"|[^\s<>\"@(),:;\[\\\]]{1,256})"
     r"@(?:[^\s<>\"@(),:;\[\\\]]{1,256}|\[[0-9A-Za-z.:]{1,64}\]))?)>(?P<rest>(?:\s.*)?)"
 )
 _BARE_REPLY = re.compile(r"(?P<code>[245]\d\d) (?!\d\.\d{1,3}\.\d{1,3} )")
@@ -80,11 +80,14 @@ class Manners:
     async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, server: Session, session: smtp.Session, envelope: smtp.Envelope, address: str, options: list[str]
     ) -> str:
-        """Take a recipient at a tracking domain, known or not, and nobody else."""
+        """Take a recipient at a tracking domain, known or not, the postmaster (RFC 5321 §4.5.1), and nobody else."""
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
+        if address.lower() == "postmaster":
+            address = f"{address}@{settings.SMTPD_HOSTNAME}"
         try:
-            is_ours = await server.server.desk.is_ours(address)
+            is_own = addresses.key(address) == f"postmaster@{addresses.normal_domain(settings.SMTPD_HOSTNAME)}"
+            is_ours = is_own or await server.server.desk.is_ours(address)
         except NotStored:
             return "451 4.3.0 Cannot tell just now, try again later"
         if not is_ours:

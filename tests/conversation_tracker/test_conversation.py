@@ -9,10 +9,11 @@ from django.core.files.storage import storages
 from django.test import Client
 from django.utils import timezone
 
+from conversation_tracker import inbox
 from conversation_tracker.mailflow import record
 from conversation_tracker.models import OutboundMail
 from orders import aliases, vault
-from orders.models import AliasEvent, Kind, MaskType, PartyKind, Verification
+from orders.models import AliasEvent, Kind, MaskType, PartyKind, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import factories, letters
@@ -360,3 +361,24 @@ def test_whatever_reply_to_says_the_answer_goes_to_who_wrote(
     )
     (answer,) = work()
     assert (answer.to, placed.order.aliases.count()) == (["kim@carrier.example"], 3)
+
+
+FLOWED = (
+    b"From: Kim Carrier <kim@carrier.example>\r\nSubject: Your parcel\r\nMessage-ID: <f@carrier.example>\r\n"
+    b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nContent-Type: text/plain; format=flowed\r\n\r\n%s"
+)
+WORDS = "It is at \nyour door.\n\n> Where is \n> my parcel?\n> I wait.\n"
+
+
+def test_a_flowed_mail_through_two_providers_is_one_entry(client: Client, work: Work, placed: Placed) -> None:
+    raw = FLOWED % WORDS.replace("\n", "\r\n").encode()
+    address = placed.customer_alias.address.text()
+    inbox.accept_mime(raw, sender="kim@carrier.example", recipients=[address], now=timezone.now())
+    headers = [{"Name": "Message-ID", "Value": "<f@carrier.example>"}]
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody=WORDS, Headers=headers))
+    letters.post_mailgun(client, letters.mailgun(address, **{"body-mime": raw.decode()}))
+    assert len(work()) == 1
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 1
+    other = letters.postmark(placed.customer_alias, TextBody=WORDS.replace("door", "desk"), Headers=headers)
+    letters.post_postmark(client, other)
+    assert len(work()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from django.core import mail
 from django.core.files.storage import storages
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -249,6 +251,25 @@ def test_a_mail_too_large_to_be_handed_over_is_held(
     work()
     row = OutboundMail.objects.get()
     assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
+
+
+def test_a_mail_that_fills_the_memory_within_a_statement_is_held_and_its_neighbour_leaves(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    def fail(row: OutboundMail) -> send.Result:
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        raise MemoryError
+
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    while inbox.work(now=timezone.now()) is not None:
+        pass
+    with patch.object(send, "send", fail):
+        assert outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
+    letters.post_postmark(client, letters.postmark(placed.store_alias))
+    assert len(work()) == 1
 
 
 def test_a_killed_worker_does_not_make_the_next_try_wait_longer(

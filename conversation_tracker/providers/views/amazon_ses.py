@@ -81,7 +81,7 @@ class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
 
     def fetch_s3_chunks(self, bucket_name: str, object_key: str) -> Iterator[bytes]:
         try:
-            self._raw = b"".join(super().fetch_s3_chunks(bucket_name, object_key))
+            self._raw = fetching.joined(super().fetch_s3_chunks(bucket_name, object_key))
         except (BotoCoreError, ClientError) as error:
             raise _sorted(error) from error
         return iter(())  # parsed above, after the guards

@@ -114,6 +114,15 @@ def test_a_disguised_address_is_masked_wherever_it_stands(written: str, known: K
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+@pytest.mark.parametrize("written", [REAL[::-1], REAL[::-1].upper()])
+def test_an_address_written_from_its_end_is_masked(written: str) -> None:
+    raw = said(f"<p>write to <bdo dir=rtl>{written}</bdo> or {REAL}, {written}</p>", kind="html")
+    found = masked(raw)
+    assert found.html.count(HARD.alias) == 3
+    assert (found.count, shown(found)) == (6, [])  # in the text too
+    assert written not in found.html
+
+
 @pytest.mark.parametrize("written", DISGUISED)
 def test_a_disguised_address_is_masked_in_html_names_and_files(written: str) -> None:
     escaped = written.replace("\\", "&#92;")

@@ -7,6 +7,7 @@ import email
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from email import policy
 from email.message import Message
@@ -30,6 +31,11 @@ def zipped(content: bytes, *, way: int = zipfile.ZIP_DEFLATED, name: str = "word
     return packed.getvalue()
 
 
+def png(words: bytes, content: bytes) -> bytes:
+    """A picture that has nothing but these words."""
+    return b"\x89PNG\r\n\x1a\n" + bytes(25) + words + zlib.compress(content) + bytes(16)
+
+
 HELD = {
     "rtf in hexadecimal": incoming(
         b"{\\rtf1 " + "".join(f"\\'{ord(char):02x}" for char in REAL).encode() + b"}", kind="application/rtf", name="a"
@@ -41,6 +47,22 @@ HELD = {
     "mail in zip": incoming(zipped(MAIL, name="a.eml"), kind="application/zip", name="a.zip"),
     "name in zip": incoming(zipped(b"x", name=f"{REAL}.txt"), kind="application/zip", name="a.zip"),
     "gzip": incoming(gzip.compress(b"abc " + REAL.encode()), kind="application/gzip", name="a.gz"),
+    "zip in zip": incoming(zipped(zipped(REAL.encode()), name="b.zip"), kind="application/zip", name="a.zip"),
+    "gzip in zip": incoming(zipped(gzip.compress(REAL.encode()), name="b.gz"), kind="application/zip", name="a.zip"),
+    "zip that unpacks itself": incoming(
+        b"MZ\0" * 99 + zipped(f"text {REAL} ".encode() * 9), kind="application/x", name="a.exe"
+    ),
+    "link in a pdf": incoming(
+        b"%PDF-1.7\n1 0 obj<</Filter/FlateDecode>>stream\r\n"
+        + zlib.compress(b"/URI(mailto:" + REAL.encode() + b")")
+        + b"\nendstream endobj",
+        kind="application/pdf",
+        name="a.pdf",
+    ),
+    "words in a picture": incoming(png(b"zTXtComment\0\0", REAL.encode()), kind="image/png", name="a.png"),
+    "words of the world in a picture": incoming(
+        png(b"iTXtAuthor\0\1\0en\0Author\0", REAL.encode()), kind="image/png", name="a.png"
+    ),
     "letters around": incoming(b"\0\1x" + REAL.encode() + b"y\xff", kind="application/pkcs7-mime", name="a.p7m"),
     "utf-16 out of step": incoming(b"\0\1\2x" + REAL.upper().encode("utf-16-le"), kind="application/x", name="a.bin"),
     "picture in a card": incoming(
@@ -160,7 +182,7 @@ BOMB = zipped(b"\n" * (readings.LARGEST_UNPACKED + 1))
         many(),
         encrypted(),
         zipped(b"fine", way=zipfile.ZIP_BZIP2),
-        zipped(zipped(b"fine")),
+        zipped(zipped(zipped(zipped(b"fine")))),
         zipped(b"fine")[:-30],
         zipped(b"fine") + b"PK\x03\x04",
         gzip.compress(b"fine")[:-9],
@@ -276,6 +298,11 @@ def test_no_form_of_a_file_lets_an_address_out(
 
 MANY = 400_000
 HOSTILE = {
+    "streams": (b"%PDF-1.7\n" + b"stream\n" * MANY, "application/pdf"),
+    "streams that grow": (
+        b"%PDF-1.7\n" + (b"stream\n" + zlib.compress(b"a@" * MANY) + b"endstream") * 99, "application/pdf",
+    ),
+    "words in pictures": (b"\x89PNG\r\n\x1a\n" + b"zTXtC\0\0x" * MANY, "image/png"),
     "base64 run": (b"A" * MANY, "text/plain"),
     "folds": (b"BEGIN:VCALENDAR" + b"\r\n " * (MANY // 3), "text/calendar"),
     "fold marks": (b"BEGIN:VCARD\n" + b"\n>|> " * (MANY // 5) + b"people.example@", "text/vcard"),

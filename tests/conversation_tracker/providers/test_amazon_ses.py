@@ -16,8 +16,8 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
-from conversation_tracker.providers import base, sns
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
+from conversation_tracker.providers import base, fetching, sns
 from orders import vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
@@ -211,6 +211,17 @@ def test_a_mail_in_s3_is_fetched_with_every_byte(client: Client, settle: Settle,
     letters.post_ses(client, in_s3(two[:1]))
     (entry,) = settle()
     assert (vault.load(entry.original), entry.text) == (raw, "Café")
+
+
+def test_a_mail_in_s3_over_the_limit_is_quarantined(
+    client: Client, work: Callable[..., object], two: list[str], api: Api
+) -> None:
+    api.answer("/mails/m-1", letters.mime() + b"x" * 1_000)
+    letters.post_ses(client, in_s3(two[:1]))
+    with patch.object(fetching, "LARGEST", 1_000):
+        work()
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.OVER_LIMIT)
 
 
 def test_a_bucket_that_is_closed_is_asked_again(

@@ -8,7 +8,7 @@ import time
 import pytest
 from django.db import connection
 
-from conversation_tracker.models import Channel, OutboundMail, Receipt
+from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptState, Trouble
 from orders.models import Kind, TimelineEntry
 from orders.outcomes import Reason
 from orders.placing import Placed
@@ -165,7 +165,7 @@ def test_addresses_outside_ascii_are_taken(door: Door, alias: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["a@foreign.example", "a@acme.example", "a@ct.acme.example.evil.example", "a@xct.acme.example", "a@[127.0.0.1]",
-     '"a@ct.acme.example"@foreign.example', "", "postmaster"],
+     '"a@ct.acme.example"@foreign.example', "", "postmaster@foreign.example"],
 )  # fmt: skip
 def test_who_is_not_at_a_tracking_domain_is_refused(door: Door, placed: Placed, address: str) -> None:
     client = door.raw()
@@ -173,6 +173,20 @@ def test_who_is_not_at_a_tracking_domain_is_refused(door: Door, placed: Placed, 
     assert rcpt[:3] in {"550", "553"}
     assert data.startswith("503 5.5.1")
     assert bodies() == []
+
+
+@pytest.mark.parametrize("written", ["postmaster", "PostMaster", "postmaster@ct.test", "Postmaster@ct.acme.example"])
+def test_mail_for_the_postmaster_is_taken_and_shown_to_operators(
+    door: Door, placed: Placed, work: Work, written: str
+) -> None:
+    with door.raw() as client:
+        assert begin(client, written)[-2:] == ["250 2.1.5 OK", "354 End data with <CR><LF>.<CR><LF>"]
+        client.sendall(MAIL + b".\r\n")
+        assert replies(client, 1) == ["250 2.0.0 Kept"]
+    assert work() == []
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.POSTMASTER)
+    assert receipt.body.bytes() == MAIL
 
 
 def test_foreign_recipients_do_not_cost_the_good_one(door: Door, alias: str) -> None:
