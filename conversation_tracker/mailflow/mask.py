@@ -13,6 +13,7 @@ from orders import addresses, markup, spellings
 from orders.spellings import Known
 
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
+_MOST_DECODINGS = 3  # of one text, each of what came to light in the one before
 _UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
 
 
@@ -29,10 +30,20 @@ class Masker:
         self.count = 0
 
     def text(self, text: str) -> str:
-        """The text with each known address replaced by its alias."""
-        text, times = spellings.hide(text, self._known)
-        self.count += times
-        return text
+        """The text with each known address replaced by its alias, and as clean as it came."""
+        for _ in range(_MOST_DECODINGS):
+            hidden, times = spellings.hide(text, self._known)
+            self.count += times
+            if hidden == text:
+                return text
+            text = headers.clean(hidden)  # what stood there percent- or entity-encoded may be anything
+            if text == hidden:
+                return text
+        return "•••"
+
+    def line(self, text: str) -> str:
+        """What stands on one line, masked."""
+        return headers.one_line(self.text(text))
 
     def exactly(self, text: str) -> str:
         """A file's text with each known address replaced, and nothing else changed; what is left the gate holds."""
@@ -52,7 +63,7 @@ class Masker:
 
     def name(self, name: str) -> str:
         """A display name without any address in it, known or not."""
-        return "" if "@" in name or "＠" in name else self.text(name)[:200]
+        return "" if "@" in name or "＠" in name else self.line(name)[:200]
 
 
 def mask(mail: Mail, known: Sequence[Known]) -> Masked:
@@ -64,7 +75,7 @@ def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked
     masker = Masker(known)
     masked = Masked(
         sender_name=masker.name(mail.sender.name) if mail.sender else "",
-        subject=masker.text(mail.subject),
+        subject=masker.line(mail.subject),
         text=masker.text(mail.text),
         html=masker.html(mail.html) if mail.html else "",
         files=tuple(_file(file, masker, known, budget) for file in mail.files),
@@ -102,7 +113,8 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
 
 def _file_name(name: str, masker: Masker, known: Sequence[Known]) -> str:
     """The name, masked and then cut; never cut so that the alias in it looks like the address."""
-    short = headers.short_file_name(masker.text(name))
+    masked = masker.text(name)
+    short = headers.short_file_name(name if masked == name else headers.file_name(masked))
     if not spellings.find(short, known):
         return short
     _, dot, ending = short.rpartition(".")
@@ -114,12 +126,12 @@ def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budg
     inner = _mask(mail, known, budget)
     masker.count += inner.count
     message = EmailMessage(policy=_UNBROKEN)
-    message["Subject"] = headers.one_line(inner.subject)
+    message["Subject"] = inner.subject
     if mail.sender is not None:
-        writer = headers.one_line(masker.text(mail.sender.address))
+        writer = masker.line(mail.sender.address)
         message["X-Written-By"] = headers.one_line(f"{inner.sender_name} {writer}")[:400]
     if mail.date:
-        message["X-Written-At"] = headers.one_line(masker.text(mail.date))
+        message["X-Written-At"] = masker.line(mail.date)
     message.set_content(inner.text, cte=_encoding(inner.text))
     if inner.html:
         message.add_alternative(inner.html, subtype="html", cte=_encoding(inner.html))

@@ -65,6 +65,27 @@ def test_a_line_that_shows_an_address_in_two_odd_ways_becomes_dots() -> None:
     assert found.text == "first\n•••\nlast"
 
 
+def test_what_is_decoded_with_an_address_stays_clean() -> None:
+    found = masked(
+        text="https://x.example/?u=%61nna%40people.example&z=%00%e2%80%ae!",
+        html="<p>https://x.example/?u=%61nna%40people.example&amp;z=%00!</p>",
+        subject="%61nna%40people.example%0d%0aBcc:%20kim@x.example %e2%80%ae",
+        files=(File("%61nna%40people.example%2f..%2f%00a.pdf", "application/pdf", b"%PDF-1.7"),),
+    )
+    assert found.text == f"https://x.example/?u={ANNA.alias}&z=!"
+    assert found.html == f'<div style="white-space: pre-wrap">https://x.example/?u={ANNA.alias}&amp;z=!</div>'
+    assert found.subject == f"{ANNA.alias} Bcc: kim@x.example"
+    assert [file.name for file in found.files] == ["a.pdf"]
+
+
+def test_cleaning_brings_no_address_together() -> None:
+    found = masked(
+        text="%61nna%40people.example and an%00na%40people.example",
+        subject="%61nna%40people.example an%2500na@people.example",
+    )
+    assert "people" not in found.text + found.subject
+
+
 def test_a_display_name_is_kept() -> None:
     assert masked(name="Anna Müller").sender_name == "Anna Müller"
 
