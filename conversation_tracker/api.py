@@ -94,11 +94,9 @@ def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
     letter = writing.Letter(
         subject=said.subject, text=said.text, html=bodies.clean(said.html) if said.html else "", files=files
     )
-    once = request.headers.get("Idempotency-Key", "")
     try:
         entry = writing.answer(
-            order, letter, sender=sender, recipient=recipient, actor=key.label,
-            once=f"{key.pk}:{once}" if once else "", now=timezone.now(),
+            order, letter, sender=sender, recipient=recipient, actor=key.label, now=timezone.now()
         )  # fmt: skip
     except writing.CannotWrite as error:
         raise BadRequest([Problem("to", WORDS[error.why])]) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -81,9 +83,11 @@ def answer(
 ) -> TimelineEntry:
     """Let staff or a system of the store write to a party, audited. Raises CannotWrite.
 
-    ``about`` is the mail it answers; without it the mail goes on with the last one between the two. The same ``once``
-    again, as of a form that is sent twice, gives what was written the first time.
+    ``about`` is the mail it answers; without it the mail goes on with the last one between the two. The same letter
+    with the same ``once``, as of a form that is sent twice, gives what was written the first time; another letter is
+    another mail.
     """
+    once = once and f"{once}\0{_digest(letter)}"
     with transaction.atomic():
         flow.hold(order)  # so that what is sent twice at once comes one after the other
         if known := _written_before(recipient, once):
@@ -197,6 +201,13 @@ def _keep(entry: TimelineEntry, masked: Masked) -> list[StoredFile]:
     if stored:
         Attachment.objects.bulk_create(record.attachments_of(entry, masked, stored))
     return stored
+
+
+def _digest(letter: Letter) -> str:
+    """What is the same in each repeat of one letter."""
+    files = [(file.name, file.content_type, hashlib.sha256(file.content).hexdigest()) for file in letter.files]
+    said = [letter.subject, letter.text, letter.html, letter.from_name, files]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _fingerprint(once: str) -> bytes:

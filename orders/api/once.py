@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,6 +19,7 @@ from orders.models import AnsweredCall, ApiKey
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LONGEST_NAME = 255
+FORM = "multipart/form-data"
 # What was refused before the call was looked at is no answer to it.
 _NOT_LOOKED_AT = frozenset({401, 429})
 
@@ -24,8 +28,8 @@ class Once:
     """Middleware: a call with an Idempotency-Key and what is kept of its answer are one transaction.
 
     Come again, it gets the same answer; another call of that name gets 422, and a twin that comes while the first is
-    at work 409. A call that fails (5xx) leaves nothing behind. Forms with files are not looked at: each sending of
-    one has other bytes; the call that takes them keeps its own names.
+    at work 409. A call that fails (5xx) leaves nothing behind. A form with files is known by what it says, since each
+    sending of one has other bytes.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -34,7 +38,7 @@ class Once:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         name = request.headers.get("Idempotency-Key", "")
         is_call = request.method in WRITES and request.path_info.startswith("/api/")
-        if not (name and is_call) or request.content_type == "multipart/form-data":
+        if not (name and is_call):
             return self.get_response(request)
         if len(name) > LONGEST_NAME or not name.isprintable():
             return errors.refusal(400, "invalid", f"An Idempotency-Key has 1 to {LONGEST_NAME} printable characters.")
@@ -47,7 +51,7 @@ class Once:
 
     def _once(self, request: HttpRequest, key: ApiKey, name: str) -> HttpResponseBase:
         digest = repeats.name_digest(key, name)
-        call = repeats.call_digest(str(request.method), request.get_full_path(), request.body)
+        call = repeats.call_digest(str(request.method), request.get_full_path(), _said(request))
         with transaction.atomic():
             if not repeats.hold(digest):
                 response = errors.refusal(409, "in_progress", "The same call is being carried out. Come again soon.")
@@ -78,3 +82,21 @@ class Once:
                 key, name, call, status=response.status_code, content_type=response.headers.get("Content-Type", ""),
                 body=response.content, now=timezone.now(),
             )  # fmt: skip
+
+
+def _said(request: HttpRequest) -> bytes:
+    """What is the same in each sending of one body: of a form its fields and files, without what parts them."""
+    body = request.body  # read first, so that it is there for whoever comes later
+    if request.method != "POST" or request.content_type != FORM:
+        return body
+    fields = sorted((name, [str(value) for value in values]) for name, values in request.POST.lists())
+    files = sorted((name, [_file(file) for file in found]) for name, found in request.FILES.lists())
+    return f"{FORM}\0{json.dumps([fields, files])}".encode()
+
+
+def _file(file: UploadedFile[bytes]) -> tuple[str, str, str]:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return file.name or "", file.content_type or "", digest.hexdigest()

@@ -14,6 +14,7 @@ from dateutil.relativedelta import relativedelta
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
+from django.test.client import encode_multipart
 from django.utils import timezone
 
 from conversation_tracker import writing
@@ -22,6 +23,7 @@ from conversation_tracker.models import OutboundMail
 from orders import access, aliases, suppression, vault
 from orders.models import (
     Action,
+    AnsweredCall,
     ApiKey,
     AuditEntry,
     Kind,
@@ -127,6 +129,11 @@ class TestTheBox:
         for _ in range(2):
             as_support.post(url(placed.order), fields(placed))
         assert (mails(), OutboundMail.objects.count()) == (1, 1)
+
+    def test_changed_after_going_back_to_the_form_it_is_another_mail(self, as_support, placed):
+        for text in ("One.", "Two."):
+            as_support.post(url(placed.order), fields(placed, text=text))
+        assert mails() == 2
 
     def test_it_is_audited(self, as_support, placed, support):
         as_support.post(url(placed.order), fields(placed))
@@ -350,6 +357,46 @@ class TestTheCall:
             self.post(placed.order, {"subject": "Hello", "text": "there"}, **{"Idempotency-Key": "1"})
         assert mails() == 1
         self.post(placed.order, {"subject": "Hello", "text": "there"}, **{"Idempotency-Key": "2"})
+        assert mails() == 2
+
+    def form(self, order: Order, body: dict[str, Any], *, boundary: str = "one") -> Any:
+        return Client().post(
+            PATH.format(order.number), encode_multipart(boundary, body),
+            content_type=f"multipart/form-data; boundary={boundary}",
+            headers={**self.headers, "Idempotency-Key": "daily"},
+        )  # fmt: skip
+
+    def test_a_form_sent_again_is_the_first_one_however_it_is_parted(self, key, placed):
+        answers = [
+            self.form(
+                placed.order, {"subject": "A", "text": "b", "attachments": SimpleUploadedFile("a.txt", b"1")},
+                boundary=boundary,
+            )
+            for boundary in ("one", "two")
+        ]  # fmt: skip
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert (answers[1].content, answers[1]["Idempotency-Replayed"]) == (answers[0].content, "true")
+        assert mails() == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"subject": "B", "text": "b"}, {"subject": "A", "text": "c"},
+            {"subject": "A", "text": "b", "attachments": SimpleUploadedFile("a.txt", b"2")},
+            {"subject": "A", "text": "b", "attachments": SimpleUploadedFile("b.txt", b"1")},
+        ],
+    )  # fmt: skip
+    def test_another_form_under_the_key_of_a_first_is_refused_and_never_swallowed(self, other, key, placed):
+        first = {"subject": "A", "text": "b", "attachments": SimpleUploadedFile("a.txt", b"1")}
+        codes = [self.form(placed.order, body).status_code for body in (first, other)]
+        in_json = self.post(placed.order, {"subject": "A", "text": "b"}, **{"Idempotency-Key": "daily"})
+        assert (codes, in_json.status_code, mails()) == ([201, 422], 422, 1)
+
+    def test_a_key_used_again_when_its_answer_is_forgotten_writes_what_it_says(self, key, placed):
+        for day in ("Mon", "Tue"):
+            response = self.post(placed.order, {"subject": day, "text": "x"}, **{"Idempotency-Key": "daily"})
+            assert (response.status_code, response.json()["subject"]) == (201, day)
+            AnsweredCall.objects.all().delete()
         assert mails() == 2
 
     def test_the_schema_says_what_may_be_posted(self):

@@ -223,6 +223,16 @@ def test_old_answers_are_forgotten(api, store, settings):
     assert repeats.forget(before=timezone.now() + timedelta(hours=1), batch=1) == 1
 
 
-def test_a_form_with_files_is_left_to_its_call(api):
-    answer = Client().post(PLACE, {"a": "b"}, headers={**api.headers, **NAME})
-    assert (answer.status_code, AnsweredCall.objects.count()) == (400, 0)
+@pytest.mark.parametrize(("body", "code"), [("--x", 400), ('--x\r\nContent-Disposition: form-data; name="a"', 400)])
+def test_a_form_to_a_call_that_takes_none_is_refused_and_so_again(api, body, code):
+    headers = {**api.headers, **NAME}
+    answers = [
+        Client().post(PLACE, body, content_type="multipart/form-data; boundary=x", headers=headers) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [code, code]
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, "true"]
+
+
+def test_a_form_that_cannot_be_read_is_refused(api):
+    answer = Client().post(PLACE, b"x", content_type="multipart/form-data", headers={**api.headers, **NAME})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
