@@ -24,15 +24,18 @@ PORTS = (443, 8443)
 MOST_READ = 16_384  # octets of an answer
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r\n]")
 FIRST_FREE_PORT = 1_024  # below it, but for https, live services that nobody means to post to
-# Not for everybody although they look it: metadata of a cloud, and addresses that carry another one inside.
+# Not for everybody although they look it: metadata of clouds, addresses that carry another one inside, and those set
+# aside since this Python was made (RFC 6890 §2.2.2, RFC 9637).
 NEVER: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("168.63.129.16/32"),
+    IPv4Network("192.0.0.0/24"),
     IPv4Network("192.88.99.0/24"),
     IPv6Network("64:ff9b::/96"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("::/96"),
     IPv6Network("2002::/16"),
     IPv6Network("2001::/32"),
+    IPv6Network("3fff::/20"),
     IPv6Network("fec0::/10"),
 )
 
