@@ -86,7 +86,11 @@ def _of_field(field: str, written: str, sample: dict[str, Any]) -> list[Fault]:
         except Faulty as fault:
             return [_fault(field, fault)]
         unknown = names.unknown(template, shape.SHAPE)
-        found = [Fault(field, Problem.VARIABLE, one.name, *engine.place(written, one.index)) for one in unknown]
+        found = [
+            Fault(field, Problem.FILTER if one.is_filter else Problem.VARIABLE, one.name,
+                  *engine.place(written, one.index))
+            for one in unknown
+        ]  # fmt: skip
         if is_html:
             found.extend(_unsafe(field, written))
         return found if unknown else found + _unfit(field, written, template, sample)

@@ -1,4 +1,4 @@
-"""Find the names in a template that no order has, in every branch and loop, before anything is filled in. Pure."""
+"""Find what a template names and there is none of, in every branch and loop, before anything is filled in. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _OF_ALL = frozenset({"size", "first", "last"})
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A name that there is none of, and where in the template it stands."""
+    """A variable or filter that there is none of, and where in the template it stands."""
 
     name: str
     index: int
+    is_filter: bool = False
 
 
 def unknown(template: BoundTemplate, shape: dict[str, Any]) -> list[Unknown]:
-    """Every name that is not in the shape, in the order in which they stand."""
+    """Every variable that is not in the shape and every filter there is none of, in the order in which they stand."""
     found = _Walk(template, shape)
     found.through(template.nodes, {})
     return sorted(found.unknown, key=lambda one: one.index)
@@ -37,6 +38,7 @@ class _Walk:
         self._shape = shape
         self._assigned: dict[str, Any] = {}
         self._context = RenderContext(template)
+        self._filters = template.env.filters
         self.unknown: list[Unknown] = []
 
     def through(self, nodes: Any, scope: dict[str, Any]) -> None:
@@ -59,6 +61,9 @@ class _Walk:
     def _expression(self, expression: Expression, scope: dict[str, Any]) -> None:
         if isinstance(expression, Path):
             self._resolve(expression, scope, notes=True)
+        for one in (expression.filters or ()) if isinstance(expression, FilteredExpression) else ():
+            if one.name not in self._filters:
+                self.unknown.append(Unknown(one.name, one.token.start_index, is_filter=True))
         inner = {**scope, **{str(name): ANYTHING for name in expression.scope() or ()}}
         for child in expression.children():
             self._expression(child, inner)

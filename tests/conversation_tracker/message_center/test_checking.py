@@ -42,6 +42,8 @@ def test_the_default_templates_have_no_fault(key, locale):
         ("{{ order.items[0].nmae }}", Problem.VARIABLE, 1, 4),
         ("{% for a in order.itmes %}{% endfor %}", Problem.VARIABLE, 1, 13),
         ("{{ order.number | shout }}", Problem.FILTER, 1, 19),
+        ("a\n{% if false %}{{ 'a' | upcase | shout }}{% endif %}", Problem.FILTER, 2, 33),
+        ("{% if false %}{% assign a = 'a' | shout %}{% endif %}", Problem.FILTER, 1, 35),
         ("x\n{{ order.number | money }}", Problem.VALUE, 2, 19),
         ("{% for a in (1..999999) %}x{% endfor %}", Problem.TOO_MUCH, 1, 4),
         ("<p>ok</p>\n <script>x</script>", Problem.UNSAFE, 2, 2),
