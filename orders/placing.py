@@ -14,6 +14,8 @@ from orders import aliases, customers, events, secrecy, timeline
 from orders.models import Alias, EventKind, Order, PartyKind, Status, Store
 from orders.secrecy import Secret
 
+DEFAULT_CURRENCY = "BRL"
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -24,7 +26,7 @@ class Draft:
     value: int
     item_count: int
     document: dict[str, Any]
-    currency: str = "BRL"
+    currency: str = DEFAULT_CURRENCY
     source: str = "api"
 
 

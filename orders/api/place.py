@@ -37,6 +37,8 @@ def place_orders(
 
 def _draft(order: NewOrder, said: dict[str, str]) -> placing.Draft:
     profile, preferences = order.clientProfileData, order.clientPreferencesData
+    trade = order.storePreferencesData
+    unsaid = {"storePreferencesData"} - order.model_fields_set
     name = " ".join(part for part in (profile.firstName, profile.lastName) if part)
     return placing.Draft(
         marketplace_number=order.marketplaceOrderId,
@@ -49,5 +51,6 @@ def _draft(order: NewOrder, said: dict[str, str]) -> placing.Draft:
         ),
         value=order.marketplacePaymentValue,
         item_count=sum(item.quantity for item in order.items),
-        document={**said, **order.model_dump(mode="json")},
+        document={**said, **order.model_dump(mode="json", exclude=unsaid)},
+        currency=(trade and trade.currencyCode) or placing.DEFAULT_CURRENCY,
     )

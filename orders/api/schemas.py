@@ -15,11 +15,16 @@ from pydantic import (
     field_validator,
 )
 
-from orders import addresses, shipping
+from orders import addresses, currencies, shipping
 
 MOST_ORDERS = 100
 MOST_ITEMS = 1_000
 LARGEST = 10**15  # minor units
+
+
+def _nothing(value: object) -> object:
+    """An empty text, where systems mean nothing at all."""
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _storable(text: str) -> str:
@@ -74,6 +79,19 @@ class ClientPreferences(_Posted):
     optinNewsLetter: bool | None = None  # noqa: N815
 
 
+class StorePreferences(_Posted):
+    """How the store trades. ``currencyCode`` is that of all amounts of the order; left out, they are in BRL."""
+
+    currencyCode: Annotated[Text | None, BeforeValidator(_nothing)] = None  # noqa: N815
+
+    @field_validator("currencyCode")
+    @classmethod
+    def _is_currency(cls, value: str | None) -> str | None:
+        if value is not None and not currencies.is_known(value.upper()):
+            raise ValueError("there is no currency of this code (ISO 4217)")
+        return value and value.upper()
+
+
 class NewOrder(_Posted):
     """An order to place."""
 
@@ -85,6 +103,7 @@ class NewOrder(_Posted):
     paymentData: dict[str, Any] | None = None  # noqa: N815
     openTextField: Any = None  # noqa: N815
     clientPreferencesData: ClientPreferences | None = None  # noqa: N815
+    storePreferencesData: StorePreferences | None = None  # noqa: N815
 
     @field_validator("marketplaceOrderId")
     @classmethod
@@ -97,11 +116,6 @@ def _spoken(value: object) -> object:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _nothing(value: object) -> object:
-    """An empty text, where systems mean nothing at all."""
-    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _listed(value: object) -> object:

@@ -444,3 +444,22 @@ def test_channel_and_affiliate_may_stand_in_the_address(api):
     answer = api.send("POST", "/api/fulfillment/pvt/orders?sc=2&affiliateId=MKP", orders)
     shown = [api.read(order["orderId"]).json() for order in answer.json()]
     assert [(order["salesChannel"], order["affiliateId"]) for order in shown] == [("2", "MKP"), ("9", "MKP")]
+
+
+@pytest.mark.parametrize(
+    ("said", "currency", "digits"),
+    [({"currencyCode": "JPY"}, "JPY", 0), ({"currencyCode": "kwd", "timeZone": "x"}, "KWD", 3),
+     ({"currencyCode": ""}, "BRL", 2), ({}, "BRL", 2), (None, "BRL", 2)],
+)  # fmt: skip
+def test_an_order_is_in_the_currency_that_it_says(api, said, currency, digits):
+    [placed] = api.place(make_order(storePreferencesData=said)).json()
+    shown = api.read(placed["orderId"]).json()["storePreferencesData"]
+    assert (shown["currencyCode"], shown["currencyFormatInfo"]["CurrencyDecimalDigits"]) == (currency, digits)
+    assert Order.objects.get().currency == currency
+
+
+@pytest.mark.parametrize("code", ["QQQ", "R$", "BRLX", 986])
+def test_a_currency_that_is_none_is_named(api, code):
+    answer = api.place(make_order(storePreferencesData={"currencyCode": code}))
+    assert [one["path"] for one in answer.json()["problems"]] == ["0.storePreferencesData.currencyCode"]
+    assert (answer.status_code, rows()) == (400, NOTHING)
