@@ -22,6 +22,7 @@ _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
+_SHORT = 3  # letters of a local part
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
 
@@ -33,7 +34,7 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     """
     local, _, domain = real.rpartition("@")
     base, own_tag = untagged(local)
-    if domain in GMAIL:
+    if is_dotless(real):
         spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
         at_domain = "|".join(re.escape(one) for one in GMAIL)
     else:
@@ -49,9 +50,8 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
 @lru_cache(maxsize=4096)
 def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     """Finds the same address with line ends anywhere in it, quote marks after them."""
-    local, _, domain = real.rpartition("@")
-    base, _ = untagged(local)
-    is_gmail = domain in GMAIL
+    base, _ = untagged(real.rpartition("@")[0])
+    is_gmail = is_dotless(real)
     between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
     spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
     at_domain = "|".join(_cut(one) for one in domains(real))
@@ -62,15 +62,19 @@ def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=4096)
-def bare(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @."""
-    local, _, domain = real.rpartition("@")
-    base, _ = untagged(local)
-    is_gmail = domain in GMAIL
-    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_gmail else re.escape(base)
+def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool = False) -> re.Pattern[str]:
+    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @.
+
+    ``is_short_alone`` spares the longer addresses that end in a local part of few letters: many do.
+    """
+    base, _ = untagged(real.rpartition("@")[0])
+    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_dotless(real) else re.escape(base)
+    before = _BEFORE if is_short_alone and len(base.replace(".", "")) <= _SHORT else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
     tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
-    return re.compile(rf"{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE)
+    return re.compile(
+        rf"{before}{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -91,6 +95,12 @@ def untagged(local: str) -> tuple[str, str]:
     return (base, tag) if base else (local, "")
 
 
+def is_dotless(real: str) -> bool:
+    """Whether dots in the local part do not matter; where there is nothing but dots, they are all there is."""
+    local, _, domain = real.rpartition("@")
+    return domain in GMAIL and bool(untagged(local)[0].strip("."))
+
+
 @lru_cache(maxsize=4096)
 def domains(real: str) -> tuple[str, ...]:
     """The spellings of the address's domain, one of which stands in every spelling of the address."""
@@ -101,9 +111,8 @@ def domains(real: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def fewest_octets(real: str) -> int:
     """The address is no shorter than this, however it is spelled."""
-    local, _, domain = real.rpartition("@")
-    base = untagged(local)[0]
-    return len(base.replace(".", "") if domain in GMAIL else base) + 1 + min(map(len, domains(real)))
+    base = untagged(real.rpartition("@")[0])[0]
+    return len(base.replace(".", "") if is_dotless(real) else base) + 1 + min(map(len, domains(real)))
 
 
 def lowered(text: str) -> str:

@@ -63,13 +63,13 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
 
 
 def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    local, _, domain = one.real.rpartition("@")
+    local = one.real.rpartition("@")[0]
     found = disguises.spans(
         text,
         lowered,
         local=patterns.untagged(local)[0],
         domains=patterns.domains(one.real),
-        is_dotless=domain in patterns.GMAIL,
+        is_dotless=patterns.is_dotless(one.real),
         after=patterns.no_glue(tracking_domains),
     )
     return _apart([*found, *backwards]) if (backwards := list(_backwards(lowered, one.real))) else found
@@ -165,9 +165,9 @@ def _may_show(text: str, known: Sequence[Known]) -> bool:
 @lru_cache(maxsize=4096)
 def _anchors(real: str) -> tuple[str, ...]:
     """In every spelling without a sign of an address or an encoding stands one of these."""
-    local, _, domain = real.rpartition("@")
+    local = real.rpartition("@")[0]
     domains = patterns.domains(real)
-    is_dotless = domain in patterns.GMAIL
+    is_dotless = patterns.is_dotless(real)
     return (*domains, *disguises.anchors(patterns.untagged(local)[0], domains, is_dotless=is_dotless))
 
 
@@ -226,14 +226,15 @@ def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
     return _bare_in(patterns.LINE_END.sub("", text), known)
 
 
-def _bare_in(text: str, known: Sequence[Known]) -> list[Known]:
-    """The known addresses that stand in the text, whatever stands next to them."""
+def _bare_in(text: str, known: Sequence[Known], *, is_short_alone: bool = False) -> list[Known]:
+    """The known addresses that stand in the text, whatever stands next to them; see ``spelling_patterns.bare``."""
     lowered = patterns.lowered(text)
     tracking_domains = _tracking_domains(known)
     found = []
     for one in known:
         windows = list(patterns.windows(lowered, patterns.domains(one.real)))
-        if windows and any(patterns.matches(patterns.bare(one.real, tracking_domains), text, windows)):
+        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_short_alone) if windows else None
+        if pattern and any(patterns.matches(pattern, text, windows)):
             found.append(one)
     return found
 
@@ -271,7 +272,7 @@ def occurs(content: bytes, known: Sequence[Known]) -> bool:
     """
     if known and _packed_in(content, known):
         return True
-    return any(_bare_in(form, known) for form in _byte_forms(content, known))
+    return any(_bare_in(form, known, is_short_alone=True) for form in _byte_forms(content, known))
 
 
 def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from conversation_tracker.mailflow.shapes import (
     Arrival,
     Content,
     Decision,
+    File,
     Mail,
     Masked,
     Matched,
@@ -77,10 +79,12 @@ def _written(mail: Mail) -> Iterator[str]:
     yield _MARKS.sub("", mail.text)  # a flowed text comes with its paragraphs joined, or each line with its mark
     yield bodies.bare(mail.html) if mail.html else ""
     yield " ".join(_addresses(mail.html))
-    for file in mail.files:
-        yield f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
-        if file.nested is not None:
-            yield from _written(file.nested)
+    yield from itertools.chain.from_iterable(sorted(map(_of_file, mail.files)))  # providers order them as they like
+
+
+def _of_file(file: File) -> list[str]:
+    line = f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
+    return [line, *(_written(file.nested) if file.nested is not None else ())]
 
 
 def _addresses(source: str) -> Iterator[str]:

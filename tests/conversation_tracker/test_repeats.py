@@ -36,6 +36,15 @@ def test_the_same_mail_through_two_providers_is_one_entry(client: Client, work: 
     assert len(mails(placed.order)) == 1
 
 
+def test_the_same_mail_with_its_files_in_another_order_is_one_entry(client: Client, work: Work, placed: Placed) -> None:
+    pdf, png = ("a.pdf", "application/pdf", b"%PDF-1.7 a"), ("b.png", "image/png", b"\x89PNG\r\n\x1a\nx")
+    alias = placed.customer_alias.address.text()
+    for files in ((pdf, png), (png, pdf)):
+        letters.post_ses(client, letters.ses([alias], letters.mime(files=files)))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
 def test_a_forged_repeat_with_other_words_is_another_entry(client: Client, work: Work, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="Pay to another account."))

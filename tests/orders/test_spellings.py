@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Callable
 from urllib.parse import quote
@@ -383,3 +384,21 @@ def test_bytes_show_an_address_with_a_letter_that_is_another_in_lower_case(writt
 def test_bytes_show_an_address_that_is_not_ascii_at_a_domain_that_is(codec: str) -> None:
     known = [Known("mári@people.example", f"{'a' * 32}@ct.acme.example")]
     assert spellings.occurs(b"\xff\xff" + "mári@people.example".encode(codec), known)
+
+
+@pytest.mark.parametrize("real", [".@gmail.com", "..@gmail.com", "a@gmail.com", "a.b@people.example"])
+def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(real: str) -> None:
+    known = [Known(addresses.key(real), HARD)]
+    assert not spellings.occurs(b"\xff\0(maria@gmail.com) @gmail.com 7xa.b@people.example", known)
+    assert spellings.occurs(b"\xff\0(" + real.encode() + b")", known)
+
+
+def test_few_letters_are_found_where_a_line_end_or_an_encoding_joins_them_to_others() -> None:
+    known = [Known("a@gmail.com", HARD)]
+    assert spellings.find("ask\na@gm\nail.com", known) == known
+    assert spellings.occurs(b"\xff?u=" + base64.b64encode(b"7a@gmail.com"), known)
+
+
+@pytest.mark.parametrize("text", ["maria@gmail.com", "write @gmail.com", "(at) gmail.com", "m@gmail dot com"])
+def test_dots_alone_before_a_domain_find_no_other_address(text: str) -> None:
+    assert spellings.hide(text, [Known(".@gmail.com", HARD)]) == (text, 0)
