@@ -18,7 +18,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import batches, bytea, delivery, limits, providers, replay
+from conversation_tracker import batches, bytea, delivery, limits, providers, replay, setbacks
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import REPLAYABLE, Channel, Receipt, ReceiptState, Trouble
@@ -33,10 +33,7 @@ log = logging.getLogger(__name__)
 BATCH = 20
 LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
-FIRST_DELAY = timedelta(seconds=5)
-LONGEST_DELAY = timedelta(minutes=10)
-# What heals by itself and is one receipt's own affair: its provider's API is away, its mail is not yet sent.
-ITS_OWN = (fetching.Unavailable, delivery.TooEarly)
+FETCHED_WITHIN = timedelta(days=3)  # for as long a provider's API may be away until its mail is given up
 
 
 class UsedBefore(Exception):
@@ -112,7 +109,8 @@ _DONE = f"""
 
 # A batch of new receipts, whose attempt is counted here, and one that is to be read alone: tried before, large, or
 # slow because its mail has to be fetched. All of those have a turn before one has its next, so that a good mail waits
-# for one attempt of each bad one at most, and not for all.
+# for one attempt of each bad one at most, and not for all. What has to be fetched waits until nothing new does: while
+# an API is slow, a worker stands still for the better part of a minute.
 _TAKE = """
     WITH new AS (
         SELECT id FROM conversation_tracker_receipt
@@ -122,7 +120,8 @@ _TAKE = """
     ), lone AS (
         SELECT id FROM conversation_tracker_receipt
         WHERE state = 'pending' AND next_attempt_at <= %(now)s
-          AND (attempts > 0 OR size > %(large)s OR provider = ANY(%(slow)s))
+          AND (provider = ANY(%(slow)s) AND NOT EXISTS (SELECT FROM new)
+               OR provider <> ALL(%(slow)s) AND (attempts > 0 OR size > %(large)s))
         ORDER BY attempts, id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), batch AS MATERIALIZED (
         SELECT id FROM new WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s
@@ -164,7 +163,7 @@ def _work_alone(pk: int, *, now: datetime) -> None:
         return
     attempts, size = counted
     if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
-        _give_up([pk], Trouble.KILLED_WORKER, "", now=now)
+        setbacks.give_up([pk], Trouble.KILLED_WORKER, "", now=now)
     else:
         _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
 
@@ -180,20 +179,20 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         # mails before these filled the memory of this process, in whose place another one comes.
         log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
         if attempts >= MOST_ATTEMPTS:
-            _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+            setbacks.give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
     except limits.TooSlow as error:
         if alone or len(ids) == 1:  # in a batch each is tried again by itself, so that the good ones are recorded
-            _give_up(ids, Trouble.TOO_SLOW, faults.describe(error), now=now)
+            setbacks.give_up(ids, Trouble.TOO_SLOW, faults.describe(error), now=now)
     except SoftTimeLimitExceeded as error:
-        _defer(ids, error, now=now)
+        setbacks.defer(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
         if faults.is_passing(error):
-            _defer(ids, error, now=now)
+            setbacks.defer(ids, error, now=now)
             return
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         if alone or len(ids) == 1:
-            _give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+            setbacks.give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
 
 
 def _locked(ids: Sequence[int], *, is_large: bool) -> list[Receipt]:
@@ -240,7 +239,7 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
             owner.trouble = owner.trouble or Trouble.POSTMASTER
     nowhere = [row for row in readable if row.trouble and not any(found["entry"] for found in row.results)]
     for row in nowhere:
-        _quarantine(row, Trouble(row.trouble), row.trouble_detail, now=now)
+        setbacks.quarantine(row, Trouble(row.trouble), row.trouble_detail, now=now)
     _mark_done([row for row in readable if row not in nowhere], now=now)
 
 
@@ -272,13 +271,13 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
         found = _replay(row, now=now)
         is_apart = any(arrival.unread for arrival in found) and batches.split(row, now=now)
         return None if is_apart else found  # noqa: TRY300  what it raises is sorted below
-    except ITS_OWN as error:
-        _defer([row.pk], error, now=now)
+    except (fetching.Unavailable, delivery.TooEarly) as error:
+        _wait(row, error, now=now)
     except SoftTimeLimitExceeded:
         raise
     except guards.OverLimit as error:
         if not batches.split(row, now=now):
-            _quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
+            setbacks.quarantine(row, Trouble.OVER_LIMIT, error.limit.value, now=now)
     except MemoryError:
         raise
     except Exception as error:
@@ -287,8 +286,19 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
             raise
         # In a batch it is tried again alone, since it may have been a neighbour's doing.
         if alone and not batches.split(row, now=now):
-            _quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
+            setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
     return None
+
+
+def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
+    """What heals by itself is one receipt's own affair: its provider's API is away, its mail is not yet sent."""
+    is_away = isinstance(error, fetching.Unavailable)
+    if is_away and batches.split(row, now=now):
+        return
+    if is_away and now > row.received_at + FETCHED_WITHIN:
+        setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
+    else:
+        setbacks.defer([row.pk], error, now=now)
 
 
 def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
@@ -296,7 +306,7 @@ def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
 
     Raises TooEarly for a report about a mail that may just be on its way.
     """
-    with pipeline.gathering() as basket, delivery.noting() as unknown:
+    with pipeline.gathering() as basket, delivery.noting() as unknown, fetching.within():
         replay.run(row)
     if unknown and now < row.received_at + delivery.PATIENCE:
         raise delivery.TooEarly
@@ -306,39 +316,6 @@ def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
         else replace(arrival, original=row.body.bytes(), original_type=replay.content_type(row)[:100])
         for arrival in basket
     ]
-
-
-def _quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:
-    row.state, row.settled_at, row.trouble, row.trouble_detail = (
-        ReceiptState.QUARANTINED,
-        batches.moment(now),
-        trouble,
-        detail,
-    )
-    row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail"])
-    log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)
-
-
-def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
-    """Put receipts into quarantine, with their bytes and the reason."""
-    Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
-        state=ReceiptState.QUARANTINED, settled_at=batches.moment(now), trouble=trouble, trouble_detail=detail
-    )
-    log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
-
-
-def _defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
-    """A passing fault is nobody's attempt: try again later, ever more slowly, for as long as it takes."""
-    log.warning("receipts deferred receipts=%s detail=%s", ids, faults.describe(error))
-    for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
-        delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
-        Receipt.objects.filter(pk=row.pk).update(
-            attempts=max(row.attempts - 1, 0),
-            deferrals=row.deferrals + 1,
-            next_attempt_at=now + delay,
-            trouble=Trouble.STORAGE,
-            trouble_detail=faults.describe(error),
-        )
 
 
 def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:

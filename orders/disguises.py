@@ -41,6 +41,8 @@ def spans(
     """Where the address stands in a disguise, in order. ``lowered`` has each character at its place in the text;
     ``is_dotless`` says that dots in the local part do not matter, ``after`` is a pattern of what must follow.
     """
+    if not local.replace(".", ""):  # nothing by which it could be told
+        return
     fixed = anchors(local, tuple(domains), is_dotless=is_dotless)
     if not _may_stand(lowered, local=local, domains=domains, anchors=fixed):
         return

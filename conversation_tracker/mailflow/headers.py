@@ -84,9 +84,7 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
 
 def decode(value: str, *, longest: int = LONGEST) -> str:
     """A header value as a person reads it: RFC 2047 words and raw 8-bit decoded, on one line, without controls."""
-    value = value[:longest]
-    if not value.isascii():
-        value = decode_bytes(octets(value), "utf-8")
+    value = _decode_8_bit(value[:longest])
     if "=?" not in value:
         return one_line(value)
     try:
@@ -97,6 +95,11 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
         chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "latin-1") for chunk, charset in chunks
     ]
     return one_line("".join(decoded))
+
+
+def _decode_8_bit(value: str) -> str:
+    """The value with the bytes decoded that stand in it as surrogates."""
+    return value if value.isascii() else decode_bytes(octets(value), "utf-8")
 
 
 def words(text: str) -> str:
@@ -116,14 +119,16 @@ def _word(found: re.Match[str]) -> str:
 def mailboxes(value: str) -> list[Mailbox]:
     """The addresses of a From, To or Reply-To value (RFC 5322 §3.4) in one scan; what is no address is left out.
 
-    The raw value is cut first and display names decoded afterwards, so that no encoded comma or bracket makes an
-    address that the raw text does not have.
+    The value is cut before encoded words in display names are decoded, so that no encoded comma or bracket makes an
+    address that the raw text does not have. Raw 8-bit is decoded before (RFC 6532 §3.2). An address is taken as it
+    is or not at all: one that is made better may be another person's.
     """
     found = []
-    for piece in _pieces(value[:LONGEST]):
-        if match := _ADDRESS.fullmatch(piece.candidate()):
+    for piece in _pieces(_decode_8_bit(value[:LONGEST])):
+        match = _ADDRESS.fullmatch(piece.candidate())
+        if match and match["local"].strip('." ') and clean(match[0]) == match[0]:
             name = piece.phrase if piece.angle is not None else piece.comment
-            found.append(Mailbox(name=decode(name.strip(), longest=500), address=clean(match[0])))
+            found.append(Mailbox(name=decode(name.strip(), longest=500), address=match[0]))
         if len(found) >= MOST_MAILBOXES:
             break
     return found

@@ -20,14 +20,18 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         sender=sender if isinstance(sender, str) else "",
         has_sender=isinstance(sender, str),
         recipients=base.unique(receipt.get("recipients") or mail.get("destination") or []),
-        verdict=_verdict(receipt),
+        verdict=_verdict(receipt, base.author(base.fields_of(event))),
         is_spam=base.status(receipt, "spamVerdict") == "FAIL" or base.status(receipt, "virusVerdict") == "FAIL",
     )
 
 
-def _verdict(receipt: dict[str, Any]) -> Verdict:
-    """dmarcVerdict: PASS is aligned; GRAY (no policy) says nothing of alignment, so it is no pass."""
-    return {"PASS": Verdict.PASS, "FAIL": Verdict.FAIL}.get(base.status(receipt, "dmarcVerdict"), Verdict.NONE)
+def _verdict(receipt: dict[str, Any], author: str) -> Verdict:
+    """dmarcVerdict: PASS is aligned; GRAY (no policy) says nothing of alignment, so it is no pass. With several
+    authors, or none, nobody can tell of whom it speaks.
+    """
+    return {"PASS": Verdict.PASS if author else Verdict.NONE, "FAIL": Verdict.FAIL}.get(
+        base.status(receipt, "dmarcVerdict"), Verdict.NONE
+    )
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +24,7 @@ from conversation_tracker.mailflow import guards
 from orders import names, outside
 
 CONNECT, READ = 10.0, 30.0  # seconds: until there is a connection, between two of its packets
-LONGEST = 60.0  # seconds for the whole
+LONGEST = 45.0  # seconds for all that one receipt needs, so that a worker reaches no limit of its own meanwhile
 LARGEST = guards.LARGEST_MAIL + 1_000_000  # bytes; a mail beyond the guard is seen to be that
 CHUNK = 64 * 1024
 
@@ -56,13 +58,35 @@ class Fetched:
         return json.loads(self.content)
 
 
+_end: ContextVar[float | None] = ContextVar("end of what one receipt may fetch", default=None)
+
+
+@contextmanager
+def within() -> Iterator[None]:
+    """All that is fetched in the block has LONGEST together."""
+    token = _end.set(time.monotonic() + LONGEST)
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+def _ends_at() -> float:
+    """When what is fetched now has to be there, by the monotonic clock."""
+    return time.monotonic() + LONGEST if (shared := _end.get()) is None else shared
+
+
 def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
     """Fetch it. Raises Unavailable or NotThere."""
-    rules = outside.Rules(may_be_local=settings.LOCAL, name_servers=tuple(settings.DNS_SERVERS), seconds=CONNECT)
+    left = _ends_at() - time.monotonic()
+    if left <= 0:
+        raise Unavailable("too slow")
+    connecting, reading = min(CONNECT, left), min(READ, left)
+    rules = outside.Rules(may_be_local=settings.LOCAL, name_servers=tuple(settings.DNS_SERVERS), seconds=connecting)
     try:
         outside.check(url, rules)
         with requests.get(
-            url, headers=headers, timeout=(CONNECT, READ), stream=True, allow_redirects=False
+            url, headers=headers, timeout=(connecting, reading), stream=True, allow_redirects=False
         ) as response:
             if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise Unavailable(f"HTTP {response.status_code}")
@@ -81,7 +105,7 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
 
 def joined(chunks: Iterable[bytes]) -> bytes:
     """What comes in pieces, whole. Raises guards.OverLimit, and Unavailable for what takes too long."""
-    end, content = time.monotonic() + LONGEST, bytearray()
+    end, content = _ends_at(), bytearray()
     for chunk in chunks:
         content += chunk
         if len(content) > LARGEST:

@@ -12,7 +12,10 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    """In batches and without a lock on the table: placing goes on meanwhile, also by the code of before."""
+    """In batches and without a lock on the table: placing goes on meanwhile, also by the code of before.
+
+    Stopped half-way it can be run again: what it left of an index is made anew.
+    """
 
     atomic = False
 
@@ -21,6 +24,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL('DROP INDEX CONCURRENTLY IF EXISTS customer_not_findable_yet', migrations.RunSQL.noop),
+        migrations.RunSQL('DROP INDEX CONCURRENTLY IF EXISTS customer_found_by_word', migrations.RunSQL.noop),
         AddIndexConcurrently(
             model_name='customer',
             index=models.Index(condition=models.Q(('search_digests', None)), fields=['id'], name='customer_not_findable_yet'),

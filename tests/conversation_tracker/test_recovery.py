@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils import timezone
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from conversation_tracker import inbox, setbacks
 from conversation_tracker.celery import app
+from conversation_tracker.mailflow import pipeline
+from conversation_tracker.models import Receipt, ReceiptState
+from orders.placing import Placed
+from tests import letters
 
 OUTAGE = 8.0  # seconds; by then a pool with psycopg's own patience tries again only every eight
 
@@ -44,3 +52,23 @@ def test_soon_after_the_database_is_back_a_process_is_connected(db: None) -> Non
 
 def test_a_worker_waits_for_its_broker_as_long_as_it_takes() -> None:
     assert app.conf.broker_connection_max_retries is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_was_away_for_seconds_costs_a_mail_no_attempt(
+    client: Client, placed: Placed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    put_off, away = setbacks._put_off, [OperationalError, OperationalError]
+
+    def try_to(*args: Any, **kwargs: Any) -> None:
+        if away:
+            raise away.pop()
+        put_off(*args, **kwargs)
+
+    monkeypatch.setattr(setbacks, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(setbacks, "_put_off", try_to)
+    monkeypatch.setattr(pipeline, "process", Mock(side_effect=OperationalError))
+    inbox.work(now=timezone.now())
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.attempts, receipt.deferrals) == (ReceiptState.PENDING, 0, 1)

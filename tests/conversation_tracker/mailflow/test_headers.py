@@ -91,3 +91,18 @@ def test_file_names_are_made_harmless(value: str, expected: str) -> None:
 def test_a_codec_that_is_no_text_encoding_is_not_used() -> None:
     assert headers.text_codec("zip") is None
     assert headers.decode_bytes(b"caf\xe9", "hex") == "café"
+
+
+def raw(text: str) -> str:
+    """As the value of a field of a parsed mail comes, its 8-bit bytes being surrogates."""
+    return text.encode().decode("ascii", "surrogateescape")
+
+
+@pytest.mark.parametrize("address", ["núñez@correios.example", "иван@пример.рф", "help@acmeé.example"])
+def test_an_address_in_raw_utf_8_is_that_address_and_not_what_ascii_leaves_of_it(address: str) -> None:
+    assert [one.address for one in headers.mailboxes(raw(f"Núñez <{address}>"))] == [address]
+
+
+@pytest.mark.parametrize("address", ["a\x00b@x.example", "help@ac\u200bme.example", ".@gmail.com", '" "@x.example'])
+def test_what_would_have_to_be_made_better_is_no_address(address: str) -> None:
+    assert headers.mailboxes(f"Somebody <{address}>") == []

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
 from conversation_tracker.providers import base, fetching, sns
 from orders import vault
-from orders.models import TimelineEntry, Verification
+from orders.models import Alias, PartyKind, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import letters
 from tests.conversation_tracker.providers.conftest import Api, state_of
@@ -256,3 +256,25 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert letters.post_ses(client, payload, channel="tracking").status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED
+
+
+@pytest.mark.parametrize("author", ["help@acme.example, eve@evil.example", "help@acme.example\nFrom: eve@evil.example"])
+def test_a_verdict_on_several_authors_verifies_none_of_them(
+    client: Client, settle: Settle, two: list[str], author: str
+) -> None:
+    letters.post_ses(
+        client, letters.ses(two[:1], letters.mime().replace(b"Kim Carrier <kim@carrier.example>", author.encode()))
+    )
+    (entry,) = settle()
+    assert entry.verification == Verification.UNVERIFIED
+
+
+def test_an_address_in_raw_utf_8_is_one_party_whoever_delivers_it(
+    client: Client, settle: Settle, two: list[str]
+) -> None:
+    raw = letters.mime().replace(b"kim@carrier.example", "núñez@correios.example".encode())
+    letters.post_ses(client, letters.ses(two[:1], raw))
+    letters.post_postmark(client, letters.postmark(two[0], FromFull={"Email": "núñez@correios.example", "Name": "N"}))
+    settle()
+    third_parties = Alias.objects.filter(party=PartyKind.THIRD_PARTY)
+    assert [alias.real.text() for alias in third_parties] == ["núñez@correios.example"]

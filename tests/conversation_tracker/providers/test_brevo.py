@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from conversation_tracker import inbox
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
 from tests import letters
@@ -144,3 +145,28 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert letters.post(client, TRACKING, event).status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED
+
+
+def test_one_whose_file_cannot_be_fetched_holds_up_no_other_of_its_call(
+    client: Client, work: Callable[..., object], two: list[str], api: Api
+) -> None:
+    api.answer("/v3/inbound/attachments/t", b"", status=403)
+    call = letters.brevo(two[:1], Attachments=attached("t"))
+    call["items"] += letters.brevo(two[1:], MessageId="<2@carrier.example>")["items"]
+    letters.post(client, INBOUND, call)
+    work()
+    assert TimelineEntry.objects.filter(kind="mail").count() == 1
+    waiting = Receipt.objects.get(state=ReceiptState.PENDING)
+    work(now=timezone.now() + inbox.FETCHED_WITHIN + timedelta(hours=1))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.trouble) == (ReceiptState.QUARANTINED, Trouble.UNREADABLE)
+
+
+def test_what_has_to_be_fetched_waits_until_nothing_new_does(client: Client, two: list[str], api: Api) -> None:
+    api.answer("/v3/inbound/attachments/t", b"%PDF", content_type="application/pdf")
+    letters.post(client, INBOUND, letters.brevo(two[:1], Attachments=attached("t")))
+    letters.post_postmark(client, letters.postmark(two[1]))
+    assert inbox.work(now=timezone.now()) == 1
+    assert api.asked == []
+    assert inbox.work(now=timezone.now()) == 1
+    assert len(api.asked) == 1

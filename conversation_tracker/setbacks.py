@@ -1,0 +1,70 @@
+"""What becomes of receipts that cannot be settled as they are: put off, or quarantined."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, connection
+
+from conversation_tracker import batches
+from conversation_tracker.models import Receipt, ReceiptState, Trouble
+from orders import faults
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=10)
+PAUSES = (0.5, 2.0, 5.0)  # seconds between tries to reach the database
+
+
+def quarantine(row: Receipt, trouble: Trouble, detail: str, *, now: datetime) -> None:
+    """Put one receipt into quarantine, with its bytes and the reason."""
+    row.state, row.settled_at, row.trouble, row.trouble_detail = (
+        ReceiptState.QUARANTINED,
+        batches.moment(now),
+        trouble,
+        detail,
+    )
+    row.save(update_fields=["state", "settled_at", "trouble", "trouble_detail"])
+    log.warning("receipt quarantined receipt=%s trouble=%s detail=%s", row.pk, trouble, row.trouble_detail)
+
+
+def give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
+    """Put receipts into quarantine, with their bytes and the reason."""
+    Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).update(
+        state=ReceiptState.QUARANTINED, settled_at=batches.moment(now), trouble=trouble, trouble_detail=detail
+    )
+    log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
+
+
+def defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
+    """A passing fault is nobody's attempt: try again later, ever more slowly, for as long as it takes.
+
+    The fault may be the database's, which has to be back to note this: a restart takes seconds. Raises OperationalError
+    when it is away for longer, and the attempt stays counted.
+    """
+    log.warning("receipts deferred receipts=%s detail=%s", ids, faults.describe(error))
+    for pause in () if connection.in_atomic_block else PAUSES:
+        try:
+            _put_off(ids, error, now=now)
+        except (OperationalError, InterfaceError):
+            time.sleep(pause)
+            connection.close_if_unusable_or_obsolete()
+        else:
+            return
+    _put_off(ids, error, now=now)
+
+
+def _put_off(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
+    for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
+        delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
+        Receipt.objects.filter(pk=row.pk).update(
+            attempts=max(row.attempts - 1, 0),
+            deferrals=row.deferrals + 1,
+            next_attempt_at=now + delay,
+            trouble=Trouble.STORAGE,
+            trouble_detail=faults.describe(error),
+        )
