@@ -49,7 +49,9 @@ def _cancel(order: Order, *, reason: str, actor: str, now: datetime, is_customer
 
 
 def _refuse(order: Order, invoices: list[Invoice], *, reason: str, actor: str, now: datetime) -> None:
-    is_shipped = any(bool(one.tracking_number) or one.dispatched_at is not None for one in invoices)
+    is_shipped = any(
+        one.delivered_at is None and (bool(one.tracking_number) or one.dispatched_at is not None) for one in invoices
+    )
     invoice = invoices[0]
     why = masking.text(reason, masking.of_order(order))
     said = {"event": EventKind.CANCEL_REFUSED.value, "shipped": is_shipped, "invoice": invoice.number}

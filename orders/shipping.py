@@ -62,6 +62,7 @@ def hand_over(order: Order, invoice: Invoice, parcel: Parcel, *, actor: str, now
             )
             if value and getattr(invoice, field).text() != value
         }  # fmt: skip
+        is_corrected = "tracking_number" in fresh and bool(invoice.tracking_number and invoice.tracking_url)
         is_dispatched = parcel.dispatched_at is not None and invoice.dispatched_at != parcel.dispatched_at
         if not fresh and not is_dispatched:
             return False
@@ -70,7 +71,7 @@ def hand_over(order: Order, invoice: Invoice, parcel: Parcel, *, actor: str, now
         if is_dispatched:
             invoice.dispatched_at = parcel.dispatched_at
         invoice.save(update_fields=[*fresh, "dispatched_at"])
-        tell_shipped(order, invoice, actor=actor, now=now)
+        tell_shipped(order, invoice, is_corrected=is_corrected, actor=actor, now=now)
         _touch(order, now=now)
     return True
 
@@ -80,8 +81,13 @@ def is_web_address(url: str) -> bool:
     return _WEB.match(url) is not None
 
 
-def tell_shipped(order: Order, invoice: Invoice, *, actor: str, now: datetime) -> None:
-    """Once the parcel's number and address for tracking are known, write and publish that it is on its way."""
+def tell_shipped(
+    order: Order, invoice: Invoice, *, actor: str, now: datetime, is_corrected: bool = False
+) -> None:  # fmt: skip
+    """Once the parcel's number and address for tracking are known, write and publish that it is on its way.
+
+    With another number than was told before, it is an occasion of its own: the customer looks for the wrong parcel.
+    """
     number, url = invoice.tracking_number.text(), invoice.tracking_url.text()
     if not (number and url) or invoice.kind != InvoiceKind.OUTPUT:
         return
@@ -90,7 +96,10 @@ def tell_shipped(order: Order, invoice: Invoice, *, actor: str, now: datetime) -
         "dispatched_at": invoice.dispatched_at.isoformat() if invoice.dispatched_at else None,
     }  # fmt: skip
     parties = masking.of_order(order)
-    _tell(order, invoice, EventKind.SHIPPED, said, parties, occasion=f"shipped:{invoice.number}", actor=actor, now=now)
+    occasion = f"shipped:{invoice.number}"
+    if is_corrected:
+        occasion += f":{secrecy.digest(number, purpose='tracking-number').hex()[:16]}"
+    _tell(order, invoice, EventKind.SHIPPED, said, parties, occasion=occasion, actor=actor, now=now)
 
 
 def track(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
 from django.utils.translation import gettext_noop
@@ -52,7 +53,7 @@ def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0
         case EventKind.SHIPPED:
             return TemplateKey.SHIPPED
         case EventKind.TRACKING:
-            return TemplateKey.SHIPPING_UPDATE
+            return None if _came_late(event) else TemplateKey.SHIPPING_UPDATE
         case EventKind.DELIVERED:
             return TemplateKey.DELIVERED
         case EventKind.REFUNDED:
@@ -85,3 +86,15 @@ def _was_denied(event: OrderEvent) -> bool:
         order=event.order_id, kind=EventKind.STATUS, new_status=Status.PAYMENT_DENIED, pk__lt=event.pk
     )
     return denied.exists()
+
+
+def _came_late(event: OrderEvent) -> bool:
+    """Whether a carrier's word is older than the delivery that was told before it: nobody waits for that parcel."""
+    arrived_at = event.invoice.delivered_at if event.invoice else None
+    happened_at = (event.details.json() or {}).get("happened_at")
+    if arrived_at is None or not happened_at or datetime.fromisoformat(happened_at) >= arrived_at:
+        return False
+    told = OrderEvent.objects.filter(
+        order=event.order_id, invoice=event.invoice_id, kind=EventKind.DELIVERED, pk__lt=event.pk
+    )
+    return told.exists()

@@ -34,6 +34,7 @@ class Invoice(models.Model):
     created_at = models.DateTimeField()
     dispatched_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    shop_changed_at = models.DateTimeField(null=True, blank=True)  # by the shop's clock: its newest word on the parcel
 
     class Meta:
         constraints = [

@@ -145,7 +145,11 @@ def _parcel(parcel: Fulfilment) -> shipping.Parcel:
 
 
 def _follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, now: datetime) -> None:
-    shipping.hand_over(order, invoice, _parcel(parcel), actor=actor, now=now)
+    before, at = invoice.shop_changed_at, parcel.changed_at
+    if at is None or before is None or at >= before:  # else an older word on it that comes late
+        shipping.hand_over(order, invoice, _parcel(parcel), actor=actor, now=now)
+        if at is not None and at != before:
+            Invoice.objects.filter(pk=invoice.pk).update(shop_changed_at=at)
     sighting = parcel.sighting
     sightings = [shipping.Sighting(sighting.at, sighting.words)] if sighting else []
     if sightings or parcel.delivered_at:

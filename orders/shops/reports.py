@@ -53,6 +53,7 @@ class Fulfilment:
     tracking_url: str = ""
     sighting: Sighting | None = None
     delivered_at: datetime | None = None
+    changed_at: datetime | None = None  # by the shop's clock
 
 
 @dataclass(frozen=True, slots=True)

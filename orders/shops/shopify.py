@@ -168,6 +168,7 @@ def _parcel(parcel: dict[str, Any], worth: int) -> Fulfilment:
         tracking_url=reports.texts(parcel, "tracking_url"),
         sighting=Sighting(told_at, said) if said and told_at else None,
         delivered_at=told_at if status == "delivered" else None,
+        changed_at=told_at,
     )
 
 

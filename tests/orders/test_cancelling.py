@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orders import cancelling, flow, invoicing, shipping
-from orders.models import Kind, Order, Status
+from orders.models import Invoice, Kind, Order, Status
 from tests import factories
 from tests.factories import make_invoice_draft
 from tests.orders import told
@@ -76,6 +76,15 @@ def test_a_refusal_says_whether_the_parcel_is_on_its_way(store):
     with pytest.raises(cancelling.TooLate):
         cancel(order)
     assert [said["shipped"] for said in told.details(order, "order.cancel_refused")] == [True]
+
+
+def test_a_refusal_does_not_say_of_a_parcel_that_arrived_that_it_is_on_its_way(store):
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    invoiced(order, 13_000, shipping.Parcel("Fast", "T-1", "https://fast.example/T-1"))
+    shipping.track(order, Invoice.objects.get(), [], delivered_at=NOW, actor="Fast", now=NOW)
+    with pytest.raises(cancelling.TooLate):
+        cancel(order)
+    assert [said["shipped"] for said in told.details(order, "order.cancel_refused")] == [False]
 
 
 def test_refused_twice_it_is_one_occasion(store):

@@ -1,0 +1,66 @@
+"""What a shop tells late, or otherwise than it should, undoes nothing and is not guessed at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conversation_tracker.models import OrderMail, TemplateKey
+from orders.models import Invoice, Order, ShopDelivery, ShopKind
+from tests.conversation_tracker.order_mails import write
+from tests.orders.shops import payloads
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shopify(store):
+    return payloads.make_shop(store, ShopKind.SHOPIFY)
+
+
+def says(shop: Any, topic: str, payload: dict[str, Any]) -> Order:
+    assert payloads.post_shopify(shop, payload, topic=topic).status_code == 200
+    payloads.work()
+    return Order.objects.get()
+
+
+def outcomes() -> list[str]:
+    return list(ShopDelivery.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+def done(**fields: Any) -> dict[str, Any]:
+    """The order, sent in one parcel."""
+    sent = {"financial_status": "paid", "fulfillment_status": "fulfilled", "fulfillments": [payloads.parcel()]}
+    return payloads.shopify(**{**sent, **fields})
+
+
+def test_an_older_word_on_a_parcel_does_not_undo_its_tracking(shopify):
+    says(shopify, "orders/fulfilled", done())
+    url = "https://carrier.example/NEW"
+    fresh = payloads.parcel(tracking_number="NEW", tracking_url=url, updated_at="2026-11-25T09:00:00-05:00")
+    says(shopify, "fulfillments/update", fresh)
+    says(shopify, "orders/updated", done(updated_at="2026-11-26T09:00:00-05:00"))
+    invoice = Invoice.objects.get()
+    assert (invoice.tracking_number.text(), invoice.tracking_url.text()) == ("NEW", url)
+    assert outcomes() == ["taken", "taken", "nothing"]
+
+
+def test_what_a_carrier_said_before_the_delivery_is_recorded_and_not_mailed_after_it(shopify):
+    says(shopify, "orders/fulfilled", done())
+    moments = {"delivered": "2026-11-25T09:00:00-05:00", "in_transit": "2026-11-24T09:00:00-05:00"}
+    for status, at in moments.items():
+        says(shopify, "fulfillments/update", payloads.parcel(shipment_status=status, updated_at=at))
+    write()
+    assert [seen.description for seen in Invoice.objects.get().tracking.all()] == ["In transit"]
+    mailed = list(OrderMail.objects.order_by("pk").values_list("template", flat=True))
+    assert (TemplateKey.DELIVERED in mailed, TemplateKey.SHIPPING_UPDATE in mailed) == (True, False)
+
+
+def test_what_a_carrier_says_after_the_delivery_is_mailed(shopify):
+    says(shopify, "orders/fulfilled", done())
+    moments = {"delivered": "2026-11-25T09:00:00-05:00", "failure": "2026-11-26T09:00:00-05:00"}
+    for status, at in moments.items():
+        says(shopify, "fulfillments/update", payloads.parcel(shipment_status=status, updated_at=at))
+    write()
+    assert OrderMail.objects.filter(template=TemplateKey.SHIPPING_UPDATE).count() == 1
