@@ -1,7 +1,8 @@
 r"""Find a real address that is written without its plain @: for a bounce, a forwarder, a person, or escaped. Pure.
 
 ``anna=people.example`` (VERP), ``people.example=anna`` (SRS), ``anna_people.example#EXT#``, ``anna (at) people dot
-example``, ``anna\@people\.example``, ``anna . real @ people . example``.
+example``, ``anna\@people\.example``, ``anna . real @ people . example``, ``anna-40people.example`` (safe
+links).
 """
 # ruff: noqa: SIM905  the long list of names reads better as words than as a list
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+
+from orders import spelling_patterns as patterns
 
 # "Place your order at shop.example" names a shop, not its address: who has such an address hides nobody behind it.
 _ROLES = frozenset(
@@ -24,14 +27,15 @@ _LONGEST_TAG = 64
 _BRACKETED = r"\s{{0,3}}[(\[{{<]\s?(?:{})\s?[)\]}}>]\s{{0,3}}"
 _DOT_WORDS = "dot|ponto|punto|\\."
 _DOT = (
-    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:dot|ponto|punto)\s{{1,3}})"
+    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+-]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:dot|ponto|punto)\s{{1,3}})"
 )
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|@')}"
-_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=]40|\\100|%u0040)"
+_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=-]40|\\100|%u0040)"
 _BARE_AT = r"\s{1,3}(?:at|arroba)\s{1,3}"
 _JOINS = r"(?:\+40|[=_#%])"
-_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()[]{}<>%=+"))
-_DOTS = re.compile("dot|ponto|punto|2e")
+_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()[]{}<>%=+-_"))
+_WRITTEN_OUT = re.compile(r"(?<![a-z0-9])(?:dot|ponto|punto)(?![a-z0-9])|[%=+-](?:2[bde]|5f)")
+_LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
 _RUN = re.compile(r"[^\W_]+")
 
 
@@ -50,14 +54,14 @@ def spans(
     pattern = _pattern(local, tuple(domains), is_dotless, after)
     for start, end in windows:
         for match in pattern.finditer(text, start, end):
-            if match.lastgroup is not None or _is_whole(text, match.start()):
+            if match.lastgroup is not None or _is_whole(text, match.start(), local):
                 yield match.span()
 
 
-def _is_whole(text: str, start: int) -> bool:
-    """Whether nobody's longer address ends here: see ``spellings``."""
-    before = text[max(0, start - 2) : start].lower()
-    return not before or not (before[-1] in "._+-" and before[0].isalnum() and len(before) > 1)
+def _is_whole(text: str, start: int, local: str) -> bool:
+    """Whether nobody's longer address ends here: see ``spelling_patterns``."""
+    longer = _LONGER_THAN_FEW if patterns.is_short(local) else _LONGER
+    return longer.fullmatch(text, max(0, start - 2), start) is None
 
 
 @lru_cache(maxsize=4096)
@@ -82,8 +86,8 @@ def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Seq
 
 
 def _squeezed(lowered: str) -> str:
-    """Without the dots, however they are written."""
-    return _DOTS.sub("", lowered.translate(_BETWEEN))
+    """Without the dots, however they are written, and other signs."""
+    return _WRITTEN_OUT.sub("", lowered).translate(_BETWEEN)
 
 
 def _windows(lowered: str, anchors: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -112,7 +116,7 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     named = between.join([_first(local), *signs[1:]])
     hosts = "|".join("".join(map(_sign, domain)) for domain in domains)
     turned = "|".join(f"{_first(domain, more='.-')}{''.join(map(_sign, domain[1:]))}" for domain in domains)
-    tag = rf"(?:(?:\\{{0,2}}\+|[%=]2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
+    tag = rf"(?:(?:\\{{0,2}}\+|[%=-]2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
     is_role = local in _ROLES
     at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}|(?P<joined>{_JOINS})")
     srs = "" if is_role else rf"|(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9])"
@@ -120,9 +124,11 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
 
 
 def _first(text: str, *, more: str = "") -> str:
-    """The first sign, with no letter or digit before it. What is looked for comes first: that is quick."""
+    """The first sign, with no letter or digit before it but those of an encoded sign. What is looked for comes first:
+    that is quick.
+    """
     sign = re.escape(text[0])
-    return rf"{sign}(?<![a-z0-9{re.escape(more)}]{sign})"
+    return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|(?<=[%=-][2-7][0-9a-f]{sign}))"
 
 
 def _sign(char: str) -> str:
@@ -130,4 +136,4 @@ def _sign(char: str) -> str:
         return _DOT
     if char.isalnum() or not char.isascii():
         return re.escape(char)
-    return rf"(?:\\{{0,2}}{re.escape(char)}|[%=+]{ord(char):02x})"
+    return rf"(?:\\{{0,2}}{re.escape(char)}|[%=+-]{ord(char):02x})"

@@ -14,9 +14,12 @@ GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter 
 _AT = r"(?:\s{0,8}@\s{0,8}|%40|%2540|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
 _PLUS = r"(?:\+|%2b|&\#0*43;)"
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
-# Not the end of somebody else's longer address: a letter or digit before, or one before a joining . _ + -.
-# What stands for a delimiter may end in a letter: %3D, \n, \u003c.
-_BEFORE = r"(?:(?<![a-z0-9])(?<![a-z0-9][._+\-])|(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4}))"
+# Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a
+# delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
+# names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
+_DELIMITER = r"(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})"
+_BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER})"
+_BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
@@ -44,7 +47,7 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
         at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
     after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
-    return re.compile(rf"{_BEFORE}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
+    return re.compile(rf"{_before(base)}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +61,7 @@ def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
     at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
     after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
-    return re.compile(rf"{_BEFORE}{spelled}{tag}{at}(?:{at_domain}){after}", re.IGNORECASE)
+    return re.compile(rf"{_before(base)}{spelled}{tag}{at}(?:{at_domain}){after}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -69,7 +72,7 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
     """
     base, _ = untagged(real.rpartition("@")[0])
     spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_dotless(real) else re.escape(base)
-    before = _BEFORE if is_short_alone and len(base.replace(".", "")) <= _SHORT else ""
+    before = _BEFORE_FEW if is_short_alone and is_short(base) else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
     tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
     return re.compile(
@@ -93,6 +96,15 @@ def untagged(local: str) -> tuple[str, str]:
     """``john+shop`` → ``john`` and ``shop``; what begins with the plus sign is no tag."""
     base, _, tag = local.partition("+")
     return (base, tag) if base else (local, "")
+
+
+def is_short(local: str) -> bool:
+    """Whether a local part has so few letters that many a longer one ends in them."""
+    return len(local.replace(".", "")) <= _SHORT
+
+
+def _before(local: str) -> str:
+    return _BEFORE_FEW if is_short(local) else _BEFORE
 
 
 def is_dotless(real: str) -> bool:

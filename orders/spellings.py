@@ -48,7 +48,7 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     tracking_domains = _tracking_domains(known)
     count = 0
     lowered = patterns.lowered(text)
-    for one in known:
+    for one in sorted(known, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
         # Compiling a pattern costs more than all the rest; most mails name few of the parties.
         windows = list(patterns.windows(lowered, patterns.domains(one.real)))
         if windows:

@@ -91,6 +91,10 @@ DISGUISED = [
     "anna\\.real@people\\.example",
     "anna\\.real\\@people\\.example",
     "anna.real\\100people.example",
+    "https-3A__x.example_-3Fe-3Danna.real-40people.example-26x-3D1",
+    "https-3A__x.example_-3Fe-3DAnna-2Ereal-2Bshop-40people-2Eexample",
+    "do Anna.Real arroba people.example",
+    "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
 ]
 
@@ -223,7 +227,7 @@ def test_a_packed_soft_alias_is_no_leak() -> None:
         "SRS0=ab=XY=people.example-123456789012b.ct.example=anna.real@fwd.example",
         "joanna.real=people.example",
         "anna.real=people.examples",
-        "mary-anna.real at people.example",
+        "mary+anna.real at people.example",
         "anna.real was at people.example",
         "mail.people.example=anna.real",
     ],
