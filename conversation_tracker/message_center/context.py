@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from datetime import UTC, datetime
 from typing import Any
 
 from conversation_tracker.message_center import samples, shape
 from conversation_tracker.models.template import TemplateKey
-from orders import customers, masking
+from orders import bounds, customers, masking
 from orders.models import Alias, Invoice, InvoiceKind, Order, OrderEvent, PartyKind, Store
 
 MOST_SIGHTINGS = 20  # of what a carrier said of a parcel, the newest
@@ -58,7 +59,7 @@ def _of(
             "items": items,
             "totals": _totals(document, items),
         },
-        "delivery": _delivery(_dict(document.get("shippingData"))),
+        "delivery": _delivery(_dict(document.get("shippingData")), zoneinfo.ZoneInfo(store.time_zone)),
         "payment": _payment(said if _payments(said) else _dict(document.get("paymentData")), order.value),
         "invoice": _invoice(invoice, items),
         "parcel": _parcel(invoice),
@@ -141,7 +142,7 @@ def _totals(document: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[
     return found
 
 
-def _delivery(shipping: dict[str, Any]) -> dict[str, Any]:
+def _delivery(shipping: dict[str, Any], zone: zoneinfo.ZoneInfo) -> dict[str, Any]:
     address = _dict(shipping.get("address"))
     said = {
         name: _text(address.get(posted))
@@ -164,7 +165,7 @@ def _delivery(shipping: dict[str, Any]) -> dict[str, Any]:
         **said,
         "lines": [line for line in lines if line],
         "method": _text(first.get("selectedSla")),
-        "estimated_at": _moment(first.get("shippingEstimateDate")),
+        "estimated_at": _moment(first.get("shippingEstimateDate"), zone),
     }
 
 
@@ -241,7 +242,9 @@ def _text(value: Any) -> str | None:
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number without what follows the point; one that no order has is nothing."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and abs(value) <= bounds.LARGEST else None
 
 
 def _link(value: Any) -> str | None:
@@ -250,13 +253,15 @@ def _link(value: Any) -> str | None:
     return said if said and _LINK.fullmatch(said) else None
 
 
-def _moment(value: Any) -> str | None:
-    said = _text(value)
+def _moment(value: Any, zone: zoneinfo.ZoneInfo) -> str | None:
+    """A moment as it was posted, without an offset in the store's time zone; one of no year of ours is nothing."""
     try:
-        moment = datetime.fromisoformat(said) if said else None
+        moment = datetime.fromisoformat(_text(value) or "")
     except ValueError:
         return None
-    return _iso(moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC))
+    if not bounds.FIRST_YEAR <= moment.year <= bounds.LAST_YEAR:
+        return None
+    return _iso(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
 def _iso(moment: datetime | None) -> str | None:

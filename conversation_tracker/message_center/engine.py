@@ -135,7 +135,9 @@ class _Environment(Environment):
         self.add_tag(_ForTag)
         self.tags = {name: tag for name, tag in self.tags.items() if name not in DROPPED_TAGS}
         kept = {name: found for name, found in self.filters.items() if name in KEPT_FILTERS}
-        self.filters = {name: _limited(found) for name, found in {**kept, **filters.ALL}.items()}
+        bounded = {name: _limited(found) for name, found in {**kept, **filters.ALL}.items()}
+        is_lenient = self.undefined is Undefined
+        self.filters = {name: _lenient(found) for name, found in bounded.items()} if is_lenient else bounded
 
 
 @cache
@@ -155,7 +157,10 @@ def parse(source: str, *, is_html: bool, is_lenient: bool = False) -> BoundTempl
 
 
 def fill(source: str, context: Mapping[str, Any], *, is_html: bool, is_lenient: bool = False) -> str:
-    """Fill a template. In HTML, values are escaped. Raises Faulty; lenient, a variable there is none of is empty."""
+    """Fill a template. In HTML, values are escaped. Raises Faulty.
+
+    Lenient, a variable there is none of is empty, and so is what a filter makes of a value that it cannot work on.
+    """
     with in_time():
         return render(parse(source, is_html=is_html, is_lenient=is_lenient), source, context)
 
@@ -263,6 +268,21 @@ def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
         return given
 
     return limited
+
+
+def _lenient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, which gives nothing for a value that it cannot work on: better a gap in a mail than no mail."""
+
+    @wraps(function)
+    def lenient(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ResourceLimitError:
+            raise
+        except (LiquidError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return ""
+
+    return lenient
 
 
 def _is_large(value: Any) -> bool:

@@ -126,9 +126,9 @@ def _moment(value: Any, context: RenderContext) -> datetime | date:
         if len(text) == len("2026-11-25"):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_zone(context))
+    except (ValueError, OverflowError) as error:  # the second where the time zone leads out of all years
         raise Unreadable("date: this is no moment") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_zone(context))
 
 
 def _zone(context: RenderContext) -> zoneinfo.ZoneInfo:

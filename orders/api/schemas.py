@@ -15,11 +15,10 @@ from pydantic import (
     field_validator,
 )
 
-from orders import addresses, currencies, shipping
+from orders import addresses, bounds, currencies, shipping
 
 MOST_ORDERS = 100
 MOST_ITEMS = 1_000
-LARGEST = 10**15  # minor units
 
 
 def _nothing(value: object) -> object:
@@ -35,7 +34,7 @@ def _storable(text: str) -> str:
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_storable)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_storable)]
-Money = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+Money = Annotated[int, Field(ge=0, le=bounds.LARGEST, strict=True)]
 
 
 class _Posted(BaseModel):
@@ -129,8 +128,8 @@ def _no_address(text: str) -> str:
 
 
 def _in_our_time(moment: datetime) -> datetime:
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"its year is not between {FIRST_YEAR} and {LAST_YEAR}")
+    if not bounds.FIRST_YEAR <= moment.year <= bounds.LAST_YEAR:
+        raise ValueError(f"its year is not between {bounds.FIRST_YEAR} and {bounds.LAST_YEAR}")
     return moment
 
 
@@ -140,7 +139,6 @@ def _web_address(text: str) -> str:
     return text
 
 
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 Spoken = Annotated[Text, BeforeValidator(_spoken)]
 LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
 WebAddress = Annotated[LongSpoken, AfterValidator(_web_address)]

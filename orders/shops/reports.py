@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NoReturn
 
-from orders import addresses, currencies
+from orders import addresses, bounds, currencies
 
-LARGEST = 10**15  # minor units
 LONGEST_TEXT = 500
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 DEEPEST = 32
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -153,7 +151,7 @@ def moment(document: dict[str, Any], *names: str) -> datetime | None:
             found = datetime.fromisoformat(texts(document, name))
         except ValueError:
             continue
-        if FIRST_YEAR <= found.year <= LAST_YEAR:
+        if bounds.FIRST_YEAR <= found.year <= bounds.LAST_YEAR:
             return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
 
@@ -173,7 +171,7 @@ def minor(text: str, currency: str) -> int:
         whole = int(amount.quantize(Decimal(1), ROUND_HALF_UP))
     except (ArithmeticError, ValueError) as error:
         raise Unreadable("an amount is none") from error
-    if abs(whole) > LARGEST:
+    if abs(whole) > bounds.LARGEST:
         raise Unreadable("an amount is too large")
     return whole
 

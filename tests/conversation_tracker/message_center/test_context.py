@@ -118,6 +118,28 @@ def test_what_was_removed_is_called_as_in_the_order(order):
     assert said["event"]["reason"] == "Sold out"
 
 
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("said", "estimated"),
+    [
+        ("0001-01-01T00:00:00", False), ("0001-01-01", False), ("9999-12-31T23:59:59-03:00", False),
+        ("1969-12-31T00:00:00Z", False), ("2201-01-01", False), (1e308, False), ("2026-11-30", True),
+    ],
+)  # fmt: skip
+def test_what_no_order_has_is_nothing_and_its_mails_are_written(zone, said, estimated):
+    logistics = [{"shippingEstimateDate": said, "price": 1e308}]
+    shipping = {"address": {"street": "Rua A", "city": "Recife"}, "logisticsInfo": logistics}
+    items = [{"id": "1", "quantity": 10**400, "price": -1e300}]
+    document = {"items": items, "shippingData": shipping, "totals": [{"id": "Items", "value": 10**400}]}
+    store = factories.make_store("acme", time_zone=zone, locale="en")
+    order = factories.make_order(store, now=NOW, document=document)
+    filled = context.of_event(order, last(order))
+    mail = rendering.render(store, TemplateKey.NEW_ORDER, locale="en", context=filled)
+    assert (filled["delivery"]["estimated_at"] is not None, "November 30, 2026" in mail.text) == (estimated, estimated)
+    assert filled["order"]["items"][0]["total"] is None
+    assert order.number in mail.subject
+
+
 @pytest.mark.parametrize("key", TemplateKey)
 def test_every_default_mail_can_be_written_of_a_real_order(order, key):
     said = context.of_event(order, last(order))

@@ -121,6 +121,15 @@ def test_a_template_that_fails_is_replaced_by_the_default_and_says_why(store, te
     assert mail.problem.startswith(f"version 1 (en): {problem.value} ")
 
 
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "soon", {}, [1], 10**400, 1e308, "x"])
+def test_a_default_mail_is_written_whatever_a_filter_is_given(store, value):
+    odd = {**context.sample(store, TemplateKey.NEW_ORDER), "time_zone": "America/Sao_Paulo"}
+    odd["order"] = {**odd["order"], "value": value, "placed_at": value}
+    odd["delivery"] = {**odd["delivery"], "estimated_at": value}
+    mail = rendering.render(store, TemplateKey.NEW_ORDER, locale="en", context=odd)
+    assert (mail.problem, mail.subject) == ("", "We have your order 1305371685465-01")
+
+
 def test_values_are_escaped_in_html_and_nowhere_else(store):
     write(store, subject="{{ customer.name }}", text="{{ customer.name }}", html="<p>{{ customer.name }}</p>")
     mail = render(store, customer={"name": "<b>Ana & Co</b>"})
