@@ -15,7 +15,7 @@ from orders.models import Alert, Alias, Kind, Order, PartyKind, TimelineEntry
 from orders.outcomes import Reason
 from orders.paging import Place
 
-PAGE = 50
+PAGE = 30
 FIRST_LOOK = 1_200  # characters of a mail in sight before the rest is folded
 SLACK = 400  # a rest shorter than this is not worth folding
 

@@ -102,9 +102,9 @@ def tone_icon(name: str) -> str:
 
 
 @register.filter
-def copy_tone(state: str) -> str:
-    """What the state of a copy that was sent on means for the one who looks."""
-    return _COPY_TONES.get(state, "bad")
+def copy_tone(copy: Any) -> str:
+    """What the state of a copy that was sent on means for the one who looks; nothing where there is none."""
+    return _COPY_TONES.get(copy.state, "bad") if copy else ""
 
 
 class Fate(NamedTuple):
@@ -124,7 +124,7 @@ def fate(entry: TimelineEntry) -> Fate:
     if entry.outcome == Outcome.RECORDED:
         return Fate("busy", "inbox", outcome)
     copies: list[Any] = entry.outgoing  # type: ignore[attr-defined]  # timeline.read gives them
-    match copy_tone(copies[0].state) if copies else "good":
+    match copy_tone(copies[0]) if copies else "good":
         case "bad":
             return Fate("bad", "warning", _("Not passed on"))
         case "busy":
