@@ -17,10 +17,18 @@ _INVISIBLE = re.compile(
     "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
-# What JSON and scripts write for the signs of an address; nothing of it changes where a string ends.
-_ESCAPED = re.compile(r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
-# Cyrillic and Greek letters that look like Latin ones.
-_LOOKALIKES = str.maketrans("аеорсухіјѕԁɡһкԛԝνοαι", "aeopcyxijsdghkqwvoai")
+# What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
+# of it changes where a string ends.
+_ESCAPED = re.compile(
+    r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
+    r"|\\u(00[c-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[13-9a-c][0-9a-f]{3})",
+    re.IGNORECASE,
+)
+# Cyrillic and Greek letters that look like Latin ones, and small capitals.
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁɡһкԛԝνοαιАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
+    "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXabcdefghijklmnopqrstuvwyz",
+)
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
 _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
@@ -313,12 +321,12 @@ def _tracking_domain(one: Known) -> str:
 
 
 def _decoded_forms(text: str) -> list[str]:
-    plain = text if text.isascii() else _plain(text)
+    plain = _plain(text)
     forms = [text, plain]
     if "%" in plain:
-        forms.append(unquote(unquote(plain)))
+        forms.append(_plain(unquote(unquote(plain))))
     if "&" in plain:
-        forms.append(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain))))
+        forms.append(_plain(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain)))))
     if "\\" in plain:
         forms.append(_unescaped(plain))
     if "@" in plain and not plain.isascii():
@@ -329,10 +337,12 @@ def _decoded_forms(text: str) -> list[str]:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
 
 
 def _plain(text: str) -> str:
     """Compatibility forms made ordinary (NFKC), what nobody sees taken out, and the full stop that IDNA also takes."""
+    if text.isascii():
+        return text
     normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
     return _INVISIBLE.sub("", normal).replace("\u3002", ".")

@@ -235,6 +235,13 @@ def test_an_address_escaped_for_json_or_a_script_is_hidden(written):
     assert spellings.hide(f'{{"a": "\\u0022{written}"}}', [JOHN]) == (f'{{"a": "\\u0022{HARD}"}}', 1)
 
 
+def test_an_international_domain_escaped_for_json_is_hidden() -> None:
+    known = [Known("john@xn--bcher-kva.example", HARD)]
+    written = '{"a": "john@b\\u00FCcher.example", "b": "\\u4e2d\\ud83d\\u0022"}'
+    assert spellings.rewrite(written, known) == (f'{{"a": "{HARD}", "b": "\u4e2d\\ud83d\\u0022"}}', 1)
+    assert spellings.find(written, known) == known
+
+
 @pytest.mark.parametrize("codec", ["ascii", "utf-16-le", "utf-16-be", "utf-32", "cp500"])
 def test_bytes_show_an_address_in_any_case_and_next_to_anything(codec):
     content = b"\0\xff" + "xJohn@Example.comy".encode(codec) + b"\xff"

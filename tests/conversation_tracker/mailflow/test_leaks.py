@@ -94,6 +94,8 @@ DISGUISED = [
     "https-3A__x.example_-3Fe-3Danna.real-40people.example-26x-3D1",
     "https-3A__x.example_-3Fe-3DAnna-2Ereal-2Bshop-40people-2Eexample",
     "do Anna.Real arroba people.example",
+    "anna.real_at_people_dot_example",
+    "anna.real-at-people.example",
     "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
 ]
@@ -157,6 +159,10 @@ def test_a_display_name_or_file_name_shows_no_disguised_address(name: str) -> No
         "anna.real\u2800@\u2800people.example",
         "anna.real\u0305@people.example",
         "\u0430nna.real@people.example",
+        "\u0410NN\u0410.REAL@people.example",
+        "\u1d00\u0274\u0274\u1d00.\u0280\u1d07\u1d00\u029f@people.example",
+        "anna.real%e2%80%8b@people.example",
+        "anna&#8203;.real&#64;people.example",
         "anna.r\u0435al@pe\u043eple.example",
     ],
 )
