@@ -1,4 +1,4 @@
-"""An alert: a mail of an order did not reach whom it was for, and somebody has to look."""
+"""An alert: a mail of an order did not reach whom it was for, or its shop was not followed; somebody has to look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AlertKind(models.TextChoices):
-    """What happened to the copy of the mail: the closed list."""
+    """What happened, most often to the copy of a mail: the closed list."""
 
     FAILED = "failed", _("The mail could not be sent")
     SUPPRESSED = "suppressed", _("The mail was not sent: the address is suppressed")
@@ -18,6 +18,7 @@ class AlertKind(models.TextChoices):
     COMPLAINED = "complained", _("The recipient marked the mail as spam")
     NOT_SENT = "not_sent", _("An order mail was to be sent and was not")
     TEMPLATE = "template", _("The store’s own template failed, so the default one was sent")
+    SHOP = "shop", _("The shop said something that was not taken over")
 
 
 ADVICE: dict[str, str | Promise] = {
@@ -30,6 +31,7 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
     AlertKind.NOT_SENT: _("Under Order mails it says why. Resend it there once that is put right."),
     AlertKind.TEMPLATE: _("An admin of the store can mend the template in Store settings."),
+    AlertKind.SHOP: _("Look at the order in the shop, and do here by hand what is missing."),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
 }
 
@@ -43,14 +45,16 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """One mail that needs attention; settled when its copy leaves after all, or by somebody of the staff."""
+    """What needs attention, most often a mail; settled when its copy leaves after all, or by somebody of the staff."""
 
     store = models.ForeignKey("orders.Store", models.PROTECT, related_name="+")
     order = models.ForeignKey("orders.Order", models.PROTECT, related_name="alerts")
     entry = models.ForeignKey(  # empty: the mail never came to be
         "orders.TimelineEntry", models.PROTECT, related_name="alerts", null=True, blank=True
     )
-    about = models.CharField(max_length=200, blank=True, db_default="")  # the order mail that never came to be
+    about = models.CharField(
+        max_length=200, blank=True, db_default=""
+    )  # the order mail that never came to be, or what the shop said
     kind = models.CharField(max_length=10, choices=AlertKind.choices)
     raised_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)

@@ -57,6 +57,7 @@ class Order(models.Model):
     # How its shop last had it: when that was, and a digest of items and value.
     shop_changed_at = models.DateTimeField(null=True, blank=True)
     shop_state = models.BinaryField(max_length=32, null=True, blank=True)
+    shop_buyer = models.BinaryField(max_length=32, null=True, blank=True)  # digest; empty: nobody but the customer yet
     replaces = models.ForeignKey("self", models.PROTECT, related_name="replaced_by", null=True, blank=True)
 
     class Meta:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orders import cancelling, customers, flow, invoicing, payment, placing, shipping
-from orders.models import Invoice, InvoiceKind, Order, ShopConnection, ShopOutcome, Status
+from orders import alerts, cancelling, customers, flow, invoicing, payment, placing, shipping
+from orders.models import Alert, AlertKind, Invoice, InvoiceKind, Order, ShopConnection, ShopOutcome, Status
 from orders.shops import editing
 from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report
 
@@ -41,7 +41,7 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     before = order.changed_at
     try:
         is_followed = editing.take_over(order, report, is_new=placed.is_new, actor=shop.name, now=now)
-        _catch_up(order, report, actor=shop.name, now=now)
+        is_followed &= _catch_up(order, report, actor=shop.name, now=now)
     except _REFUSED:
         return Applied(ShopOutcome.IMPOSSIBLE, order)
     if placed.is_new or order.changed_at != before:
@@ -87,20 +87,21 @@ def _draft(shop: ShopConnection, report: OrderReport) -> placing.Draft:
     )
 
 
-def _catch_up(order: Order, report: OrderReport, *, actor: str, now: datetime) -> None:
+def _catch_up(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:
+    """Go forward to where the report has the order; False when something of it is not for us to take over."""
     flow.hold(order)
     is_invoiced = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).exists()
     if report.canceled is not None and not is_invoiced and not report.fulfilments:
         if order.status not in (Status.CANCEL, Status.CANCELED):
             cancelling.cancel(order, reason=report.canceled, actor=actor, now=now)
-        return
+        return True
     if (report.is_paid or report.fulfilments) and order.authorized_at is None:
         payment.approve(order, payment_id=report.payment, actor=actor, now=now)
     for place, parcel in enumerate(report.fulfilments, 1):
         is_last = report.is_complete and place == len(report.fulfilments)
         _fulfil(order, parcel, report, takes_the_rest=is_last, actor=actor, now=now)
-    for refund in report.refunds:
-        _take_back(order, refund, actor=actor, now=now)
+    taken = [_take_back(order, refund, actor=actor, now=now) for refund in report.refunds]
+    return all(taken)
 
 
 def _fulfil(
@@ -156,10 +157,18 @@ def _follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, n
         shipping.track(order, invoice, sightings, delivered_at=parcel.delivered_at, actor=actor, now=now)
 
 
-def _take_back(order: Order, refund: Refund, *, actor: str, now: datetime) -> None:
-    """A refund is a return of that value. Before anything was invoiced there is nothing to take back."""
+def _take_back(order: Order, refund: Refund, *, actor: str, now: datetime) -> bool:
+    """A refund is a return of that value. Before anything was invoiced there is nothing to take back.
+
+    False for one in another currency than the order's: what it is worth in that is not known, so an alert tells.
+    """
     if not refund.value or not Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).exists():
-        return
+        return True
+    if refund.currency != order.currency:
+        about = f"refund-{refund.number} {refund.currency}".strip()[:200]
+        if not Alert.objects.filter(order=order, about=about).exists():  # somebody may have dismissed it
+            alerts.raise_about(AlertKind.SHOP, about, order=order, now=now)
+        return False
     draft = invoicing.Draft(
         kind=InvoiceKind.INPUT,
         number=f"refund-{refund.number}",
@@ -169,6 +178,7 @@ def _take_back(order: Order, refund: Refund, *, actor: str, now: datetime) -> No
         parcel=shipping.Parcel(),
     )
     invoicing.invoice(order, draft, actor=actor, now=now)
+    return True
 
 
 def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> Applied:
@@ -181,7 +191,8 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
     before = order.changed_at
     try:
         if isinstance(report.part, Refund):
-            _take_back(order, report.part, actor=shop.name, now=now)
+            if not _take_back(order, report.part, actor=shop.name, now=now):
+                return Applied(ShopOutcome.IMPOSSIBLE, order)
         else:
             invoice = Invoice.objects.filter(order=order, number=report.part.number).first()
             if invoice is None:

@@ -1,4 +1,4 @@
-"""Take over what was edited of an order in its shop: items and totals.
+"""Take over what was edited of an order in its shop: items and totals. Of another address an alert tells.
 
 A report tells how the shop has the order now. It counts where that is other than the shop had it before, so that what
 was changed here stays; and where it is not older than the newest one, so that a report that comes late undoes nothing.
@@ -9,35 +9,58 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from orders import changing, flow, secrecy
-from orders.models import Order
+from django.utils.translation import gettext_noop
+
+from orders import alerts, changing, customers, flow, secrecy
+from orders.models import AlertKind, Order
 from orders.shops.reports import OrderReport
 
 REASON = "Changed in the shop."
+OTHER_ADDRESS = gettext_noop("The shop has another e-mail address of the customer.")
 
 
 def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, now: datetime) -> bool:
-    """Change the order as its shop did, in the caller's transaction; False when it stands where it cannot follow."""
+    """Change the order as its shop did, in the caller's transaction; False when something of it cannot be followed."""
     flow.hold(order)
-    known = Order.objects.values("shop_changed_at", "shop_state").get(pk=order.pk)
+    known = Order.objects.values("shop_changed_at", "shop_state", "shop_buyer").get(pk=order.pk)
     at = report.changed_at
     if at is not None and known["shop_changed_at"] is not None and at < known["shop_changed_at"]:
         return True
+    is_same_buyer = _is_same_buyer(order, report, known["shop_buyer"], now=now)
+    if not report.is_value_sure:
+        return is_same_buyer
     state = _state(report)
     before = bytes(known["shop_state"]) if known["shop_state"] is not None else None
     if (at, state) != (known["shop_changed_at"], before):
         Order.objects.filter(pk=order.pk).update(shop_changed_at=at or known["shop_changed_at"], shop_state=state)
     if is_new or state == before or report.canceled is not None or not report.items:
-        return True
+        return is_same_buyer
     try:
         changing.restate(
             order, items=list(report.items), value=report.value, reason=REASON, actor=actor, now=now
         )  # fmt: skip
     except (changing.TooLate, changing.NotSo):
         return report.value == order.value  # goods that were sent back are fewer, too, and are told as a return
-    return True
+    return is_same_buyer
 
 
 def _state(report: OrderReport) -> bytes:
     items = sorted((item["id"], item["price"], item["quantity"]) for item in report.items)
     return secrecy.digest(json.dumps([report.value, items]), purpose="shop-state")
+
+
+def _is_same_buyer(order: Order, report: OrderReport, known: bytes | memoryview | None, *, now: datetime) -> bool:
+    """False when the shop names another address than it did before: an alias would have to stand for somebody else,
+    which is for staff to judge.
+    """
+    if report.buyer is None:
+        return True
+    ours, said = bytes(order.customer.address_digest), customers.real_digest(report.buyer.address)
+    if said == (ours if known is None else bytes(known)):
+        return True
+    Order.objects.filter(pk=order.pk).update(shop_buyer=said)
+    if said == ours:
+        alerts.settle_about(OTHER_ADDRESS, order=order, now=now)
+        return True
+    alerts.raise_about(AlertKind.SHOP, OTHER_ADDRESS, order=order, now=now)
+    return False

@@ -56,10 +56,11 @@ class Fulfilment:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money given back, in minor units."""
+    """Money given back, in minor units of its currency, which is empty when there are several."""
 
     number: str
     value: int
+    currency: str
     at: datetime | None
 
 
@@ -81,6 +82,7 @@ class OrderReport:
     fulfilments: tuple[Fulfilment, ...]
     refunds: tuple[Refund, ...]
     changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
+    is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
 
     @property
     def worth(self) -> int:

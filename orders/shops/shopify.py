@@ -62,8 +62,8 @@ def read(topic: str, body: bytes) -> Report | None:
     if topic == REFUND_TOPIC:
         document = reports.parse(body)
         number = reports.required(document, "order_id")
-        currency = next((reports.texts(one, "currency") for one in reports.many(document, "transactions")), "")
-        return PartReport(number, _refund(document, currency)) if currency else None
+        refund = _refund(document, "")
+        return PartReport(number, refund) if refund.value else None
     return None
 
 
@@ -93,16 +93,17 @@ def _order(order: dict[str, Any]) -> OrderReport:
         ),
         refunds=refunds,
         changed_at=reports.moment(order, "updated_at"),
+        is_value_sure=all(refund.currency == currency for refund in refunds),
     )
 
 
 def _value(order: dict[str, Any], refunds: tuple[Refund, ...], currency: str) -> int:
     """What the order is worth after its edits. The shop's figure for that is also after refunds, which are told apart
-    here: they are returns.
+    here: they are returns. One in another currency cannot be told apart, and leaves the figure of the order's placing.
     """
     total = reports.not_negative(reports.minor(reports.required(order, "total_price"), currency))
     current = reports.texts(order, "current_total_price")
-    if not current:
+    if not current or any(refund.currency != currency for refund in refunds):
         return total
     return reports.not_negative(reports.minor(current, currency)) + sum(refund.value for refund in refunds)
 
@@ -172,11 +173,17 @@ def _parcel(parcel: dict[str, Any], worth: int) -> Fulfilment:
     )
 
 
-def _refund(refund: dict[str, Any], currency: str) -> Refund:
+def _refund(refund: dict[str, Any], usual: str) -> Refund:
+    """What was given back. A buyer who paid in another currency than the shop's is given back in that."""
     given = [
         one
         for one in reports.many(refund, "transactions")
         if reports.texts(one, "kind") == "refund" and reports.texts(one, "status") == "success"
     ]
-    value = sum(abs(reports.minor(reports.texts(one, "amount"), currency)) for one in given)
-    return Refund(reports.required(refund, "id"), value, reports.moment(refund, "created_at", "processed_at"))
+    currencies = [(reports.texts(one, "currency") or usual).upper() for one in given]
+    value = sum(
+        abs(reports.minor(reports.texts(one, "amount"), currency))
+        for one, currency in zip(given, currencies, strict=True)
+    )
+    currency = currencies[0] if len(set(currencies)) == 1 else ""
+    return Refund(reports.required(refund, "id"), value, currency, reports.moment(refund, "created_at", "processed_at"))

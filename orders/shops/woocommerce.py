@@ -64,12 +64,14 @@ def read(topic: str, body: bytes) -> OrderReport | None:
         is_complete=is_complete,
         # WooCommerce knows no parcels: what is completed has left as a whole, under the order's number.
         fulfilments=(Fulfilment(number, None, reports.moment(order, "date_completed_gmt")),) if is_complete else (),
-        refunds=tuple(
-            Refund(reports.required(refund, "id"), abs(reports.minor(reports.texts(refund, "total"), currency)), None)
-            for refund in reports.many(order, "refunds")
-        ),
+        refunds=tuple(_refund(refund, currency) for refund in reports.many(order, "refunds")),
         changed_at=reports.moment(order, "date_modified_gmt"),
     )
+
+
+def _refund(refund: dict[str, Any], currency: str) -> Refund:
+    value = abs(reports.minor(reports.texts(refund, "total"), currency))
+    return Refund(reports.required(refund, "id"), value, currency, None)
 
 
 def _buyer(order: dict[str, Any]) -> Sender | None:

@@ -160,7 +160,7 @@ def test_what_was_unfolded_stays_so_after_a_reload(signed_in: Page, order_url: s
 def test_a_mail_that_did_not_arrive_is_sent_again_from_the_top_of_its_order(signed_in: Page, order_url: str):
     page = signed_in
     page.goto(order_url)
-    attention = page.get_by_role("region", name="1 mail needs attention")
+    attention = page.get_by_role("region", name="1 matter needs attention")
     expect(attention.get_by_text("The mail is held: it may show a real address")).to_be_visible()
     attention.get_by_role("button", name="Send again Delivery on Thursday between 9 and 12").click()
     expect(page.get_by_role("status").first).to_contain_text("The mail is being sent again.")

@@ -84,7 +84,7 @@ class TestOrderPage:
 
     def test_it_says_in_words_what_happened_and_what_to_do(self, as_support, mail, placed):
         shown = page(as_support, order_url(placed.order))
-        assert "1 mail needs attention" in shown
+        assert "1 matter needs attention" in shown
         assert "The mail came back: the recipient’s mail server did not take it" in shown
         assert "Reach the person in another way and ask for an address that takes mail." in shown
         assert f'href="#mail-{mail.pk}">Your invoice</a>' in shown
@@ -110,7 +110,7 @@ class TestOrderPage:
     def test_who_may_only_read_sees_it_and_no_buttons(self, client, mail, placed):
         client.force_login(factories.make_user(store=placed.order.store, role=Role.VIEWER))
         shown = page(client, order_url(placed.order))
-        assert "1 mail needs attention" in shown
+        assert "1 matter needs attention" in shown
         assert [word for word in ("Dismiss", "Send again<") if word in shown] == []
 
     def test_only_who_may_lift_is_led_to_the_suppressed_addresses(self, as_support, as_admin, mail, placed):
@@ -123,7 +123,7 @@ class TestOrderPage:
         for _ in range(7):
             factories.make_alert(factories.make_mail(placed.store_alias, placed.customer_alias))
         shown = page(as_support, order_url(placed.order))
-        assert "7 mails need attention" in shown
+        assert "7 matters need attention" in shown
         assert shown.count('class="alerts__one"') == 7
         assert shown.index('data-fold="alerts"') > shown.index('class="alerts__one"')
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from conversation_tracker.models import OrderMail, TemplateKey
-from orders.models import Invoice, Order, ShopDelivery, ShopKind
+from orders import alerts
+from orders.models import Alert, AlertKind, Invoice, Order, ShopDelivery, ShopKind, TimelineEntry
+from orders.shops import editing
 from tests.conversation_tracker.order_mails import write
 from tests.orders.shops import payloads
 
@@ -64,3 +66,42 @@ def test_what_a_carrier_says_after_the_delivery_is_mailed(shopify):
         says(shopify, "fulfillments/update", payloads.parcel(shipment_status=status, updated_at=at))
     write()
     assert OrderMail.objects.filter(template=TemplateKey.SHIPPING_UPDATE).count() == 1
+
+
+def yen() -> dict[str, Any]:
+    given = payloads.refund(amount="1000")
+    return {**given, "transactions": [{**one, "currency": "JPY"} for one in given["transactions"]]}
+
+
+def open_alerts() -> list[tuple[str, str]]:
+    return list(Alert.objects.open().values_list("kind", "about"))
+
+
+def test_a_refund_in_another_currency_is_told_to_staff_once_and_has_no_value(shopify):
+    says(shopify, "orders/fulfilled", done())
+    says(shopify, "refunds/create", yen())
+    assert open_alerts() == [(AlertKind.SHOP, "refund-509562969 JPY")]
+    Alert.objects.update(settled_at=Alert.objects.get().raised_at)
+    back = {"refunds": [yen(), payloads.refund(7)], "current_total_price": "259.80"}
+    order = says(shopify, "orders/updated", done(**back, updated_at="2026-11-26T09:00:00-05:00"))
+    assert (order.value, outcomes(), open_alerts()) == (27_980, ["taken", "impossible", "taken"], [])
+    assert list(Invoice.objects.filter(kind="Input").values_list("number", "value")) == [("refund-7", 1_000)]
+    assert not TimelineEntry.objects.filter(kind="change").exists()
+
+
+def test_an_address_that_is_corrected_in_the_shop_is_told_to_staff_once(shopify):
+    says(shopify, "orders/create", payloads.shopify())
+    other = {"email": "maria@other.example", "updated_at": "2026-11-23T11:00:00-05:00"}
+    order = says(shopify, "orders/updated", payloads.shopify(**other))
+    assert open_alerts() == [(AlertKind.SHOP, editing.OTHER_ADDRESS)]
+    assert (order.customer.address.text(), outcomes()) == (payloads.BUYER, ["taken", "impossible"])
+    alerts.settle_about(editing.OTHER_ADDRESS, order=order, now=order.placed_at)
+    says(shopify, "orders/updated", payloads.shopify(**other, note="again"))
+    assert (open_alerts(), outcomes()[-1]) == ([], "nothing")
+
+
+def test_an_address_that_is_put_right_in_the_shop_needs_nobody(shopify):
+    says(shopify, "orders/create", payloads.shopify())
+    says(shopify, "orders/updated", payloads.shopify(email="x@other.example", updated_at="2026-11-23T11:00:00-05:00"))
+    says(shopify, "orders/updated", payloads.shopify(updated_at="2026-11-24T11:00:00-05:00"))
+    assert open_alerts() == []
