@@ -82,7 +82,7 @@ def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Seq
         lowered = lowered.replace(f"{local}@{domain}", "")
     if not any(anchor in lowered for anchor in anchors):
         return False
-    squeezed = _squeezed(lowered)
+    squeezed = f"{_squeezed(lowered)} {lowered.translate(_BETWEEN)}"  # ``=2e`` may be no dot but the letters of a name
     return _squeezed(local) in squeezed and any(_squeezed(domain) in squeezed for domain in domains)
 
 

@@ -159,6 +159,13 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
     assert spellings.hide(before + written, [JOHN]) == (before + HARD, 1)
 
 
+@pytest.mark.parametrize("local", ["2everest", "dotty", "pontoon", "x-2euro", "dot"])
+@pytest.mark.parametrize("before", ["u=", "do ", "12 "])
+def test_letters_that_may_stand_for_a_dot_hide_no_disguised_address(local: str, before: str) -> None:
+    known = [Known(f"{local}@example.com", HARD)]
+    assert spellings.hide(f"{before}{local} (at) example dot com", known) == (before + HARD, 1)
+
+
 def test_few_letters_are_an_address_after_a_number_and_else_the_end_of_another() -> None:
     known = [Known("ana@example.com", HARD)]
     assert spellings.hide("NF-12_ana@example.com, 7-ana (at) example.com", known) == (f"NF-12_{HARD}, 7-{HARD}", 2)
