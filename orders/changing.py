@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from orders import events, flow, invoicing, masking, secrecy, timeline
+from orders import bounds, events, flow, invoicing, masking, secrecy, timeline
 from orders.models import EventKind, InvoiceKind, Kind, Order, OrderEvent, Status, TimelineEntry
 from orders.secrecy import Secret
 
@@ -22,7 +22,7 @@ class TooLate(ValueError):
 
 
 class NotSo(ValueError):
-    """The order has no such items, or would be worth less than nothing or less than was invoiced of it."""
+    """The order has no such items, would stay as it is, or be worth less than was invoiced of it, or be too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> Timeli
         if known := _told(order, occasion):
             return known
         _ensure_open(order)
-        items, removed_value = _items(order.document.json().get("items") or [], wanted)
+        before = order.document.json().get("items") or []
+        items, removed_value = _items(before, wanted)
         after = order.value + wanted.increment - wanted.discount + _worth(wanted.added) - removed_value
+        if after == order.value and not _without(before, items) and not _without(items, before):
+            raise NotSo("nothing of the order would change")
         return _apply(order, wanted, items, after, occasion=occasion, actor=actor, now=now)
 
 
@@ -84,6 +87,10 @@ def _apply(
     before, invoiced = order.value, invoicing.total(order, InvoiceKind.OUTPUT)
     if after < invoiced:
         raise NotSo(f"the order would be worth {after}, and {invoiced} of it was invoiced")
+    if after > bounds.LARGEST:
+        raise NotSo(f"the order would be worth {after}, and no order is worth more than {bounds.LARGEST}")
+    if (count := _count(items)) > bounds.MOST_ITEMS:
+        raise NotSo(f"the order would hold {count} items, and none holds more than {bounds.MOST_ITEMS}")
     _write(order, {**order.document.json(), "items": items}, after, now=now)
     parties = masking.of_order(order)
     why = masking.text(wanted.reason, parties)
@@ -137,7 +144,7 @@ def _occasion(wanted: Change) -> str:
 
 def _write(order: Order, document: dict[str, Any], value: int, *, now: datetime) -> None:
     order.value = value
-    order.item_count = sum(item["quantity"] for item in document["items"])
+    order.item_count = _count(document["items"])
     order.document = Secret.of_json(document)
     order.changed_at = now
     order.save(update_fields=["value", "item_count", "document", "changed_at"])
@@ -158,6 +165,10 @@ def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
         timeline.happened(old, Kind.CHANGE, data=said, actor=actor, now=now)
         occasion = f"replaces:{old.number}"
         events.publish([events.build(new, EventKind.REPLACED, occasion=occasion, entry=entry, details=said, now=now)])
+
+
+def _count(items: list[dict[str, Any]]) -> int:
+    return sum(item["quantity"] for item in items)
 
 
 def _worth(items: list[dict[str, Any]]) -> int:

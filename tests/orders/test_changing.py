@@ -72,6 +72,12 @@ def test_an_article_in_two_positions_is_removed_from_both(store):
         {"removed": [{"id": "lamp", "quantity": 1}] * 3},
         {"removed": [{"id": "lamp", "quantity": 2}, {"id": "bulb", "quantity": 3}]},
         {"discount": 13_001},
+        {},
+        {"discount": 5, "increment": 5},
+        {"removed": [{"id": "lamp", "quantity": 1}], "added": [{"id": "lamp", "quantity": 1, "price": 5_000}]},
+        {"added": [{"id": "z", "quantity": 1_000_000, "price": 10**15}]},
+        {"added": [{"id": "z", "quantity": 1_000_000, "price": 0}] * 2_148},
+        {"increment": 10**15},
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(order, wanted):
