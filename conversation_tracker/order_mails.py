@@ -16,7 +16,7 @@ from conversation_tracker.message_center import choices, context, occasions, ren
 from conversation_tracker.message_center.choices import Choice
 from conversation_tracker.models import OrderMail, OrderMailState, TemplateKey
 from conversation_tracker.writing import Letter
-from orders import access, alerts, aliases, audit, claims, faults, flow, placing
+from orders import access, alerts, aliases, audit, claims, customers, faults, flow, placing
 from orders.models import Action, AlertKind, Alias, Order, OrderEvent, PartyKind, TimelineEntry, User
 from orders.outcomes import Reason
 from orders.secrecy import Secret
@@ -121,7 +121,7 @@ def _write(row: OrderMail, *, now: datetime) -> None:
         if row.event is None:
             raise CannotBeWritten(FORGOTTEN)
         said = context.of_event(order, row.event)
-    locale = order.customer.locale or order.store.locale
+    locale = customers.locale_of(order)
     rendered = rendering.render(order.store, key, locale=locale, context=said)
     letter = Letter(rendered.subject, rendered.text, rendered.html, from_name=choice.sender_name)
     row.context = Secret.of_json(said)

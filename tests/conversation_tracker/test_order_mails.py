@@ -221,6 +221,17 @@ def test_it_is_in_the_customer_s_language_or_the_store_s(customer: str, of_store
     assert words.lower() in str(sent.body).lower()
 
 
+def test_a_mail_is_in_the_language_of_its_order_whatever_the_customer_s_next_one_is_in(store: Store, work: Work):
+    for locale in ("pt-BR", "es"):
+        document = {**DOCUMENT, "clientPreferencesData": {"locale": locale}}
+        order = factories.make_order(store, email="ana@people.example", document=document)
+        order.customer.locale = locale
+        order.customer.save()
+    write()
+    html = [str(mail.alternatives[0][0]) for mail in work()]
+    assert [('lang="pt-BR"' in one, 'lang="es"' in one) for one in html] == [(True, False), (False, True)]
+
+
 def test_a_payment_still_awaited_is_mailed_once_after_the_store_s_time(store: Store, work: Work):
     Store.objects.update(payment_pending_after=3)
     placed_at = timezone.now() - timedelta(hours=4)
