@@ -13,7 +13,8 @@ from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from ninja import Router
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from conversation_tracker import tasks, writing
 from conversation_tracker.mailflow import bodies, headers
@@ -32,11 +33,15 @@ WORDS = {
     Why.SUPPRESSED: "the store suppresses this address; an admin of the store has to lift it first",
     Why.TO_SELF: "the store cannot write to itself",
 }
+FILES = "attachments"  # the field of a form that holds files
+UNKNOWN = "a message has no such field"
 LONGEST_NAME = 255  # characters of a file's name
 
 
 class NewFile(BaseModel):
     """A file in JSON; ``content`` is base64."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
     contentType: Annotated[str, StringConstraints(max_length=200)] = ""  # noqa: N815  the API's spelling
@@ -44,7 +49,12 @@ class NewFile(BaseModel):
 
 
 class NewMessage(BaseModel):
-    """A mail to a party: ``to`` is ``customer`` or an alias of this order; ``text``, ``html`` or both."""
+    """A mail to a party: ``to`` is ``customer`` or an alias of this order; ``text``, ``html`` or both.
+
+    What has another name is refused: a file or a text under it would be lost and nobody told.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     to: Annotated[str, StringConstraints(min_length=1, max_length=400)] = "customer"
     subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=headers.LONGEST_SUBJECT)]
@@ -121,10 +131,10 @@ def _read(request: HttpRequest) -> tuple[NewMessage, tuple[File, ...]]:
     try:
         said = NewMessage.model_validate(posted)
     except ValidationError as error:
-        raise BadRequest(Problem(".".join(map(str, found["loc"])), found["msg"]) for found in error.errors()) from error
+        raise BadRequest(_problem(found) for found in error.errors()) from error
     if not said.text.strip() and not said.html.strip():
         raise BadRequest([Problem("text", "write text, html or both")])
-    files = tuple(_uploaded(request.FILES.getlist("attachments")) if is_form else _decoded(said.attachments))
+    files = tuple(_uploaded(request.FILES.getlist(FILES)) if is_form else _decoded(said.attachments))
     if len(files) > writing.MOST_FILES:
         raise BadRequest([Problem("attachments", f"attach at most {writing.MOST_FILES} files")])
     if sum(len(file.content) for file in files) > writing.MOST_BYTES:
@@ -142,8 +152,18 @@ def _json(request: HttpRequest) -> dict[str, Any]:
     return found
 
 
+def _problem(found: ErrorDetails) -> Problem:
+    is_unknown = found["type"] == "extra_forbidden"
+    return Problem(".".join(map(str, found["loc"])), UNKNOWN if is_unknown else found["msg"])
+
+
 def _form(request: HttpRequest) -> dict[str, Any]:
-    return {name: value for name, value in request.POST.items() if name != "attachments"}
+    """A form's fields. Raises BadRequest for a file under another name than ``attachments``, or a text under that."""
+    strange = [Problem(name, f"{UNKNOWN}: attach files as attachments") for name in request.FILES if name != FILES]
+    strange += [Problem(FILES, "this is no file: send its file name, too") for name in request.POST if name == FILES]
+    if strange:
+        raise BadRequest(strange)
+    return dict(request.POST.items())
 
 
 def _uploaded(files: Sequence[UploadedFile[Any]]) -> list[File]:

@@ -311,6 +311,7 @@ class TestTheCall:
             ({"to": "nobody@else.example"}, "to"),
             ({"attachments": [{"name": "a", "content": "no base64!"}]}, "attachments.0.content"),
             ({"attachments": [{"name": "", "content": ""}]}, "attachments.0.name"),
+            ({"attachments": [{"name": "a", "content": "", "inline": True}]}, "attachments.0.inline"),
             ({"attachments": [{"name": "a", "content": "AAAA"}] * 21}, "attachments"),
             ({"attachments": [{"name": "a", "content": base64.b64encode(b"x" * 10_000_001).decode()}]}, "attachments"),
         ],
@@ -320,6 +321,27 @@ class TestTheCall:
         assert response.status_code == 400
         assert [problem["path"] for problem in response.json()["problems"]] == [path]
         assert (mails(), OutboundMail.objects.count()) == (0, 0)
+
+    @pytest.mark.parametrize("field", ["files", "attachments[]", "file"])
+    def test_files_in_another_field_are_refused_and_not_lost(self, field, key, placed):
+        letter = {"subject": "Hello", "text": "there"}
+        answers = [
+            Client().post(
+                PATH.format(placed.order.number), {**letter, field: SimpleUploadedFile("a.txt", b"1")},
+                headers=self.headers,
+            ),
+            self.post(placed.order, {**letter, field: [{"name": "a.txt", "content": ""}]}),
+        ]  # fmt: skip
+        assert [answer.status_code for answer in answers] == [400, 400]
+        assert [[one["path"] for one in answer.json()["problems"]] for answer in answers] == [[field], [field]]
+        assert (mails(), OutboundMail.objects.count()) == (0, 0)
+
+    @pytest.mark.parametrize(("field", "path"), [("attachments", "attachments"), ("body", "body")])
+    def test_a_form_s_field_that_is_none_is_named(self, field, path, key, placed):
+        form = {"subject": "Hello", "text": "there", field: "x"}
+        answer = Client().post(PATH.format(placed.order.number), form, headers=self.headers)
+        assert [one["path"] for one in answer.json()["problems"]] == [path]
+        assert (answer.status_code, mails()) == (400, 0)
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b'{"subject": NaN}'])
     def test_what_is_no_object_is_refused(self, body, key, placed):
