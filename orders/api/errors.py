@@ -46,6 +46,8 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     invoicing.NothingInvoiced: (409, "not_invoiced"),
     shipping.NoSuchInvoice: (404, "not_found"),
 }
+# Where in the body the fault is, of those that have one place.
+PLACES: dict[type[Exception], str] = {invoicing.TooMuch: "invoiceValue"}
 
 
 class InJson:
@@ -67,13 +69,16 @@ class InJson:
         return answer
 
 
-def _body(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "exception": None}}
+def _body(code: str, message: str, problems: Iterable[Problem] | None = None) -> dict[str, Any]:
+    body: dict[str, Any] = {"error": {"code": code, "message": message, "exception": None}}
+    if problems is not None:
+        body["problems"] = [{"path": problem.path, "message": problem.message} for problem in problems]
+    return body
 
 
-def refusal(status: int, code: str, message: str) -> HttpResponse:
+def refusal(status: int, code: str, message: str, problems: Iterable[Problem] | None = None) -> HttpResponse:
     """A refusal in our shape, where ninja is not asked."""
-    return JsonResponse(_body(code, message), status=status)
+    return JsonResponse(_body(code, message, problems), status=status)
 
 
 def too_many(request: HttpRequest, error: limits.TooMany | type[limits.TooMany]) -> HttpResponse:
@@ -90,10 +95,7 @@ def install(api: NinjaAPI) -> None:
     def answer(
         request: HttpRequest, status: int, code: str, message: str, problems: list[Problem] | None = None
     ) -> HttpResponse:
-        body = _body(code, message)
-        if problems is not None:
-            body["problems"] = [{"path": problem.path, "message": problem.message} for problem in problems]
-        return api.create_response(request, body, status=status)
+        return api.create_response(request, _body(code, message, problems), status=status)
 
     @api.exception_handler(AuthenticationError)
     def _unauthenticated(request: HttpRequest, _: AuthenticationError) -> HttpResponse:
@@ -130,12 +132,14 @@ def install(api: NinjaAPI) -> None:
 def _refused(
     answer: Callable[..., HttpResponse], status: int, code: str, request: HttpRequest, error: Any
 ) -> HttpResponse:
-    return answer(request, status, code, sentence(error))
+    if status != HTTPStatus.BAD_REQUEST:
+        return answer(request, status, code, sentence(error))
+    return answer(request, status, code, sentence(error), [Problem(PLACES.get(type(error), ""), str(error))])
 
 
 def sentence(error: object) -> str:
     """What a room says that it cannot do, as a sentence for the caller."""
-    text = str(error)
+    text = str(error).rstrip(".")
     return f"{text[:1].upper()}{text[1:]}. Nothing was changed."
 
 

@@ -41,7 +41,8 @@ class Once:
         if not (name and is_call):
             return self.get_response(request)
         if len(name) > LONGEST_NAME or not name.isprintable():
-            return errors.refusal(400, "invalid", f"An Idempotency-Key has 1 to {LONGEST_NAME} printable characters.")
+            why = f"An Idempotency-Key has 1 to {LONGEST_NAME} printable characters."
+            return errors.refusal(400, "invalid", why, [errors.Problem("Idempotency-Key", why)])
         try:
             key = keys.admit(request)
         except limits.TooMany as error:

@@ -319,6 +319,21 @@ def test_a_change_that_cannot_be_is_refused(api, store):
     assert set(Order.objects.values_list("value", flat=True)) == {13_000}
 
 
+@pytest.mark.parametrize(
+    ("act", "body", "path"),
+    [("changes", {}, ""), ("invoice", {**INVOICE, "invoiceValue": 13_001}, "invoiceValue"), ("cancel", {}, "")],
+)  # fmt: skip
+def test_each_400_names_its_problems_and_ends_in_one_full_stop(api, store, act, body, path):
+    order = make(store)
+    if act == "cancel":
+        api.act(order, "invoice", {**INVOICE, "invoiceValue": 1})
+    answer = api.act(order, act, body)
+    [problem] = answer.json()["problems"]
+    message = answer.json()["error"]["message"]
+    assert (answer.status_code, problem["path"]) == (400, path)
+    assert message.lower() == f"{problem['message']}. nothing was changed.".lower()
+
+
 def test_an_interaction_is_kept_on_the_timeline_and_masked(api, store):
     order = make(store)
     body = {"source": "ERP of maria@people.example", "message": "Exported for MARIA@people.example"}

@@ -6,11 +6,17 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from orders.api import errors
 from tests.orders.api.conftest import PLACE, READ
 
 
 def _shape(code: str, message: str) -> dict[str, dict[str, str | None]]:
     return {"error": {"code": code, "message": message, "exception": None}}
+
+
+@pytest.mark.parametrize("said", ["too late", "Too late."])
+def test_a_refusal_is_sentences(said):
+    assert errors.sentence(ValueError(said)) == "Too late. Nothing was changed."
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api/oms/pvt/orders/1/nothing/", "/api/é?x=1"])
