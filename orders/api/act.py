@@ -132,22 +132,8 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
     return _answer(order, made.created_at, str(made.receipt))
 
 
-@router.patch(f"{_ORDER}/invoice/{{number}}", summary="Hand over a parcel", openapi_extra=_RECEIPT)
-def hand_over(request: HttpRequest, order_id: str, number: str, wanted: schemas.NewParcel) -> dict[str, Any]:
-    """Say how the goods of an invoice travel. The customer is told once number and address are known."""
-    order, actor, now = _begin(request, order_id)
-    found = shipping.find(order, number)
-    parcel = shipping.Parcel(
-        courier=wanted.courier,
-        number=wanted.trackingNumber,
-        url=wanted.trackingUrl,
-        dispatched_at=schemas.moment(wanted.dispatchedDate, zoneinfo.ZoneInfo(order.store.time_zone)),
-    )
-    shipping.hand_over(order, found, parcel, actor=actor, now=now)
-    return _answer(order, now, str(found.receipt))
-
-
-@router.put(f"{_ORDER}/invoice/{{number}}/tracking", summary="Track a parcel", openapi_extra=_RECEIPT)
+# A number may hold slashes, so what stands behind one is looked for first.
+@router.put(f"{_ORDER}/invoice/{{path:number}}/tracking", summary="Track a parcel", openapi_extra=_RECEIPT)
 def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Tracking) -> dict[str, Any]:
     """What the carrier said. What was said before is not told again; the status of the order stays."""
     order, actor, now = _begin(request, order_id)
@@ -159,6 +145,21 @@ def track(request: HttpRequest, order_id: str, number: str, wanted: schemas.Trac
     ]
     delivered_at = (schemas.moment(wanted.deliveredDate, zone) or now) if wanted.isDelivered else None
     shipping.track(order, found, sightings, delivered_at=delivered_at, actor=actor, now=now)
+    return _answer(order, now, str(found.receipt))
+
+
+@router.patch(f"{_ORDER}/invoice/{{path:number}}", summary="Hand over a parcel", openapi_extra=_RECEIPT)
+def hand_over(request: HttpRequest, order_id: str, number: str, wanted: schemas.NewParcel) -> dict[str, Any]:
+    """Say how the goods of an invoice travel. The customer is told once number and address are known."""
+    order, actor, now = _begin(request, order_id)
+    found = shipping.find(order, number)
+    parcel = shipping.Parcel(
+        courier=wanted.courier,
+        number=wanted.trackingNumber,
+        url=wanted.trackingUrl,
+        dispatched_at=schemas.moment(wanted.dispatchedDate, zoneinfo.ZoneInfo(order.store.time_zone)),
+    )
+    shipping.hand_over(order, found, parcel, actor=actor, now=now)
     return _answer(order, now, str(found.receipt))
 
 

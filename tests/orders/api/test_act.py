@@ -277,6 +277,15 @@ def test_a_parcel_is_handed_over_and_tracked(api, store):
     assert (seen.city, seen.happened_at.isoformat()) == ("Recife", "2026-02-02T03:00:00+00:00")
 
 
+def test_the_number_of_an_invoice_may_hold_slashes(api, store):
+    order = make(store)
+    assert is_receipt(api.act(order, "invoice", {**INVOICE, "invoiceNumber": "2026/A/1"}), order)
+    parcel = {"courier": "Fast", "trackingNumber": "T-2", "trackingUrl": "https://fast.example/T-2"}
+    assert is_receipt(api.act(order, "invoice/2026%2FA%2F1", parcel, method="PATCH"), order)
+    assert is_receipt(api.act(order, "invoice/2026%2FA%2F1/tracking", TRACKING, method="PUT"), order)
+    assert (Invoice.objects.get().tracking_number.text(), TrackingEvent.objects.count()) == ("T-2", 1)
+
+
 def test_a_parcel_is_delivered_when_it_is_said_or_now(api, store):
     order = make(store)
     api.act(order, "invoice", INVOICE)
