@@ -65,11 +65,15 @@ class Fault:
 def check(source: Source, sample: dict[str, Any]) -> list[Fault]:
     """Everything that keeps the template from being kept; empty when nothing does.
 
-    It is filled with the sample and with an order of which hardly anything is known.
+    It is filled with the sample and with an order of which hardly anything is known. All of it together has the time of
+    one template; with a fault found when that is over, what is left is not looked at.
     """
     found: list[Fault] = []
-    for field in FIELDS:
-        found.extend(dict.fromkeys(_of_field(field, getattr(source, field), sample)))
+    with engine.in_time():
+        for field in FIELDS:
+            found.extend(dict.fromkeys(_of_field(field, getattr(source, field), sample)))
+            if found and engine.is_time_over():
+                break
     if not source.subject.strip():
         found.insert(0, Fault("subject", Problem.VALUE, str(_("the subject is empty")), 1, 1))
     return found
@@ -80,20 +84,19 @@ def _of_field(field: str, written: str, sample: dict[str, Any]) -> list[Fault]:
         place = engine.place(written, LONGEST[field])
         return [Fault(field, Problem.TOO_LONG, f"{LONGEST[field]:,}", *place)]
     is_html = field == "html"
-    with engine.in_time():
-        try:
-            template = engine.parse(written, is_html=is_html)
-        except Faulty as fault:
-            return [_fault(field, fault)]
-        unknown = names.unknown(template, shape.SHAPE)
-        found = [
-            Fault(field, Problem.FILTER if one.is_filter else Problem.VARIABLE, one.name,
-                  *engine.place(written, one.index))
-            for one in unknown
-        ]  # fmt: skip
-        if is_html:
-            found.extend(_unsafe(field, written))
-        return found if unknown else found + _unfit(field, written, template, sample)
+    try:
+        template = engine.parse(written, is_html=is_html)
+    except Faulty as fault:
+        return [_fault(field, fault)]
+    unknown = names.unknown(template, shape.SHAPE)
+    found = [
+        Fault(field, Problem.FILTER if one.is_filter else Problem.VARIABLE, one.name,
+              *engine.place(written, one.index))
+        for one in unknown
+    ]  # fmt: skip
+    if is_html:
+        found.extend(_unsafe(field, written))
+    return found if unknown else found + _unfit(field, written, template, sample)
 
 
 def _unfit(field: str, written: str, template: BoundTemplate, sample: dict[str, Any]) -> list[Fault]:

@@ -296,6 +296,11 @@ def _is_large(value: Any) -> bool:
     return False
 
 
+def is_time_over() -> bool:
+    """Whether the block of ``in_time`` around this has used its time up."""
+    return time.thread_time() > _deadline.get()
+
+
 def _check_time(token: Token | None) -> None:
-    if time.thread_time() > _deadline.get():
+    if is_time_over():
         raise ResourceLimitError("it takes too long", token=token)
