@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders import events, payment
-from orders.models import AuditEntry, Feed, Hook
+from orders.models import AnsweredCall, AuditEntry, Feed, Hook
 from tests import factories, targets
 from tests.orders.api.conftest import Api
 
@@ -172,3 +172,12 @@ def test_a_hook_into_a_private_network_is_refused(url, calls):
 def test_a_header_that_would_change_the_call_is_refused(headers, calls):
     answer = calls.post(HOOK_CONFIG, {"hook": {"url": "https://127.0.0.1/", "headers": headers}})
     assert (answer.status_code, answer.json()["problems"][0]["path"]) == (400, "hook.headers")
+
+
+def test_a_hook_s_configuration_is_carried_out_outside_of_the_transaction_of_an_idempotency_key(api):
+    body = {"hook": {"url": "https://127.0.0.1/"}}
+    answers = [api.send("POST", HOOK_CONFIG, body, **{"Idempotency-Key": "wish-1"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert (["Idempotency-Replayed" in answer.headers for answer in answers], AnsweredCall.objects.count()) == (
+        [False, False], 0,
+    )  # fmt: skip
