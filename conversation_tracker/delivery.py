@@ -9,8 +9,9 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from anymail.signals import AnymailTrackingEvent, EventType
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
+from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, bounces
 from conversation_tracker.models import OutboundMail, SendState
@@ -73,9 +74,15 @@ def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
     is_sending = OutboundMail.objects.filter(state=SendState.SENDING).exists()
-    changed = _note(event, OutboundMail.objects.filter(about, state__in=earlier), state=state, now=now)
-    log.info("delivery reported state=%s changed=%s", state, changed)
     collected = _unknown.get()
+    try:
+        changed = _note(event, OutboundMail.objects.filter(about, state__in=earlier), state=state, now=now)
+    except OperationalError as error:
+        if collected is None or not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        collected.append(message_id)  # it is being sent at this moment, which other mails need not wait for
+        return
+    log.info("delivery reported state=%s changed=%s", state, changed)
     if changed or not is_sending or collected is None:
         return
     if not OutboundMail.objects.filter(about).exclude(state__in=earlier).exists():
@@ -90,7 +97,8 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
     if event.timestamp is not None:  # what is told of the time before a mail was sent again is no news
         rows = rows.filter(Q(resends=0) | Q(queued_at__lte=event.timestamp + SLACK))
     with transaction.atomic():
-        changed = list(rows.select_for_update(of=("self",)).select_related("order", "recipient_alias").order_by("pk"))
+        locked = rows.select_for_update(of=("self",), nowait=True)
+        changed = list(locked.select_related("order", "recipient_alias").order_by("pk"))
         for row in changed:
             row.state, row.state_changed_at, row.problem = state, now, (event.reject_reason or "")[:200]
             row.save(update_fields=["state", "state_changed_at", "problem"])

@@ -188,11 +188,22 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
         if faults.is_passing(error):
-            setbacks.defer(ids, error, now=now)
+            _pass_over(ids, error, now=now)
             return
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         if alone or len(ids) == 1:
             setbacks.give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+
+
+def _pass_over(ids: Sequence[int], error: Exception, *, now: datetime) -> None:
+    """Put the receipts off; of a batch each is tried alone, unless the database is away: it may be one mail's fault
+    only, such as a file that cannot be written, and a batch put off would meet again.
+    """
+    is_away = connection.connection is None or connection.connection.closed
+    if len(ids) == 1 or is_away:
+        setbacks.defer(ids, error, now=now)
+    else:
+        log.warning("receipts are to be tried alone receipts=%s detail=%s", ids, faults.describe(error))
 
 
 def _locked(ids: Sequence[int], *, is_large: bool) -> list[Receipt]:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
+from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, send
 from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, SendState
@@ -143,8 +144,18 @@ def send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Aga
 
     Raises access.NotFound when the order has no such mail, or no copy of it was ever to be sent.
     """
+    try:
+        return _send_again(order, entry_id, user=user, now=now)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):  # it is being sent at this moment
+            return Again.WAITING
+        raise
+
+
+def _send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
     with transaction.atomic():
-        rows = OutboundMail.objects.select_for_update(of=("self",)).select_related("sender_alias", "recipient_alias")
+        rows = OutboundMail.objects.select_for_update(of=("self",), nowait=True)
+        rows = rows.select_related("sender_alias", "recipient_alias")
         row = rows.filter(order=order, entry=entry_id).first()
         if row is None:
             raise access.NotFound(entry_id)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.mime.base import MIMEBase
 from email.utils import formataddr
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsR
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import limits
@@ -26,6 +28,7 @@ from orders.models import Alias
 from orders.spellings import Known
 
 LISTED = gettext_noop("The store suppresses this address.")
+ENDED = gettext_noop("An alias of this conversation was retired.")
 MISSING = gettext_noop("An attachment is not in the storage.")
 DAMAGED = gettext_noop("An attachment in the storage is damaged.")
 TOO_SLOW = gettext_noop("Searching it for real addresses takes too long.")
@@ -113,10 +116,13 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Listed(LISTED)
     if skipped_for := _over(row):
         return Skipped(skipped_for)
+    aliases = _aliases(row)
+    if _has_ended(row, aliases, now=timezone.now()):
+        return Never(ENDED)
     try:
         with limits.processor_time():
             message = build(row)
-            places = leakgate.leaks(message.message().as_bytes(), _known(row))
+            places = leakgate.leaks(message.message().as_bytes(), _known(aliases))
     except limits.TooSlow:
         return Held(TOO_SLOW)
     except MemoryError:
@@ -140,9 +146,20 @@ def _over(row: OutboundMail) -> str:
     return occasions.over(TemplateKey(mail.template), row.order)
 
 
-def _known(row: OutboundMail) -> tuple[Known, ...]:
-    """Whom to look for: everybody whom the order has by now."""
-    return mask.known(match.party(alias) for alias in Alias.objects.filter(order_id=row.order_id))
+def _aliases(row: OutboundMail) -> list[Alias]:
+    """Everybody whom the order has by now."""
+    return list(Alias.objects.filter(order_id=row.order_id))
+
+
+def _has_ended(row: OutboundMail, aliases: Iterable[Alias], *, now: datetime) -> bool:
+    """Whether the conversation ended while its mail waited. Order mails are written under aliases as they then are."""
+    both = {row.sender_alias_id, row.recipient_alias_id}
+    return row.order_mail_id is None and not all(alias.is_valid_at(now) for alias in aliases if alias.pk in both)
+
+
+def _known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
+    """Whom to look for."""
+    return mask.known(match.party(alias) for alias in aliases)
 
 
 def build(row: OutboundMail) -> EmailMultiAlternatives:
@@ -152,7 +169,7 @@ def build(row: OutboundMail) -> EmailMultiAlternatives:
     """
     content = read_content(row.content.json())
     if row.resends:
-        content = remask.again(content, _known(row))
+        content = remask.again(content, _known(_aliases(row)))
     message = EmailMultiAlternatives(
         subject=content.subject,
         body=content.text,

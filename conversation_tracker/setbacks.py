@@ -62,7 +62,7 @@ def _put_off(ids: Sequence[int], error: BaseException, *, now: datetime) -> None
     for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
         delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
         Receipt.objects.filter(pk=row.pk).update(
-            attempts=max(row.attempts - 1, 0),
+            attempts=max(row.attempts - 1, 0),  # of one that is tried alone at least 1 is left, so it stays alone
             deferrals=row.deferrals + 1,
             next_attempt_at=now + delay,
             trouble=Trouble.STORAGE,

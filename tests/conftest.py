@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
@@ -17,6 +18,9 @@ from tests import factories
 # A machine that does other things at the same time is no bug of ours.
 hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
+
+# A machine that runs tests in all its processors may take longer to connect than anybody in production would wait.
+django_settings.DATABASES["default"]["OPTIONS"].get("pool", {})["timeout"] = 30
 
 
 @pytest.fixture(autouse=True)

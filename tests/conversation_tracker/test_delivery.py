@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,14 +13,15 @@ from typing import Any
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox
+from conversation_tracker import inbox, outbox, send
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import alerts, suppression
-from orders.models import Alert, AlertKind, Suppression, SuppressionReason, User
+from orders.models import Alert, AlertKind, Alias, Suppression, SuppressionReason, User
 from orders.placing import Placed
 from tests import factories, letters
 
@@ -199,3 +201,46 @@ def test_what_a_provider_delivers_after_all_settles_the_alert(client: Client, wo
     report(client, {"RecordType": "Delivery", "MessageID": "pm-1"})
     work()
     assert Alert.objects.open().count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_a_mail_that_is_being_sent(client: Client, placed: Placed, support: User) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    OutboundMail.objects.update(state=SendState.SENDING, provider_message_id="pm-1")
+    locked, over = threading.Event(), threading.Event()
+
+    def send() -> None:
+        with transaction.atomic():
+            OutboundMail.objects.select_for_update().get(pk=row.pk)
+            locked.set()
+            over.wait(20)
+        connection.close()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    assert locked.wait(20)
+    try:
+        report(client, {"RecordType": "Bounce", "Type": "HardBounce", "MessageID": "pm-1"})
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="another"))
+        assert inbox.work(now=timezone.now()) == 2
+        told, other = Receipt.objects.order_by("-pk")[1], Receipt.objects.latest("pk")
+        assert (told.state, other.state) == (ReceiptState.PENDING, ReceiptState.DONE)
+        again = outbox.send_again(placed.order, row.entry_id, user=support, now=timezone.now())
+        assert again is outbox.Again.WAITING
+    finally:
+        over.set()
+        sending.join()
+    inbox.work(now=timezone.now() + timedelta(seconds=30))
+    row.refresh_from_db()
+    assert row.state == SendState.BOUNCED
+
+
+def test_a_mail_that_waited_until_its_aliases_ended_leaves_no_more(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    Alias.objects.filter(order=placed.order).update(retired_at=timezone.now())
+    assert work() == []
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem) == (SendState.FAILED, send.ENDED)

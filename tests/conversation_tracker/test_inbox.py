@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -246,3 +248,31 @@ def test_the_turn_of_a_process_that_has_grown_large_is_over(client: Client, plac
     settings.WORKER_MEMORY_BYTES = 64 * 10**9
     tasks.drain_inbox()
     assert inbox.counts()["pending"] == 0
+
+
+def test_one_whose_file_cannot_be_written_holds_up_no_other(
+    client: Client, placed: Placed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        letters.post_postmark(
+            client, letters.postmark(placed.customer_alias, TextBody="bad" if number == 1 else "good")
+        )
+    process = pipeline.process
+
+    def write(arrivals: Sequence[Any], **kwargs: Any) -> Any:
+        if any(b'"bad"' in one.original for one in arrivals):
+            raise OSError(errno.EIO, "no")
+        return process(arrivals, **kwargs)
+
+    monkeypatch.setattr(pipeline, "process", write)
+    now = timezone.now()
+    while inbox.work(now=now):
+        pass
+    states = list(Receipt.objects.order_by("pk").values_list("state", "attempts"))
+    done = (ReceiptState.DONE, 2)
+    assert states == [done, (ReceiptState.PENDING, 1), done, done]
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    for turn in range(1, 6):
+        inbox.work(now=now + timedelta(hours=turn))
+    assert list(Receipt.objects.order_by("pk").values_list("state", "attempts"))[1] == (ReceiptState.PENDING, 1)
+    assert Receipt.objects.latest("pk").state == ReceiptState.DONE

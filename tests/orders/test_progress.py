@@ -155,7 +155,7 @@ class TestHistory:
         timeline.happened(order, Kind.INTERACTION, text="Sent to the warehouse", actor="WMS", now=now)
         page = html(as_admin, order)
         for words in ("Payment changed", "Pix", "Order changed", "out of stock", "R$ 129.90", "R$ 120.00",
-                      "Shipped</strong>", "On the road", "Cancellation refused", "The parcel is on its way already.",
+                      "Shipped</strong>", "On the road", "Cancellation refused", "The order is invoiced already.",
                       "too slow", "Sent to the warehouse", "WMS"):  # fmt: skip
             assert words in page, words
 
