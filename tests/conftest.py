@@ -19,8 +19,9 @@ from tests import factories
 hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 
-# A machine that runs tests in all its processors may take longer to connect than anybody in production would wait.
-django_settings.DATABASES["default"]["OPTIONS"].get("pool", {})["timeout"] = 30
+# A machine that runs tests in all its processors may take longer to connect than anybody in production would wait. And
+# a browser keeps its connections to the site for a while after its test, each with a thread and one to the database.
+django_settings.DATABASES["default"]["OPTIONS"].get("pool", {}).update(timeout=30, max_size=32)
 
 
 @pytest.fixture(autouse=True)
