@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
@@ -18,10 +17,6 @@ from tests import factories
 # A machine that does other things at the same time is no bug of ours.
 hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
-
-# A machine that runs tests in all its processors may take longer to connect than anybody in production would wait. And
-# a browser keeps its connections to the site for a while after its test, each with a thread and one to the database.
-django_settings.DATABASES["default"]["OPTIONS"].get("pool", {}).update(timeout=30, max_size=32)
 
 
 @pytest.fixture(autouse=True)

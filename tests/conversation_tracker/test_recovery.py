@@ -21,7 +21,6 @@ from conversation_tracker.models import Receipt, ReceiptState
 from orders.placing import Placed
 from tests import letters
 
-PATIENCE = 5.0  # seconds for which production waits for a connection
 OUTAGE = 8.0  # seconds; by then a pool with psycopg's own patience tries again only every eight
 
 
@@ -46,7 +45,7 @@ def test_soon_after_the_database_is_back_a_process_is_connected(db: None) -> Non
             with pytest.raises(PoolTimeout):
                 pool.getconn(timeout=0.5)
         Away.is_away = False
-        connected = pool.getconn(timeout=PATIENCE)
+        connected = pool.getconn(timeout=settings.DATABASES["default"]["OPTIONS"]["pool"]["timeout"])
         assert connected.execute("SELECT 1").fetchone() == (1,)
         pool.putconn(connected)
 
