@@ -12,6 +12,8 @@ from orders.models import EventKind, Invoice, InvoiceKind, Kind, Order, Status, 
 # Past the cancellation window the goods are being seen to, so a customer can only ask, and the store decides.
 ASKED_FOR = (Status.READY_FOR_HANDLING, Status.START_HANDLING, Status.HANDLING)
 
+LONGEST_REASON = 2_000  # characters
+
 
 class TooLate(ValueError):
     """Something of the order was invoiced, so it cannot be cancelled any more."""
@@ -64,18 +66,36 @@ def _refuse(order: Order, invoices: list[Invoice], *, reason: str, actor: str, n
     events.publish([refused])
 
 
+def open_request(order: Order) -> TimelineEntry | None:
+    """The request to cancel the order that waits for the store's answer."""
+    return request_of(order) if order.status == Status.CANCELLATION_REQUESTED else None
+
+
 def request_of(order: Order) -> TimelineEntry | None:
     """The timeline's entry of the latest request to cancel the order."""
     asked = TimelineEntry.objects.filter(order=order, new_status=Status.CANCELLATION_REQUESTED)
     return asked.order_by("-id").first()
 
 
-def deny(order: Order, *, reason: str, actor: str, now: datetime) -> None:
-    """Refuse what was asked for: the order goes on from where it stood. Raises NotAsked."""
+def accept(order: Order, *, request: int | None = None, reason: str, actor: str, now: datetime) -> None:
+    """Cancel the order as this request, or the latest, asks for. Raises NotAsked."""
     with transaction.atomic():
-        flow.hold(order)
-        asked = request_of(order)
-        if order.status != Status.CANCELLATION_REQUESTED or asked is None:
-            raise NotAsked(f"nobody waits for an answer: the order is {order.status}")
+        _hold_asked(order, request)
+        flow.advance(order, Status.CANCEL, actor=actor, why=reason, now=now)
+
+
+def deny(order: Order, *, request: int | None = None, reason: str, actor: str, now: datetime) -> None:
+    """Refuse this request, or the latest: the order goes on from where it stood. Raises NotAsked."""
+    with transaction.atomic():
+        asked = _hold_asked(order, request)
         back = Status.READY_FOR_HANDLING if asked.old_status == Status.READY_FOR_HANDLING else Status.HANDLING
         flow.move(order, back, actor=actor, why=reason, now=now)
+
+
+def _hold_asked(order: Order, request: int | None) -> TimelineEntry:
+    """Lock the order; the request that waits for an answer, if it is this one."""
+    flow.hold(order)
+    asked = request_of(order)
+    if order.status != Status.CANCELLATION_REQUESTED or asked is None or request not in {None, asked.pk}:
+        raise NotAsked(f"nobody waits for an answer: the order is {order.status}")
+    return asked

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from orders import (
     access,
     alerts,
+    cancelling,
     comments,
     history,
     listing,
@@ -28,6 +29,7 @@ from orders import (
     progress,
     rendering,
     secrecy,
+    tasks,
     timeline,
     vault,
 )  # fmt: skip
@@ -141,6 +143,7 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     context = {
         "order": order,
         "rights": access.rights_in(order.store, request.user),
+        "asked": cancelling.open_request(order),
         "alerts": [(alert, _elsewhere(alert, visible)) for alert in open_alerts],
         "aliases": aliases,
         "stages": progress.stages(order, parcels),
@@ -151,6 +154,7 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
         "recipients": [alias for alias, is_valid in aliases if is_valid and alias.party != PartyKind.STORE],
         "answers": _to_be_answered(page),
         "longest_comment": comments.LONGEST,
+        "longest_reason": cancelling.LONGEST_REASON,
         "page": page,
         "before": before,
         "shown": shown,
@@ -191,6 +195,30 @@ def comment(request: HttpRequest, account: str, number: str) -> HttpResponseBase
         messages.error(request, _("The comment is too long, and was not kept."))
     else:
         messages.error(request, _("Write something first."))
+    return pages.back_to_order(request, order)
+
+
+@require_POST
+@pages.guarded
+def answer_request(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
+    """Cancel the order as the customer asks for in this entry, or let it go on."""
+    order = access.order(request.user, account, number, Right.ANSWER)
+    reason = request.POST.get("reason", "").replace("\r\n", "\n").replace("\0", "").strip()
+    answer = {"accept": cancelling.accept, "refuse": cancelling.deny}.get(request.POST.get("answer", ""))
+    if answer is None or not 0 < len(reason) <= cancelling.LONGEST_REASON:
+        most = cancelling.LONGEST_REASON
+        messages.error(request, _("Nothing was changed: say why, in at most %(most)d characters.") % {"most": most})
+        return pages.back_to_order(request, order)
+    try:
+        answer(order, request=pk, reason=reason, actor=str(pages.user(request)), now=timezone.now())
+    except cancelling.NotAsked:
+        messages.error(request, _("Nothing was changed: the request was answered before. The order history says how."))
+        return pages.back_to_order(request, order)
+    tasks.wake_events()
+    if answer is cancelling.accept:
+        messages.success(request, _("The order is cancelled."))
+    else:
+        messages.success(request, _("The request is refused, and the order goes on. No mail tells the customer."))
     return pages.back_to_order(request, order)
 
 

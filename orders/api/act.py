@@ -62,7 +62,9 @@ def deny_cancellation(request: HttpRequest, order_id: str, wanted: schemas.Cance
     if asked is not None and documents.request_id(order, asked) != wanted.cancellationRequestId:
         problem = errors.Problem("cancellationRequestId", "The order has no such request that waits for an answer.")
         raise errors.BadRequest([problem])
-    cancelling.deny(order, reason=wanted.denyReason, actor=actor, now=now)
+    cancelling.deny(
+        order, request=asked.pk if asked else None, reason=wanted.denyReason, actor=actor, now=now
+    )  # fmt: skip
     transaction.on_commit(tasks.wake_events)
     return HttpResponse()
 
