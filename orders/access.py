@@ -84,10 +84,11 @@ def order(user: User | AnonymousUser, account: str, number: str, right: Right = 
 
 def order_of_key(key: ApiKey, number: str) -> Order:
     """The order with this number in the key's store. Raises NotFound."""
-    orders = Order.objects.select_related("store", "customer").filter(store=key.store_id)
-    found = orders.filter(number=number).first() if number.isprintable() else None
+    orders = Order.objects.select_related("customer").filter(store=key.store_id, number=number)
+    found = orders.first() if number.isprintable() else None
     if found is None:
         raise NotFound(number)
+    found.store = key.store  # read with the key
     return found
 
 

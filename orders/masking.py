@@ -23,6 +23,8 @@ def of_order(order: Order) -> tuple[Known, ...]:
 
 def text(value: str, parties: tuple[Known, ...]) -> str:
     """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
+    if spellings.is_too_short(value, parties):
+        return value
     masked, _ = spellings.replace(value, parties)
     return Secret.DOTS if spellings.find(masked, parties) else masked
 

@@ -51,6 +51,11 @@ class Known:
     alias: str
 
 
+def is_too_short(text: str, known: Sequence[Known]) -> bool:
+    """Whether no address fits into the text: most texts of an order are names of fields and the like."""
+    return text.isascii() and all(len(text) < patterns.fewest_octets(one.real) for one in known)
+
+
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
     tracking_domains = _tracking_domains(known)

@@ -12,6 +12,7 @@ from django.utils import translation
 from orders import changing, currencies, customers, flow, masking, placing
 from orders.api import fields, shapes
 from orders.models import (
+    Alias,
     EventKind,
     Invoice,
     Kind,
@@ -101,7 +102,7 @@ def order(order: Order) -> dict[str, Any]:
         "creationDate": shapes.moment(order.placed_at),
         "lastChange": shapes.moment(order.changed_at),
         "followUpEmail": store_alias.address.text(),
-        "lastMessage": _last_message(order),
+        "lastMessage": _last_message(order, aliases),
         "hostname": order.store.account,
         "isCompleted": True,
         "roundingError": 0,
@@ -156,11 +157,10 @@ def _history(order: Order) -> list[TimelineEntry]:
     return list(found.order_by("occurred_at", "id"))
 
 
-def _last_message(order: Order) -> str | None:
+def _last_message(order: Order, aliases: Iterable[Alias]) -> str | None:
     """How the store's last mail to the customer begins; of the others nothing is read."""
-    mails = TimelineEntry.objects.filter(
-        order=order, kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__party=PartyKind.CUSTOMER
-    )
+    to = [alias.pk for alias in aliases if alias.party == PartyKind.CUSTOMER]
+    mails = TimelineEntry.objects.filter(order=order, kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__in=to)
     return mails.order_by("-occurred_at", "-id").values_list("first_words", flat=True).first()
 
 

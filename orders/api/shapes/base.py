@@ -44,7 +44,7 @@ MaybeWhole = Annotated[int | None, or_else(None)]
 Number = Annotated[float, Field(allow_inf_nan=False), or_else(0.0)]
 Flag = Annotated[bool, or_else(False)]
 MaybeFlag = Annotated[bool | None, or_else(None)]
-Many = Annotated[list[Any], or_else([])]
+Many = Annotated[list[Any], Field(default_factory=list), or_else([])]
 Anything = Any
 
 
@@ -52,3 +52,5 @@ class Answer(BaseModel):
     """A part of an answer; what it does not name is left out."""
 
     model_config = ConfigDict(extra="ignore", json_schema_serialization_defaults_required=True)
+    # A default that can be hashed is shared; any other is copied deeply for each answer. Nothing changes an answer.
+    __hash__ = object.__hash__

@@ -25,7 +25,7 @@ class Address(Answer):
     neighborhood: MaybeText = None
     complement: MaybeText = None
     reference: MaybeText = None
-    geoCoordinates: Many = []
+    geoCoordinates: Many
 
 
 class Delivery(Answer):
@@ -37,7 +37,7 @@ class Delivery(Answer):
     quantity: Whole = 0
     warehouseId: MaybeText = None
     accountCarrierName: MaybeText = None
-    kitItemDetails: Many = []
+    kitItemDetails: Many
 
 
 class PickupStore(Answer):
@@ -65,10 +65,10 @@ class Logistics(Answer):
     deliveryCompany: MaybeText = None
     shippingEstimate: MaybeText = None
     shippingEstimateDate: MaybeText = None
-    slas: Many = []
-    shipsTo: Many = []
+    slas: Many
+    shipsTo: Many
     deliveryIds: Annotated[list[Annotated[Delivery, or_else({})]], or_else([])] = []
-    deliveryChannels: Many = []
+    deliveryChannels: Many
     deliveryChannel: MaybeText = None
     pickupStoreInfo: Annotated[PickupStore, or_else({})] = PickupStore()
     addressId: MaybeText = None
@@ -88,4 +88,4 @@ class Shipping(Answer):
     trackingHints: Anything = None
     selectedAddresses: Annotated[list[Annotated[Address, or_else({})]], or_else([])] = []
     availableAddresses: Annotated[list[Annotated[Address, or_else({})]], or_else([])] = []
-    contactInformation: Many = []
+    contactInformation: Many

@@ -24,7 +24,7 @@ class AdditionalInfo(Answer):
     brandName: MaybeText = None
     brandId: MaybeText = None
     categoriesIds: MaybeText = None
-    categories: Many = []
+    categories: Many
     productClusterId: MaybeText = None
     commercialConditionId: MaybeText = None
     dimension: Annotated[Dimension, or_else({})] = Dimension()
@@ -49,7 +49,7 @@ class Item(Answer):
     ean: MaybeText = None
     lockId: MaybeText = None
     itemAttachment: Annotated[ItemAttachment, or_else({})] = ItemAttachment()
-    attachments: Many = []
+    attachments: Many
     quantity: Whole = 0
     seller: Text = "1"
     name: MaybeText = None
@@ -58,21 +58,21 @@ class Item(Answer):
     listPrice: Whole = 0
     manualPrice: MaybeWhole = None
     manualPriceAppliedBy: MaybeText = None
-    priceTags: Many = []
+    priceTags: Many
     imageUrl: MaybeText = None
     detailUrl: MaybeText = None
-    components: Many = []
-    bundleItems: Many = []
-    params: Many = []
-    offerings: Many = []
-    attachmentOfferings: Many = []
+    components: Many
+    bundleItems: Many
+    params: Many
+    offerings: Many
+    attachmentOfferings: Many
     sellerSku: MaybeText = None
     priceValidUntil: MaybeText = None
     commission: Whole = 0
     tax: Whole = 0
     taxCode: MaybeText = None
     preSaleDate: MaybeText = None
-    additionalInfo: Annotated[AdditionalInfo, or_else({})] = AdditionalInfo()
+    additionalInfo: Annotated[AdditionalInfo, or_else({})] = AdditionalInfo(categories=[])
     measurementUnit: Text = "un"
     unitMultiplier: Number = 1.0
     sellingPrice: Whole = 0
@@ -84,7 +84,7 @@ class Item(Answer):
     productCategories: Annotated[dict[str, Any] | None, or_else(None)] = None
     callCenterOperator: MaybeText = None
     serialNumbers: Anything = None
-    assemblies: Many = []
+    assemblies: Many
     costPrice: MaybeWhole = None
     parentItemIndex: MaybeWhole = None
     parentAssemblyBinding: MaybeText = None
@@ -111,7 +111,7 @@ class MetadataItem(Answer):
     Ean: MaybeText = None
     ImageUrl: MaybeText = None
     DetailUrl: MaybeText = None
-    AssemblyOptions: Many = []
+    AssemblyOptions: Many
 
 
 class Metadata(Answer):

@@ -97,6 +97,6 @@ class OrderList(Answer):
     """A page of the orders that were asked for."""
 
     list: list[ListedOrder]
-    facets: Many = []
+    facets: Many
     paging: Paging
     stats: Stats

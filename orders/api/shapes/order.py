@@ -28,7 +28,7 @@ class RatesAndBenefits(Answer):
     """Promotions."""
 
     id: str = "ratesAndBenefitsData"
-    rateAndBenefitsIdentifiers: Many = []
+    rateAndBenefitsIdentifiers: Many
 
 
 class CurrencyFormat(Answer):
@@ -94,7 +94,7 @@ class Order(Answer):
     checkedInPickupPointId: MaybeText = None
     totals: list[Total]
     items: Annotated[list[Annotated[Item, or_else({})]], or_else([])]
-    marketplaceItems: Many = []
+    marketplaceItems: Many
     itemMetadata: Metadata
     sellers: list[Seller]
     clientProfileData: Annotated[ClientProfile, or_else({})]

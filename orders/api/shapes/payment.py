@@ -58,5 +58,5 @@ class Transaction(Answer):
 class PaymentData(Answer):
     """How an order is paid for."""
 
-    giftCards: Many = []
+    giftCards: Many
     transactions: Annotated[list[Annotated[Transaction, or_else({})]], or_else([])] = []
