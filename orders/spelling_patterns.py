@@ -66,7 +66,7 @@ def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool = False) -> re.Pattern[str]:
-    """Finds the address whatever stands before and after it, but for the rest of a Soft alias; a space round the @.
+    """Finds the address whatever stands before and after it, but for the rest of a Soft alias.
 
     ``is_short_alone`` spares the longer addresses that end in a local part of few letters: many do.
     """
@@ -75,9 +75,7 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
     before = _BEFORE_FEW if is_short_alone and is_short(base) else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
     tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
-    return re.compile(
-        rf"{before}{spelled}{tag}\s{{0,8}}@\s{{0,8}}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE
-    )
+    return re.compile(rf"{before}{spelled}{tag}{_AT}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from orders import disguises, packed
+from orders import disguises, marked, packed
 from orders import spelling_patterns as patterns
 
 _INVISIBLE = re.compile(
@@ -37,7 +37,7 @@ _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 # never joins the piece before it, but where more marks follow each other than any script has.
 _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
 # Without one of these no text says an address plainly, or in an encoding, but for packed ones.
-_TELLING = re.compile(r"[@%&\\]|begin ")
+_TELLING = re.compile(r"[@%&\\]|\+A[A-H]|begin ")
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
@@ -137,10 +137,10 @@ def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
     """What the bytes pack with an address in it, next to anything, and whose."""
-    if not known or not packed.may_pack(data, min(patterns.fewest_octets(one.real) for one in known)):
+    if not known or not packed.may_pack(data, octets := min(patterns.fewest_octets(one.real) for one in known)):
         return
     domains = _encoded_domains(known)
-    for unpacked in packed.unpacked(data):
+    for unpacked in packed.unpacked(data, octets):
         yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
 
 
@@ -197,6 +197,10 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count += blotted
     if not find(text, known):
         return text, count
+    text, unmarked = _replace_marked(text, known)
+    count += unmarked
+    if unmarked and not find(text, known):
+        return text, count
     for form in _decoded_forms(text):
         decoded, more = replace(form, known)
         decoded, joined = _replace_cut(decoded, known)
@@ -221,6 +225,20 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return text, count + more
 
 
+def rewrite_joined(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with each known address replaced whatever stands before and after it, and how many were.
+
+    For the names that programs give to things, where an address is often written on to a number or a word.
+    """
+    tracking_domains = _tracking_domains(known)
+    count = 0
+    for one in _bare_in(text, known, is_short_alone=True):
+        found = patterns.bare(one.real, tracking_domains, is_short_alone=True).finditer(text)
+        text, times = _put(one.alias, text, (match.span() for match in found))
+        count += times
+    return text, count
+
+
 def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that a line end cuts in two."""
     tracking_domains = _tracking_domains(known)
@@ -230,6 +248,37 @@ def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
         text, times = _put(one.alias, text, (match.span() for match in found))
         count += times
     return text, count
+
+
+def _replace_marked(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with each known address replaced that has marks inside it."""
+    tracking_domains = _tracking_domains(known)
+    count = 0
+    for one in known:
+        for reading in _readings(text, [one]):
+            spans = list(reading.spans(_standing(reading.text, one, tracking_domains)))
+            text, times = _put(one.alias, text, _apart(spans))
+            count += times
+            if times:
+                break
+    return text, count
+
+
+def _readings(text: str, known: Sequence[Known]) -> Iterator[marked.Reading]:
+    """What the text reads without marks, where that may say an address."""
+    for reading in marked.readings(text):
+        lowered = patterns.lowered(reading.text)
+        if any(domain in lowered for one in known for domain in patterns.domains(one.real)):
+            yield reading
+
+
+def _standing(text: str, one: Known, tracking_domains: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where an address stands in the text, plainly or in a disguise."""
+    lowered = patterns.lowered(text)
+    windows = list(patterns.windows(lowered, patterns.domains(one.real)))
+    pattern = patterns.ordinary(one.real, tracking_domains) if windows else None
+    plain = [match.span() for match in patterns.matches(pattern, text, windows)] if pattern else []
+    return [*plain, *_disguised(text, lowered, one, tracking_domains)]
 
 
 def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
@@ -261,14 +310,8 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     tracking_domains = _tracking_domains(known)
     forms = _decoded_forms(text) if known else []
     found: set[Known] = set()
-    for form in forms:
-        lowered = patterns.lowered(form)
-        for one in [one for one in known if one not in found]:
-            windows = list(patterns.windows(lowered, patterns.domains(one.real)))
-            if (windows and any(patterns.matches(patterns.ordinary(one.real, tracking_domains), form, windows))) or any(
-                True for _ in _disguised(form, lowered, one, tracking_domains)
-            ):
-                found.add(one)
+    for form in [*forms, *(reading.text for reading in _readings(text, known))]:
+        found |= {one for one in known if one not in found and _standing(form, one, tracking_domains)}
     for form in forms[:2]:
         for one in _cut_in(form, [one for one in known if one not in found]):
             if patterns.cut(one.real, tracking_domains).search(form):

@@ -21,6 +21,8 @@ _ENCODED = re.compile(
     r"(?P<name>[^:\r\n]{0,1000};(?:ENCODING=)?\"?(?P<how>QUOTED-PRINTABLE|BASE64|B)\"?(?:;[^:\r\n]{0,1000})?):(?P<value>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+# What a program calls the entry, or another one: no text that anybody reads, and often made of an address.
+_ID = re.compile(r"(?:[A-Z-]{0,40}UID|RELATED-TO)[;:]", re.IGNORECASE)
 
 
 def is_card(text: str) -> bool:
@@ -28,11 +30,13 @@ def is_card(text: str) -> bool:
     return _BEGIN.match(text) is not None
 
 
-def rewrite(text: str, hide: Callable[[str], str]) -> str:
-    """The calendar or contact with ``hide`` done to it; as it was to the letter where that changes nothing."""
+def rewrite(text: str, hide: Callable[[str], str], hide_in_id: Callable[[str], str]) -> str:
+    """The calendar or contact with ``hide`` done to it, and ``hide_in_id`` to the names of its entries; as it was to
+    the letter where that changes nothing.
+    """
     end = "\r\n" if "\r\n" in text else "\n"
     lines = list(_lines(text))
-    changed = hide("\n".join(_hidden(line, hide) for line in lines))
+    changed = hide("\n".join(hide_in_id(line) if _ID.match(line) else _hidden(line, hide) for line in lines))
     if changed == "\n".join(lines):
         return text
     if _OLD.search(text) is not None:
@@ -41,9 +45,11 @@ def rewrite(text: str, hide: Callable[[str], str]) -> str:
 
 
 def values(text: str) -> Iterator[bytes]:
-    """The encoded values, decoded."""
+    """The encoded values, decoded, and the names of entries."""
     for line in _lines(text):
-        if (found := _ENCODED.match(line)) is not None:
+        if _ID.match(line) is not None:
+            yield line.encode("utf-8", "surrogateescape")
+        elif (found := _ENCODED.match(line)) is not None:
             yield _decode(found["value"], found["how"])
 
 

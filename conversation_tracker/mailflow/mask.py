@@ -51,6 +51,12 @@ class Masker:
         self.count += times
         return text
 
+    def joined(self, text: str) -> str:
+        """What a program calls something, with each known address replaced also where it is written on to a word."""
+        text, times = spellings.rewrite_joined(text, self._known)
+        self.count += times
+        return text
+
     def html(self, source: str) -> str:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
@@ -105,7 +111,8 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
     """The file with its addresses replaced, the very same bytes where it has none."""
     errors = "surrogateescape" if codec == "utf-8" else "strict"
     text = content.decode(codec, errors)
-    masked = cards.rewrite(text, masker.exactly) if cards.is_card(text) else masker.exactly(text)
+    is_card = cards.is_card(text)
+    masked = cards.rewrite(text, masker.exactly, masker.joined) if is_card else masker.exactly(text)
     if masked == text:
         return content
     return masked.encode(codec, errors if codec == "utf-8" else "replace")

@@ -342,6 +342,36 @@ def test_an_international_domain_is_found_however_it_is_encoded(text):
     assert len(spellings.find(text, [Known("john@xn--bcher-kva.example", HARD)])) == 1
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "j*o*hn@example.com",
+        "**john**@example.com",
+        "john@**example.com**",
+        "*john*@*example.com*",
+        "_john_@example.com",
+        "`john`@`example.com`",
+        "john@~~example~~.com",
+        "john@[example.com](https://example.com)",
+        "**john** (at) example.com",
+        r"john\@**example**.com",
+        "john+AEA-example.com",
+        "+AGoAbwBoAG4AQABlAHg-ample.com",
+    ],
+)
+def test_marks_inside_an_address_and_utf_7_hide_nothing(written: str) -> None:
+    text = f"* see __this__: {written}, é *or* a_b"
+    assert spellings.find(text, [JOHN]) == [JOHN]
+    assert spellings.hide(text, [JOHN]) == (f"* see __this__: {HARD}, é *or* a_b", 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["john_@example.com", "see _this_ or john_@example.com", "jo*hnny@example.com", "+49 AEA- john+AEB-x"]
+)
+def test_marks_make_no_address_of_another(text: str) -> None:
+    assert spellings.hide(text, [JOHN]) == (text, 0)
+
+
 def test_only_those_who_are_shown_are_found():
     mary = Known("mary@example.com", HARD)
     assert spellings.find("mary@example.com", [JOHN, mary]) == [mary]
@@ -389,8 +419,11 @@ def test_no_text_at_all_makes_it_raise(text, real):
         "john=example=" * (MANY // 13),
         "example=" * (MANY // 8) + "john",
         "j . " * (MANY // 4) + "at gmail dot con",
+        "](" * (MANY // 2),
+        "_a" * (MANY // 2) + "_ " + "a_" * (MANY // 2),
+        "+ABA" * (MANY // 4),
     ],
-    ids=range(31),
+    ids=range(34),
 )
 def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)

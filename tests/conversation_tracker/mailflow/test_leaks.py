@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import quopri
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from conversation_tracker.mailflow import leakgate
 from orders.spellings import Known
 from tests.conversation_tracker.mailflow.passing import HARD, MAIL, REAL, SOFT, incoming, masked, outgoing, shown
 
+OTHER = Known("kim@carrier.example", HARD.alias)
 SOFT_BROKEN = (
     b"From: Kim <kim@carrier.example>\r\nSubject: inner\r\nContent-Type: text/plain\r\n"
     b"Content-Transfer-Encoding: quoted-printable\r\n\r\nI am anna.re=\r\nal@people.example, yes\r\n"
@@ -186,6 +188,12 @@ PACKED = [
     REAL.encode().hex(),
     REAL.encode().hex().upper(),
     b"x".hex() + REAL.encode().hex(),
+    base64.b32encode(b"me: " + REAL.encode()).decode(),
+    base64.b32encode(REAL.encode()).decode().lower().rstrip("="),
+    base64.b64encode(base64.b64encode(b"me: " + REAL.encode())).decode(),
+    base64.b64encode(base64.encodebytes(b"me: " + REAL.encode() * 4)).decode(),
+    base64.b64encode(base64.b32encode(REAL.encode()).hex().encode()).decode(),
+    base64.b64encode(b"https://x.example/?e=" + REAL.replace("@", "%40").encode()).decode(),
 ]
 
 
@@ -208,6 +216,15 @@ def test_a_file_that_packs_an_address_is_held(word: str) -> None:
     assert shown(masked(incoming(f"see\n{word}\n".encode(), kind="text/plain", name="a.txt"))) == ["file"]
     named = masked(incoming(b"x", kind="text/plain", name=f"{word.splitlines()[0]}.txt"))
     assert shown(named) == []
+
+
+def test_long_words_without_an_address_are_left_alone() -> None:
+    noise = hashlib.sha512(b"noise").digest() * 40
+    words = [base64.b64encode(noise), base64.b64encode(base64.b64encode(noise)), base64.b32encode(noise)]
+    text = " ".join(word.decode() for word in [*words, noise.hex().encode(), b"a" * 9_000, b"PEOPLEEXAMPLE" * 99])
+    found = masked(said(text))
+    assert (found.text, found.count, shown(found)) == (text, 0, [])
+    assert shown(masked(incoming(text.encode(), kind="text/plain", name="a.txt"))) == []
 
 
 def test_lines_of_base64_and_bytes_around_hexadecimal_are_held() -> None:
@@ -255,6 +272,16 @@ def test_a_calendar_is_folded_again() -> None:
     unfolded = file.content.replace(b"\r\n ", b"").decode()
     assert f"CN=Anna:mailto:{SOFT.alias}\r\nEND:VEVENT\r\n" in unfolded
     assert "SUMMARY:Hören\r\n" in unfolded
+
+
+@pytest.mark.parametrize("before", ["", "x", "7", "20261123T100000Z", "20261123-", "ID"])
+@pytest.mark.parametrize("name", ["UID:", "RELATED-TO;RELTYPE=PARENT:", "X-CALENDARSERVER-UID:"])
+def test_what_a_calendar_calls_its_entries_shows_no_address(name: str, before: str) -> None:
+    content = CALENDAR.replace(b"SUMMARY:", f"{name}{before}anna.real@\r\n people.example/7\r\nSUMMARY:".encode())
+    found = masked(incoming(content, kind="text/calendar"))
+    assert f"{name}{before}{HARD.alias}/7\r\n".encode() in found.files[0].content.replace(b"\r\n ", b"")
+    assert shown(found) == []
+    assert leakgate.leaks(outgoing(masked(incoming(content, kind="text/calendar"), OTHER)), (HARD,)) == ["file"]
 
 
 def test_a_calendar_that_holds_only_a_folded_soft_alias_stays_as_it_is() -> None:
