@@ -1,4 +1,4 @@
-"""Take over what was edited of an order in its shop: items and totals. Of another address an alert tells.
+"""Take over what was edited of an order in its shop: items and totals. An alert tells of what cannot be taken over.
 
 A report tells how the shop has the order now. It counts where that is other than the shop had it before, so that what
 was changed here stays; and where it is not older than the newest one, so that a report that comes late undoes nothing.
@@ -17,6 +17,11 @@ from orders.shops.reports import OrderReport
 
 REASON = "Changed in the shop."
 OTHER_ADDRESS = gettext_noop("The shop has another e-mail address of the customer.")
+UNSURE_VALUE = gettext_noop(
+    "After a refund in another currency the shop does not say what the order is worth, so no edit of it is taken over."
+)
+ENDED = gettext_noop("The shop edited the order after it had ended here.")
+NOT_SO = gettext_noop("The shop edited the order to less than was invoiced here, or to more than an order can be.")
 
 
 def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, now: datetime) -> bool:
@@ -27,26 +32,38 @@ def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, no
     if at is not None and known["shop_changed_at"] is not None and at < known["shop_changed_at"]:
         return True
     is_same_buyer = _is_same_buyer(order, report, known["shop_buyer"], now=now)
-    if not report.is_value_sure:
-        return is_same_buyer
     state = _state(report)
     before = bytes(known["shop_state"]) if known["shop_state"] is not None else None
     if (at, state) != (known["shop_changed_at"], before):
         Order.objects.filter(pk=order.pk).update(shop_changed_at=at or known["shop_changed_at"], shop_state=state)
-    if is_new or state == before or report.canceled is not None or not report.items:
+    if state == before or report.canceled is not None:
         return is_same_buyer
+    if not report.is_value_sure:
+        alerts.raise_about(AlertKind.SHOP, UNSURE_VALUE, order=order, now=now)
+        return False
+    return (is_new or _edit(order, report, actor=actor, now=now)) and is_same_buyer
+
+
+def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:
+    if not report.items:
+        return True
     try:
         changing.restate(
             order, items=list(report.items), value=report.value, reason=REASON, actor=actor, now=now
         )  # fmt: skip
-    except (changing.TooLate, changing.NotSo):
-        return report.value == order.value  # goods that were sent back are fewer, too, and are told as a return
-    return is_same_buyer
+    except (changing.TooLate, changing.NotSo) as error:
+        if report.value == order.value:  # goods that were sent back are fewer, too, and are told as a return
+            return True
+        about = ENDED if isinstance(error, changing.TooLate) else NOT_SO
+        alerts.raise_about(AlertKind.SHOP, about, order=order, now=now)
+        return False
+    return True
 
 
 def _state(report: OrderReport) -> bytes:
     items = sorted((item["id"], item["price"], item["quantity"]) for item in report.items)
-    return secrecy.digest(json.dumps([report.value, items]), purpose="shop-state")
+    figure = report.value if report.figure is None else report.figure
+    return secrecy.digest(json.dumps([figure, items]), purpose="shop-state")
 
 
 def _is_same_buyer(order: Order, report: OrderReport, known: bytes | memoryview | None, *, now: datetime) -> bool:

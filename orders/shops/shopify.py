@@ -6,8 +6,10 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from orders import bounds
 from orders.shops import reports
 from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Sender, Sighting
 
@@ -74,11 +76,12 @@ def _order(order: dict[str, Any]) -> OrderReport:
     shipping = reports.inner(order, "shipping_address") or reports.inner(order, "billing_address")
     refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
     items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
+    worth = _worth(order, refunds, currency)
     return OrderReport(
         number=reports.required(order, "id"),
         name=reports.texts(order, "name", "order_number", "id"),
         buyer=_buyer(order),
-        value=_value(order, refunds, currency),
+        value=worth.value,
         currency=currency,
         items=tuple(_item(item, currency) for item in items),
         shipping=_address(shipping),
@@ -87,25 +90,59 @@ def _order(order: dict[str, Any]) -> OrderReport:
         canceled=f"Cancelled in the shop: {reason}." if canceled_at else None,
         is_complete=reports.texts(order, "fulfillment_status") == "fulfilled",
         fulfilments=tuple(
-            _parcel(parcel, _worth(parcel, currency))
+            _parcel(parcel, _items_worth(parcel, currency))
             for parcel in reports.many(order, "fulfillments")
             if _has_left(parcel)
         ),
         refunds=refunds,
         changed_at=reports.moment(order, "updated_at"),
-        is_value_sure=all(refund.currency == currency for refund in refunds),
+        is_value_sure=worth.is_sure,
+        figure=worth.figure,
     )
 
 
-def _value(order: dict[str, Any], refunds: tuple[Refund, ...], currency: str) -> int:
-    """What the order is worth after its edits. The shop's figure for that is also after refunds, which are told apart
-    here: they are returns. One in another currency cannot be told apart, and leaves the figure of the order's placing.
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """What the order is worth after its edits, whether that is sure, and the figure by which an edit is told."""
+
+    value: int
+    is_sure: bool = True
+    figure: int | None = None
+
+
+def _worth(order: dict[str, Any], refunds: tuple[Refund, ...], currency: str) -> _Worth:
+    """The shop's figure for this is also after refunds, which are told apart here: they are returns.
+
+    A buyer who paid in his own currency is given back in that. The total has both amounts, and so the rate at which he
+    paid; what was given back is worth that much of the shop's currency, and edits are told by the amounts in his own.
     """
-    total = reports.not_negative(reports.minor(reports.required(order, "total_price"), currency))
-    current = reports.texts(order, "current_total_price")
-    if not current or any(refund.currency != currency for refund in refunds):
-        return total
-    return reports.not_negative(reports.minor(current, currency)) + sum(refund.value for refund in refunds)
+    total = _amount(reports.required(order, "total_price"), currency)
+    text = reports.texts(order, "current_total_price")
+    current = _amount(text, currency) if text else total
+    back = sum(refund.value for refund in refunds)
+    total_paid, paid_in = _paid(order, "total_price_set")
+    current_paid, _ = _paid(order, "current_total_price_set")
+    if paid_in in {"", currency} or not total_paid or any(refund.currency != paid_in for refund in refunds):
+        if any(refund.currency != currency for refund in refunds):
+            return _Worth(total, is_sure=False, figure=current)
+        return _Worth(current + back if text else total)
+    if current_paid + back == total_paid:
+        return _Worth(total, figure=total_paid)
+    value, figure = current + (2 * back * total + total_paid) // (2 * total_paid), current_paid + back
+    return _Worth(value, figure=figure) if value <= bounds.LARGEST else _Worth(total, is_sure=False, figure=figure)
+
+
+def _paid(order: dict[str, Any], name: str) -> tuple[int, str]:
+    """One of the order's sums in the currency that the buyer paid in; nothing when it does not say so."""
+    money = reports.inner(reports.inner(order, name), "presentment_money")
+    if not reports.texts(money, "amount"):
+        return 0, ""
+    currency = reports.currency(money, "currency_code")
+    return _amount(reports.texts(money, "amount"), currency), currency
+
+
+def _amount(text: str, currency: str) -> int:
+    return reports.not_negative(reports.minor(text, currency))
 
 
 def _buyer(order: dict[str, Any]) -> Sender | None:
@@ -151,7 +188,7 @@ def _has_left(parcel: dict[str, Any]) -> bool:
     return reports.texts(parcel, "status") in ("", "success")  # others are planned, cancelled or failed
 
 
-def _worth(parcel: dict[str, Any], currency: str) -> int:
+def _items_worth(parcel: dict[str, Any], currency: str) -> int:
     items = reports.many(parcel, "line_items")
     return sum(_item(item, currency)["price"] * reports.quantity(item) for item in items)
 

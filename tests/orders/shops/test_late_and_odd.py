@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from conversation_tracker.models import OrderMail, TemplateKey
 from orders import alerts
@@ -68,25 +69,86 @@ def test_what_a_carrier_says_after_the_delivery_is_mailed(shopify):
     assert OrderMail.objects.filter(template=TemplateKey.SHIPPING_UPDATE).count() == 1
 
 
-def yen() -> dict[str, Any]:
-    given = payloads.refund(amount="1000")
+def yen(amount: str = "1500") -> dict[str, Any]:
+    given = payloads.refund(amount=amount)
     return {**given, "transactions": [{**one, "currency": "JPY"} for one in given["transactions"]]}
 
 
 def open_alerts() -> list[tuple[str, str]]:
-    return list(Alert.objects.open().values_list("kind", "about"))
+    return list(Alert.objects.open().order_by("pk").values_list("kind", "about"))
+
+
+REFUNDED = (AlertKind.SHOP, "refund-509562969 JPY")
+UNSURE = (AlertKind.SHOP, editing.UNSURE_VALUE)
 
 
 def test_a_refund_in_another_currency_is_told_to_staff_once_and_has_no_value(shopify):
     says(shopify, "orders/fulfilled", done())
     says(shopify, "refunds/create", yen())
-    assert open_alerts() == [(AlertKind.SHOP, "refund-509562969 JPY")]
+    assert open_alerts() == [REFUNDED]
     Alert.objects.update(settled_at=Alert.objects.get().raised_at)
     back = {"refunds": [yen(), payloads.refund(7)], "current_total_price": "259.80"}
     order = says(shopify, "orders/updated", done(**back, updated_at="2026-11-26T09:00:00-05:00"))
-    assert (order.value, outcomes(), open_alerts()) == (27_980, ["taken", "impossible", "taken"], [])
+    assert (order.value, outcomes(), open_alerts()) == (27_980, ["taken", "impossible", "taken"], [UNSURE])
     assert list(Invoice.objects.filter(kind="Input").values_list("number", "value")) == [("refund-7", 1_000)]
     assert not TimelineEntry.objects.filter(kind="change").exists()
+
+
+def sums(current: str, current_yen: str) -> dict[str, Any]:
+    """The totals of a buyer who paid in yen, as the order was placed and as they are now."""
+
+    def both(dollars: str, yens: str) -> dict[str, Any]:
+        return {
+            "shop_money": {"amount": dollars, "currency_code": "USD"},
+            "presentment_money": {"amount": yens, "currency_code": "JPY"},
+        }
+
+    return {
+        "presentment_currency": "JPY", "total_price_set": both("279.80", "41873"), "current_total_price": current,
+        "current_total_price_set": both(current, current_yen),
+    }  # fmt: skip
+
+
+def partly(day: int, **fields: Any) -> dict[str, Any]:
+    """The order on this day, its lamps sent; a bulb is still to come."""
+    parcels = [payloads.parcel(items=[payloads.LAMPS])]
+    sent = {"financial_status": "paid", "fulfillment_status": "partial", "fulfillments": parcels}
+    return payloads.shopify(**{**sent, "updated_at": f"2026-11-{day}T09:00:00-05:00", **fields})
+
+
+MORE_BULBS = [payloads.LAMPS, {**payloads.BULB, "current_quantity": 3}]
+
+
+def test_an_edit_after_a_refund_in_the_buyer_s_currency_is_taken_over_by_its_rate(shopify):
+    says(shopify, "orders/partially_fulfilled", partly(23, **sums("279.80", "41873")))
+    back = partly(24, **sums("269.77", "40373"), refunds=[yen()])  # its rounding is the shop's
+    order = says(shopify, "orders/updated", back)
+    assert (order.value, TimelineEntry.objects.filter(kind="change").count()) == (27_980, 0)
+    order = says(
+        shopify, "orders/updated", partly(25, **sums("289.77", "43366"), refunds=[yen()], line_items=MORE_BULBS)
+    )  # fmt: skip
+    [entry] = TimelineEntry.objects.filter(kind="change")
+    assert (order.value, entry.data["before"], entry.data["after"]) == (29_979, 27_980, 29_979)
+    assert [(item["id"], item["quantity"]) for item in entry.data["added"]] == [("BULB-1", 2)]
+    assert open_alerts() == [REFUNDED]
+
+
+def test_an_edit_of_which_the_value_cannot_be_known_is_told_to_staff_once(shopify):
+    says(shopify, "orders/partially_fulfilled", partly(23))
+    says(shopify, "orders/updated", partly(24, current_total_price="269.77", refunds=[yen()]))
+    Alert.objects.update(settled_at=timezone.now())
+    edited = partly(25, current_total_price="289.77", refunds=[yen()], line_items=MORE_BULBS)
+    for _ in range(2):
+        order = says(shopify, "orders/updated", edited)
+    assert (order.value, outcomes()[-2:], open_alerts()) == (27_980, ["impossible", "impossible"], [UNSURE])
+    assert Alert.objects.filter(about=editing.UNSURE_VALUE).count() == 2
+
+
+def test_an_edit_of_what_has_ended_here_is_told_to_staff(shopify):
+    says(shopify, "orders/fulfilled", done())
+    later = {"current_total_price": "299.80", "updated_at": "2026-11-26T09:00:00-05:00"}
+    order = says(shopify, "orders/updated", done(**later, line_items=MORE_BULBS))
+    assert (order.value, outcomes()[-1], open_alerts()) == (27_980, "impossible", [(AlertKind.SHOP, editing.ENDED)])
 
 
 def test_an_address_that_is_corrected_in_the_shop_is_told_to_staff_once(shopify):
