@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter, defaultdict
+from itertools import islice
 
 # Where the cleaner takes quadratic time: in elements deep in each other, for each sign that it writes as an entity in a
 # long text between two tags, and for formatting that is left open: HTML opens it again in each block that follows.
@@ -31,9 +32,15 @@ _ANY_TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
 
 def is_absurd(source: str) -> bool:
     """Whether the cleaner would take long: a guess, made in one scan. Who is not caught by it is by the limits."""
+    return absurd_at(source) is not None
+
+
+def absurd_at(source: str) -> int | None:
+    """Where HTML begins to be absurd; None when it is not."""
     depth = work = 0
     opened, formatting = Counter[str](), _Formatting()
-    for slash, name, attributes in _ELEMENT.findall(_uncommented(source.lower())):
+    plain = _uncommented(source.replace("\u0130", "i").lower())  # as long as it was, so that places are the same
+    for place, (slash, name, attributes) in enumerate(_ELEMENT.findall(plain)):
         work += depth
         if name in _FORMATTING:
             formatting.see(name, attributes, is_end=bool(slash))
@@ -47,8 +54,13 @@ def is_absurd(source: str) -> bool:
                 opened[name] -= 1
                 depth -= 1
         if depth > DEEPEST or work > MOST_WORK or formatting.reopened > MOST_REOPENED:
-            return True
-    return any(run.count("&") * len(run) > MOST_ENTITIES for run in source.split("<"))
+            return next(islice(_ELEMENT.finditer(plain), place, None)).start()
+    begin = 0
+    for run in source.split("<"):
+        if run.count("&") * len(run) > MOST_ENTITIES:
+            return begin
+        begin += len(run) + 1
+    return None
 
 
 def untagged(source: str) -> str:
@@ -90,6 +102,7 @@ class _Formatting:
 
 
 def _uncommented(source: str) -> str:
+    """The source with a space for each sign of a comment."""
     first, *rest = source.split("<!--")
     return "".join([first, *map(_after_comment, rest)])
 
@@ -97,4 +110,5 @@ def _uncommented(source: str) -> str:
 def _after_comment(piece: str) -> str:
     """What follows the comment that was opened before it; all of it where that is not sure."""
     end = None if piece.startswith((">", "->")) else _COMMENT_END.search(piece)
-    return piece if end is None else piece[end.end() :]
+    hidden = 0 if end is None else end.end()
+    return " " * (len("<!--") + hidden) + piece[hidden:]

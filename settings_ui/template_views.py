@@ -271,8 +271,7 @@ def preview(request: HttpRequest, account: str, key: str) -> HttpResponseBase:
         except access.NotFound:
             said["no_order"] = True
         except engine.Faulty as fault:
-            place = f" ({fault.line}:{fault.column})" if fault.line else ""
-            said["failed"] = f"{checking.WORDS[fault.problem]}: {fault.detail}{place}"
+            said["failed"] = _words(fault)
     if "mail" in said and said["part"] == "html":
         response = HttpResponse(said["mail"].html)
     else:
@@ -281,6 +280,11 @@ def preview(request: HttpRequest, account: str, key: str) -> HttpResponseBase:
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _words(fault: engine.Faulty) -> str:
+    place = f" ({fault.line}:{fault.column})" if fault.line else ""
+    return f"{checking.WORDS[fault.problem]}: {fault.detail}{place}"
 
 
 def _filled(request: HttpRequest, opened: _Opened, source: Source) -> rendering.Rendered:
@@ -309,7 +313,7 @@ def _test(request: HttpRequest, opened: _Opened, form: TemplateForm) -> HttpResp
     except access.NotFound:
         form.add_error(None, _("This store has no such order."))
     except engine.Faulty as fault:
-        form.add_error(None, f"{checking.WORDS[fault.problem]}: {fault.detail}")
+        form.add_error(None, _words(fault))
     except trials.TooMany:
         form.add_error(None, _("That is enough tests for an hour. Try again later."))
     else:

@@ -106,8 +106,9 @@ def _unfit(field: str, written: str, template: BoundTemplate, sample: dict[str, 
             filled = engine.render(template, written, context)
         except Faulty as fault:
             return [_fault(field, fault)]
-        if field == "html" and (why := document.excess(filled)):
-            return [Fault(field, Problem.HTML, why, 0, 0)]
+        if field == "html" and (wrong := document.excess(filled)):
+            place = engine.written_at(template, written, context, wrong.index)
+            return [Fault(field, Problem.HTML, wrong.why, *place)]
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -101,16 +102,28 @@ class TooLarge(ValueError):
     """The finished mail is larger than a mail may be."""
 
 
-def excess(filled: str) -> str:
-    """Why this HTML is not composed, since that would take too long or too much memory; empty when it is."""
-    if markup.is_absurd(filled):
-        return "elements too deep in each other"
-    if any(len(element.partition(">")[0]) > LONGEST_ELEMENT for element in filled.split("<")[1:]):
-        return "an element with too many attributes"
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Why HTML is not composed, and from which place on."""
+
+    why: str
+    index: int
+
+
+def excess(filled: str) -> Excess | None:
+    """What of this HTML would take too long or too much memory to compose; None when nothing does."""
+    if (index := markup.absurd_at(filled)) is not None:
+        return Excess("elements too deep in each other", index)
+    index = filled.find("<")
+    for element in filled.split("<")[1:]:
+        if len(element.partition(">")[0]) > LONGEST_ELEMENT:
+            return Excess("an element with too many attributes", index)
+        index += len(element) + 1
     styles, elements = "".join(_STYLE.findall(filled)), filled.count("<")
     if len(styles) * elements > MOST_STYLED or styles.count("{") * elements > MOST_MATCHED:
-        return "too many styles for so many elements"
-    return ""
+        first = _STYLE.search(filled)
+        return Excess("too many styles for so many elements", first.start() if first else 0)
+    return None
 
 
 def compose(filled: str, *, lang: str, title: str, preheader: str, before: str = "") -> str:

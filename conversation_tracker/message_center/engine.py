@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import cache, wraps
+from io import StringIO
 from typing import Any, TextIO, TypeVar
 
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined, Token, Undefined
 from liquid.ast import BlockNode, Node
+from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.for_tag import ForNode, ForTag
@@ -171,6 +173,57 @@ def render(template: BoundTemplate, source: str, context: Mapping[str, Any]) -> 
         return _guarded(source, lambda: str(template.render(**context)))
 
 
+def written_at(template: BoundTemplate, source: str, context: Mapping[str, Any], index: int) -> tuple[int, int]:
+    """Line and column in ``source`` of what wrote the sign at this index of the filled text; zeros when time is over.
+
+    Only with a template and a context that can be filled.
+    """
+    values = RenderContext(template, globals=template.make_globals(context))
+    try:
+        with in_time():
+            template.render_with_context(values, _Until(index))
+    except _Reached as reached:
+        node = next(node for node in _at_work(reached) if isinstance(node, Node))
+        start = node.token.start_index
+        if isinstance(node, ContentNode):  # its token begins with the spaces that are taken out of it
+            start = source.find(node.text, start) + reached.offset
+        return place(source, start)
+    except LiquidError:
+        pass
+    return 0, 0
+
+
+class _Reached(Exception):
+    """What is being written is what was looked for, and it is that far into it."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        super().__init__(offset)
+
+
+class _Until(StringIO):
+    """Takes in so many signs, and keeps none."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self._left = index
+
+    def write(self, text: str, /) -> int:
+        if len(text) > self._left:
+            raise _Reached(self._left)
+        self._left -= len(text)
+        return len(text)
+
+
+def _at_work(error: BaseException) -> Iterator[Any]:
+    """Whose methods had been called when this was raised, the innermost first, each with its token."""
+    called = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for one in reversed(called):
+        token = getattr(one, "token", None)
+        if isinstance(token, Token) and token.start_index >= 0:
+            yield one
+
+
 @contextmanager
 def in_time() -> Iterator[None]:
     """Everything in this block together has MOST_SECONDS; a block inside of another has what is left of that."""
@@ -224,9 +277,7 @@ def _at(error: BaseException, source: str, problem: Problem, said: str) -> Fault
     """The fault at the place that the error names, or else at the innermost part of the template that was at work."""
     token = error.token if isinstance(error, LiquidError) else None
     if token is None or token.start_index < 0:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            at_work = getattr(frame.f_locals.get("self"), "token", None)
-            token = at_work if isinstance(at_work, Token) and at_work.start_index >= 0 else token
+        token = next((one.token for one in _at_work(error)), token)
     line, column = place(source, token.start_index if token else -1)
     return Faulty(problem, said, line=line, column=column)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 from liquid import Environment, RenderContext
 from liquid.builtin.filters import array
 from liquid.filter import with_context, with_environment
@@ -32,7 +34,9 @@ def money(value: Any, currency: Any = None, *, context: RenderContext) -> str:
     code = str(currency or context.resolve("currency", default="") or "BRL").upper()
     try:
         amount = Decimal(str(value)).scaleb(-currencies.digits(code))
-        return numbers.format_currency(amount, code, locale=_locale(context))
+        locale = _locale(context)
+        pattern = _pattern(locale, currencies.digits(code))
+        return numbers.format_currency(amount, code, format=pattern, locale=locale, currency_digits=False)
     except (ArithmeticError, ValueError) as error:
         raise Unreadable("money: this is no amount") from error
 
@@ -138,8 +142,16 @@ def _zone(context: RenderContext) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo("UTC")
 
 
-def _locale(context: RenderContext) -> Any:
+def _locale(context: RenderContext) -> Locale:
     return locales.babel(str(context.resolve("locale", default="en")))
+
+
+@cache
+def _pattern(locale: Locale, digits: int) -> numbers.NumberPattern:
+    """How a locale writes money, with so many digits. Some that an amount has are left out in daily use: never here."""
+    pattern: numbers.NumberPattern = copy.copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
 
 
 def _style(style: Any) -> Any:

@@ -70,8 +70,10 @@ def fill(
             raise engine.Faulty(engine.Problem.VALUE, "the subject is empty")
         preheader = one_line(filled(source.preheader))[:LONGEST_PREHEADER]
         body, text = filled(source.html, is_html=True), _tidy(filled(source.text))
-    if why := document.excess(body):
-        raise engine.Faulty(engine.Problem.HTML, why)
+    if wrong := document.excess(body):
+        template = engine.parse(source.html, is_html=True, is_lenient=is_lenient)
+        line, column = engine.written_at(template, source.html, names, wrong.index)
+        raise engine.Faulty(engine.Problem.HTML, wrong.why, line=line, column=column)
     try:
         html = document.compose(body, lang=locale.replace("_", "-"), title=subject, preheader=preheader, before=before)
     except document.TooLarge as error:

@@ -11,6 +11,7 @@ from conversation_tracker.message_center import checking, context, engine, rende
 from conversation_tracker.message_center.defaults import Source
 from conversation_tracker.message_center.engine import Problem
 from conversation_tracker.models import TemplateKey, TemplateVersion
+from orders import markup
 from orders.models import Store
 from tests import factories
 
@@ -60,7 +61,7 @@ def test_a_bomb_is_refused_on_save_in_no_time(name: str):
     began = time.thread_time()
     [fault] = checking.check(Source("Hello", "", written, "a"), sample)
     assert (fault.field, fault.problem) == ("html", problem)
-    assert (fault.line == 1) is (problem is not Problem.HTML)
+    assert (fault.line, fault.column > 0) == (1, True)
     assert time.thread_time() - began < engine.MOST_SECONDS
 
 
@@ -97,6 +98,32 @@ def test_what_is_too_long_says_where_it_begins_to_be(store: Store):
         ("html", Problem.TOO_LONG, 14_286, 11),
         ("text", Problem.TOO_LONG, 2, 3),
     ]
+
+
+HERE = "@"  # stands for where the fault is
+SPANS = "<span>" * markup.DEEPEST
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        f"<p>Hello</p>\n<!-- İ <b> -->{SPANS}\n {HERE}<span>deep",
+        f"{{{{ order.number }}}}\n{SPANS}{{{{ order.number }}}} {{%- if true -%}}\n  {HERE}<span>{{%- endif -%}}",
+        f"{SPANS}\n{{% for one in (1..2) %}}</span><b>\n{HERE}<i>{{% endfor %}}",
+        f"{SPANS}{{% capture a %}}<span>{{% endcapture %}}\n{HERE}{{{{ a }}}}",
+        "<p>Hello</p>\n" + HERE + "<p " + "a=1 " * 2_000 + ">",
+        "<p>İ</p>\n" + HERE + "<STYLE>" + "*{color:red}" * 9_000 + "</style>" + "<p>" * 20_000,
+    ],
+)
+def test_html_that_is_too_much_says_where_it_is_written(marked: str, store: Store):
+    before, _, after = marked.partition(HERE)
+    place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    source, sample = Source("Hello", "", before + after, "a"), context.sample(store, TemplateKey.NEW_ORDER)
+    [fault] = checking.check(source, sample)
+    assert (fault.problem, fault.line, fault.column) == (Problem.HTML, *place)
+    with pytest.raises(engine.Faulty) as raised:
+        rendering.fill(source, locale="en", context=sample)
+    assert (raised.value.line, raised.value.column) == place
 
 
 @pytest.mark.parametrize(
