@@ -13,14 +13,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path as path_to
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from conversation_tracker import inbox, tasks
 from conversation_tracker.models import REPLAYABLE, Channel, OrderMail, OutboundMail, Receipt
-from orders import pages, secrecy
+from orders import clock, pages, secrecy
 from orders.admin import ReadOnly
 from orders.models import User
 
@@ -47,7 +46,7 @@ class ReceiptAdmin(ReadOnly):
     def replay_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Put this receipt back into the inbox, from its own page."""
         user, receipt = _operator(request), get_object_or_404(Receipt, pk=pk)
-        if inbox.put_back(receipt, user=user, now=timezone.now()):
+        if inbox.put_back(receipt, user=user, now=clock.now()):
             tasks.wake_inbox()
             messages.success(request, _("Put back into the inbox. A worker reads it now."))
         else:
@@ -62,7 +61,7 @@ class ReceiptAdmin(ReadOnly):
             messages.error(request, _("Say why the mail has to be opened."))
             return redirect("admin:conversation_tracker_receipt_change", pk)
         try:
-            content = inbox.reveal(receipt, user=user, reason=reason, now=timezone.now())
+            content = inbox.reveal(receipt, user=user, reason=reason, now=clock.now())
         except (secrecy.CannotOpen, secrecy.KeyMissing):
             messages.error(request, _("Its bytes cannot be opened: they are damaged, or their key is gone."))
             return redirect("admin:conversation_tracker_receipt_change", pk)
@@ -79,7 +78,7 @@ class ReceiptAdmin(ReadOnly):
         """Put quarantined receipts back into the inbox, to be tried anew."""
         user = _operator(request)
         waiting = queryset.filter(REPLAYABLE)
-        done = sum(inbox.put_back(receipt, user=user, now=timezone.now()) for receipt in waiting)
+        done = sum(inbox.put_back(receipt, user=user, now=clock.now()) for receipt in waiting)
         tasks.wake_inbox()
         messages.success(request, _("%(count)d receipts put back into the inbox.") % {"count": done})
 

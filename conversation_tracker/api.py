@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from ninja import Router
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,7 +19,7 @@ from conversation_tracker import tasks, writing
 from conversation_tracker.mailflow import bodies, headers
 from conversation_tracker.mailflow.shapes import File
 from conversation_tracker.writing import Why
-from orders import access, placing
+from orders import access, clock, placing
 from orders.api import keys, messages, shapes
 from orders.api.bodies import JsonParser, Unreadable
 from orders.api.errors import BadRequest, Problem
@@ -106,7 +105,7 @@ def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
     )
     try:
         entry = writing.answer(
-            order, letter, sender=sender, recipient=recipient, actor=key.label, now=timezone.now()
+            order, letter, sender=sender, recipient=recipient, actor=key.label, now=clock.now()
         )  # fmt: skip
     except writing.CannotWrite as error:
         raise BadRequest([Problem("to", WORDS[error.why])]) from error

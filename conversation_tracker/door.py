@@ -13,13 +13,12 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooMa
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from conversation_tracker import forms, inbox, providers, tasks
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
-from orders import bodies, faults
+from orders import bodies, clock, faults
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: byt
         query=request.META.get("QUERY_STRING", ""),
         headers=list(request.headers.items()),
         body=body,
-        now=timezone.now(),
+        now=clock.now(),
         once=provider.once(request) if provider.once else "",
     )
     tasks.wake_inbox()

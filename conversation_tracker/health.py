@@ -9,12 +9,12 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from redis import RedisError
 
 from conversation_tracker import measures
+from orders import clock
 
 # Error is above DatabaseError and InterfaceError; a pool without a free connection raises one of the first.
 AWAY = (Error, OSError)
@@ -50,7 +50,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not (constant_time_compare(given, token) if token else settings.LOCAL):
         raise Http404
     try:
-        found = measures.exposition(now=timezone.now())
+        found = measures.exposition(now=clock.now())
     except AWAY:
         return HttpResponse(status=503)
     return HttpResponse(found, content_type="text/plain; version=0.0.4; charset=utf-8")
@@ -83,6 +83,6 @@ def _migrated() -> bool:
 
 def _keeping_up() -> bool:
     try:
-        return not measures.is_behind(now=timezone.now(), limit=BEHIND)
+        return not measures.is_behind(now=clock.now(), limit=BEHIND)
     except AWAY:
         return False

@@ -114,12 +114,12 @@ _DONE = f"""
 _TAKE = """
     WITH new AS (
         SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s AND attempts = 0 AND size <= %(large)s
-          AND provider <> ALL(%(slow)s)
+        WHERE state = 'pending' AND next_attempt_at <= greatest(%(now)s, statement_timestamp()) AND attempts = 0
+          AND size <= %(large)s AND provider <> ALL(%(slow)s)
         ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), lone AS (
         SELECT id FROM conversation_tracker_receipt
-        WHERE state = 'pending' AND next_attempt_at <= %(now)s
+        WHERE state = 'pending' AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
           AND (provider = ANY(%(slow)s) AND NOT EXISTS (SELECT FROM new)
                OR provider <> ALL(%(slow)s) AND (attempts > 0 OR size > %(large)s))
         ORDER BY attempts, id LIMIT 200 FOR UPDATE SKIP LOCKED

@@ -59,10 +59,10 @@ def take(events: Sequence[OrderEvent]) -> None:
 _TAKE = """
     WITH waiting AS (
         SELECT id FROM conversation_tracker_ordermail AS mail
-        WHERE state = 'due' AND next_attempt_at <= %(now)s AND NOT EXISTS (
+        WHERE state = 'due' AND next_attempt_at <= greatest(%(now)s, statement_timestamp()) AND NOT EXISTS (
             SELECT FROM conversation_tracker_ordermail AS earlier
             WHERE earlier.order_id = mail.order_id AND earlier.id < mail.id
-            AND earlier.state = 'due' AND earlier.next_attempt_at <= %(now)s
+            AND earlier.state = 'due' AND earlier.next_attempt_at <= greatest(%(now)s, statement_timestamp())
         )
         ORDER BY next_attempt_at, id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (

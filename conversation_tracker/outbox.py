@@ -31,7 +31,7 @@ STOPPED = gettext_noop("The worker was stopped each time.")
 _TAKE = """
     WITH waiting AS (
         SELECT id FROM conversation_tracker_outboundmail
-        WHERE state = ANY(%(waiting)s) AND next_attempt_at <= %(now)s
+        WHERE state = ANY(%(waiting)s) AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
         ORDER BY next_attempt_at LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
         SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1

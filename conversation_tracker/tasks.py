@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from celery import Task, shared_task
 from django.conf import settings
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from conversation_tracker import inbox, limits, order_mails, outbox
 from conversation_tracker.message_center import trials
+from orders import clock
 from orders.tasks import wake_events
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def _is_over(until: float) -> bool:
 def drain_inbox() -> None:
     """Settle what waits in the inbox, and wake the outbox for what is to be sent and who tells of it."""
     until, batches = time.monotonic() + TURN, 0
-    while inbox.work(now=timezone.now()) is not None:
+    while inbox.work(now=clock.now()) is not None:
         wake_outbox()
         batches += 1
         if _is_over(until):
@@ -66,7 +66,7 @@ def drain_inbox() -> None:
 def drain_outbox() -> None:
     """Send what waits in the outbox, and wake who tells of it."""
     until, sent = time.monotonic() + TURN, 0
-    while outbox.work(now=timezone.now()):
+    while outbox.work(now=clock.now()):
         sent += 1
         if _is_over(until):
             wake_outbox()
@@ -79,7 +79,7 @@ def drain_outbox() -> None:
 def drain_order_mails() -> None:
     """Write the order mails that are due, and wake the outbox for them."""
     until = time.monotonic() + TURN
-    while order_mails.work(now=timezone.now()):
+    while order_mails.work(now=clock.now()):
         wake_outbox()
         if _is_over(until):
             wake_order_mails()
@@ -90,13 +90,13 @@ def drain_order_mails() -> None:
 def send_tests() -> None:
     """Send the templates and senders that admins try out."""
     until = time.monotonic() + TURN
-    while trials.work(now=timezone.now()) and time.monotonic() < until:
+    while trials.work(now=clock.now()) and time.monotonic() < until:
         pass
 
 
 @shared_task
 def forget_settled_receipts() -> None:
     """Delete receipts that were settled long enough ago."""
-    before = timezone.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
+    before = clock.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
     while inbox.forget_settled(before=before):
         pass

@@ -7,7 +7,6 @@ import secrets
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,7 +15,7 @@ from conversation_tracker.answer_form import AnswerForm
 from conversation_tracker.mailflow import headers
 from conversation_tracker.outbox import Again
 from conversation_tracker.writing import Why
-from orders import access, pages, placing, timeline
+from orders import access, clock, pages, placing, timeline
 from orders.access import Right
 from orders.models import Alias, Order, PartyKind, TimelineEntry
 
@@ -56,7 +55,7 @@ def write(request: HttpRequest, account: str, number: str) -> HttpResponseBase:
     With ``about`` it answers that mail.
     """
     order = access.order(request.user, account, number, Right.ANSWER)
-    user, now = pages.user(request), timezone.now()
+    user, now = pages.user(request), clock.now()
     parties = list(order.aliases.order_by("pk"))
     sender = placing.parties(parties)[1]
     recipients = [alias for alias in parties if alias.party != PartyKind.STORE and alias.is_valid_at(now)]
@@ -111,7 +110,7 @@ def _posted(request: HttpRequest) -> dict[str, object]:
 def send_again(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
     """Send the copy of a mail again that did not arrive."""
     order = access.order(request.user, account, number, Right.ANSWER)
-    answer = outbox.send_again(order, pk, user=pages.user(request), now=timezone.now())
+    answer = outbox.send_again(order, pk, user=pages.user(request), now=clock.now())
     if answer is Again.QUEUED:
         tasks.wake_outbox()
     level, words = ANSWERS[answer]
@@ -124,7 +123,7 @@ def send_again(request: HttpRequest, account: str, number: str, pk: int) -> Http
 def resend(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
     """Have an order mail written once more, to the customer."""
     order = access.order(request.user, account, number, Right.ANSWER)
-    order_mails.resend(order, pk, user=pages.user(request), now=timezone.now())
+    order_mails.resend(order, pk, user=pages.user(request), now=clock.now())
     tasks.wake_order_mails()
     messages.success(request, _("The order mail is being written again."))
     return pages.back_to_order(request, order)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from orders import addresses, aliases, audit, tasks
+from orders import addresses, aliases, audit, clock, tasks
 from orders.models import (
     Action,
     Alias,
@@ -323,7 +323,7 @@ class ShopDeliveryAdmin(ReadOnly):
         if not isinstance(request.user, User) or not request.user.is_superuser:
             return
         waiting = queryset.select_related("store").filter(state=ShopDeliveryState.QUARANTINED)
-        done = sum(deliveries.put_back(delivery, user=request.user, now=timezone.now()) for delivery in waiting)
+        done = sum(deliveries.put_back(delivery, user=request.user, now=clock.now()) for delivery in waiting)
         tasks.wake_shops()
         messages.success(request, _("%(count)d shop calls put back to be tried anew.") % {"count": done})
 

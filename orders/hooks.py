@@ -182,9 +182,11 @@ _TAKE = """
     WITH due AS MATERIALIZED (
         SELECT hook.id FROM orders_hook AS hook
         JOIN orders_apikey AS key ON key.id = hook.api_key_id AND key.revoked_at IS NULL
-        WHERE hook.next_try_at <= %(now)s AND hook.switched_off_at IS NULL AND hook.id <> ALL(%(busy)s) AND EXISTS (
+        WHERE hook.next_try_at <= greatest(%(now)s, statement_timestamp()) AND hook.switched_off_at IS NULL
+          AND hook.id <> ALL(%(busy)s) AND EXISTS (
             SELECT FROM orders_hookdelivery AS waiting
-            WHERE waiting.hook_id = hook.id AND waiting.state = 'waiting' AND waiting.next_attempt_at <= %(now)s
+            WHERE waiting.hook_id = hook.id AND waiting.state = 'waiting'
+              AND waiting.next_attempt_at <= greatest(%(now)s, statement_timestamp())
         )
         ORDER BY hook.served_at LIMIT 200
     ), taken AS MATERIALIZED (
@@ -195,7 +197,8 @@ _TAKE = """
         UPDATE orders_hookdelivery AS delivery SET attempts = delivery.attempts + 1
         FROM taken WHERE delivery.state = 'waiting' AND delivery.id = (
             SELECT next.id FROM orders_hookdelivery AS next
-            WHERE next.hook_id = taken.id AND next.state = 'waiting' AND next.next_attempt_at <= %(now)s
+            WHERE next.hook_id = taken.id AND next.state = 'waiting'
+              AND next.next_attempt_at <= greatest(%(now)s, statement_timestamp())
             ORDER BY next.next_attempt_at, next.id LIMIT 1
         )
         RETURNING delivery.hook_id, delivery.id

@@ -9,11 +9,10 @@ from datetime import timedelta
 
 from celery import Task, shared_task
 from django.conf import settings
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from orders import aliases, events, feeds, flow, hooks, payment, repeats, telling
+from orders import aliases, clock, events, feeds, flow, hooks, payment, repeats, telling
 from orders.models import OrderEvent
 from orders.shops import deliveries
 
@@ -47,7 +46,7 @@ def _wake(task: Task[[], None]) -> None:
 
 def pass_on(happened: Sequence[OrderEvent]) -> None:
     """Put what happened into feeds and before hooks, in the dispatcher's transaction."""
-    told, now = telling.tell(happened), timezone.now()
+    told, now = telling.tell(happened), clock.now()
     feeds.hear(told, now=now)
     hooks.hear(told, now=now)
 
@@ -55,7 +54,7 @@ def pass_on(happened: Sequence[OrderEvent]) -> None:
 @shared_task
 def dispatch_events() -> None:
     """Tell the subscribers what happened, and let them wake whoever goes on."""
-    while events.dispatch(now=timezone.now()):
+    while events.dispatch(now=clock.now()):
         events.after_dispatch()
 
 
@@ -63,7 +62,7 @@ def dispatch_events() -> None:
 def drain_shops() -> None:
     """Settle what shops have posted, and wake who tells of it."""
     until, settled = time.monotonic() + TURN, 0
-    while deliveries.work(now=timezone.now()):
+    while deliveries.work(now=clock.now()):
         settled += 1
         if time.monotonic() > until:
             wake_shops()
@@ -75,7 +74,7 @@ def drain_shops() -> None:
 @shared_task
 def forget_shop_deliveries() -> None:
     """Delete the calls of shops that were settled long enough ago."""
-    before = timezone.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
+    before = clock.now() - timedelta(days=settings.RECEIPT_KEEP_DAYS)
     while deliveries.forget_settled(before=before):
         pass
 
@@ -83,14 +82,14 @@ def forget_shop_deliveries() -> None:
 @shared_task
 def deliver_hooks() -> None:
     """Post to hooks what waits for them, and make room for other tasks between the turns."""
-    if hooks.work(clock=timezone.now):
+    if hooks.work(clock=clock.now):
         wake_hooks()
 
 
 @shared_task
 def forget_answered_calls() -> None:
     """Forget the answers that no caller asks for again."""
-    before = timezone.now() - timedelta(hours=settings.API_REPEAT_HOURS)
+    before = clock.now() - timedelta(hours=settings.API_REPEAT_HOURS)
     while repeats.forget(before=before):
         pass
 
@@ -98,7 +97,7 @@ def forget_answered_calls() -> None:
 @shared_task
 def forget_told() -> None:
     """Delete events that were handed on, and what feeds and hooks kept of them for long enough."""
-    now = timezone.now()
+    now = clock.now()
     hooks.give_up(now=now)
     while feeds.forget_expired(now=now):
         pass
@@ -111,14 +110,14 @@ def forget_told() -> None:
 @shared_task
 def close_windows() -> None:
     """Make orders ready for handling whose cancellation window is over."""
-    while flow.close_windows(now=timezone.now()):
+    while flow.close_windows(now=clock.now()):
         wake_events()
 
 
 @shared_task
 def remind_of_payments() -> None:
     """Tell that payments are still awaited."""
-    while payment.remind(now=timezone.now()):
+    while payment.remind(now=clock.now()):
         wake_events()
 
 
@@ -126,6 +125,6 @@ def remind_of_payments() -> None:
 def expire_aliases() -> int:
     """Retire every alias that is due, batch by batch."""
     total = 0
-    while count := aliases.expire_due(now=timezone.now(), batch=BATCH):
+    while count := aliases.expire_due(now=clock.now(), batch=BATCH):
         total += count
     return total

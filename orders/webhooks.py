@@ -8,10 +8,9 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from orders import bodies, faults, tasks
+from orders import bodies, clock, faults, tasks
 from orders.models import ShopConnection, ShopKind
 from orders.shops import connections, deliveries
 
@@ -49,6 +48,6 @@ def _take_in(request: HttpRequest, found: ShopConnection, body: bytes) -> HttpRe
         return HttpResponse(status=401)
     headers = list(request.headers.items())
     topic, call_id = software.topic(request.headers), software.call_id(request.headers)
-    if deliveries.accept(found, topic=topic, call_id=call_id, headers=headers, body=body, now=timezone.now()):
+    if deliveries.accept(found, topic=topic, call_id=call_id, headers=headers, body=body, now=clock.now()):
         tasks.wake_shops()
     return HttpResponse()

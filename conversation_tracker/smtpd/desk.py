@@ -13,11 +13,10 @@ from typing import TypeVar
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections
-from django.utils import timezone
 
 from conversation_tracker import inbox, tasks
 from conversation_tracker.providers.mime import Handed
-from orders import addresses, faults
+from orders import addresses, clock, faults
 from orders.models import Store
 
 log = logging.getLogger(__name__)
@@ -109,7 +108,7 @@ def _accept(handed: Handed) -> None:
         sender=handed.sender,
         recipients=handed.recipients,
         handover=handed.handover,
-        now=timezone.now(),
+        now=clock.now(),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Router
 
-from orders import access, cancelling, changing, flow, interactions, invoicing, payment, shipping, tasks
+from orders import access, cancelling, changing, clock, flow, interactions, invoicing, payment, shipping, tasks
 from orders.api import documents, errors, keys, schemas, shapes
 from orders.api.openapi import answers
 from orders.models import InvoiceKind, Order, Status
@@ -205,7 +204,7 @@ def _begin(request: HttpRequest, order_id: str) -> tuple[Order, str, datetime]:
     """The order of the key's store, who acts, and when. Whoever subscribed hears of it after the commit."""
     key = keys.of(request)
     order = access.order_of_key(key, order_id)
-    return order, key.label, timezone.now()
+    return order, key.label, clock.now()
 
 
 def _done() -> HttpResponse:

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Body, Query, Router
 
-from orders import customers, placing, tasks
+from orders import clock, customers, placing, tasks
 from orders.api import documents, keys, shapes
 from orders.api.openapi import answers
 from orders.api.schemas import MOST_ORDERS, NewOrder
@@ -30,7 +29,7 @@ def place_orders(
     key = keys.of(request)
     said = {name: value for name, value in (("salesChannel", sc), ("affiliateId", affiliate)) if value}
     drafts = [_draft(order, said) for order in orders]
-    placed = placing.place_all(key.store, drafts, now=timezone.now(), actor=key.label)
+    placed = placing.place_all(key.store, drafts, now=clock.now(), actor=key.label)
     transaction.on_commit(tasks.wake_events)
     return [documents.posted(one) for one in placed]
 

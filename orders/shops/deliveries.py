@@ -63,7 +63,8 @@ def accept(
 
 _TAKE = """
     WITH waiting AS (
-        SELECT id FROM orders_shopdelivery WHERE state = 'pending' AND next_attempt_at <= %(now)s
+        SELECT id FROM orders_shopdelivery
+        WHERE state = 'pending' AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
         ORDER BY next_attempt_at, id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
         SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from orders import audit, events, feeds, flow, payment, tasks
+from orders import audit, clock, events, feeds, flow, payment, tasks
 from orders.models import Action, ApiKey, AuditEntry, EventKind, Feed, FeedItem, OrderEvent, Status, Store
 from tests import factories
 from tests.orders.concurrency import at_once
@@ -28,6 +28,7 @@ def states(feed: Feed, *, now: datetime = NOW, most: int = 10) -> list[str]:
 @pytest.fixture
 def _dispatch_now(monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
 def dispatch() -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress
 
 from conversation_tracker import inbox, tasks
-from orders import aliases
+from orders import aliases, clock
 
 
 def _folder(text: str) -> Path:
@@ -47,7 +46,7 @@ class Command(BaseCommand):
                 except OSError as error:
                     problems.append(f"{path}: {error.strerror}")
                     continue
-                inbox.accept_mime(raw, sender=sender, recipients=[to], now=timezone.now())
+                inbox.accept_mime(raw, sender=sender, recipients=[to], now=clock.now())
                 kept += 1
         tasks.wake_inbox()
         for problem in problems:
