@@ -25,8 +25,12 @@ class JsonParser(Parser):
             found: DictStrAny = json.loads(request.body, parse_constant=_refuse, parse_float=_finite)
         except RecursionError as error:
             raise Unreadable(_TOO_DEEP) from error
-        except ValueError as error:  # also what is no UTF-8, and a number of thousands of digits
-            raise Unreadable("The body is not JSON.") from error
+        except json.JSONDecodeError as error:
+            raise Unreadable(f"The body is not JSON: see line {error.lineno}, column {error.colno}.") from error
+        except UnicodeDecodeError as error:
+            raise Unreadable("The body is not JSON: it is not written in UTF-8.") from error
+        except ValueError as error:  # NaN, and a number of thousands of digits
+            raise Unreadable("The body is not JSON: a number in it is none, or too large.") from error
         _measure(found)
         return found
 

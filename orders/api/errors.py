@@ -32,6 +32,7 @@ class BadRequest(ValueError):
         super().__init__(f"{len(self.problems)} problems")
 
 
+UNREADABLE = "The request cannot be read."
 # What the rooms refuse, and how it is answered: their message is for the caller.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     access.NotAllowed: (403, "forbidden"),
@@ -62,7 +63,9 @@ class InJson:
         if not is_refusal or response.headers.get("Content-Type", "").startswith("application/json"):
             return response
         status = HTTPStatus(response.status_code)
-        answer = JsonResponse(_body(status.name.lower(), f"{status.phrase}."), status=status)
+        problems = [Problem("", UNREADABLE)] if status is HTTPStatus.BAD_REQUEST else None  # a form, most likely
+        said = f"{UNREADABLE} Nothing was changed." if problems else f"{status.phrase}."
+        answer = JsonResponse(_body("invalid" if problems else status.name.lower(), said, problems), status=status)
         for header in ("Allow", "Retry-After"):
             if header in response.headers:
                 answer[header] = response.headers[header]
@@ -106,7 +109,7 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        problems = [Problem(_path(found["loc"]), str(found["msg"])) for found in error.errors]
+        problems = [Problem(_path(found["loc"]), _said(found)) for found in error.errors]
         return answer(request, 400, "invalid", _summary(problems), problems)
 
     @api.exception_handler(BadRequest)
@@ -147,6 +150,11 @@ def _summary(problems: list[Problem]) -> str:
     first = problems[0]
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
     return f"{first.path or 'body'}: {first.message.rstrip('.')}{more}. Nothing was changed."
+
+
+def _said(found: dict[str, Any]) -> str:
+    is_object = found["type"] in {"model_type", "model_attributes_type", "dict_type"}  # whose words name our classes
+    return "Input should be an object" if is_object else str(found["msg"])
 
 
 def _path(loc: Iterable[object]) -> str:

@@ -64,7 +64,8 @@ class Once:
             try:
                 found = repeats.answered(key, digest, call)
             except repeats.AnotherCall as error:
-                return errors.refusal(422, "another_call", errors.sentence(error))
+                problem = errors.Problem("Idempotency-Key", str(error))
+                return errors.refusal(422, "another_call", errors.sentence(error), [problem])
             if found is not None:
                 return self._again(found)
             first = self.get_response(request)

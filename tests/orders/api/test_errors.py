@@ -7,6 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from orders.api import errors
+from orders.models import ApiKey
 from tests.orders.api.conftest import PLACE, READ
 
 
@@ -50,3 +51,61 @@ def test_a_body_that_is_too_large_is_413_in_json(db, settings: Settings):
 def test_a_page_that_does_not_exist_stays_a_page(db):
     answer = Client().get("/apiary")
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+ORDER = "/api/oms/pvt/orders/1/"
+NO_OBJECT = "Input should be an object"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "problem"),
+    [
+        (PLACE, b'[{"items": }]', ("", "The body is not JSON: see line 1, column 12.")),
+        (PLACE, b"[\xff]", ("", "The body is not JSON: it is not written in UTF-8.")),
+        (PLACE, b"[NaN]", ("", "The body is not JSON: a number in it is none, or too large.")),
+        (PLACE, b"[1e999]", ("", "The body is not JSON: a number in it is none, or too large.")),
+        (PLACE, b"[" + b"9" * 6_000 + b"]", ("", "The body is not JSON: a number in it is none, or too large.")),
+        (PLACE, b"[" * 100_000, ("", "The body is nested deeper than 32 levels.")),
+        (PLACE, b"{}", ("", "Input should be a valid list")),
+        (PLACE, b"[1]", ("0", NO_OBJECT)),
+        (PLACE, b"", ("", "Field required")),
+        (f"{ORDER}invoice", b"null", ("", NO_OBJECT)),
+        (f"{ORDER}interactions", b'"x"', ("", NO_OBJECT)),
+        (f"{ORDER}cancel", b'{"reason": []}', ("reason", "Input should be a valid string")),
+        ("/api/orders/feed", b"x", ("", "The body is not JSON: see line 1, column 1.")),
+        ("/api/orders/feed", b'{"handles": [1]}', ("handles.0", "Input should be a valid string")),
+    ],
+)
+def test_a_body_that_cannot_be_taken_is_400_with_its_problem_by_path(api, path, body, problem):
+    answer = Client().post(path, body, content_type="application/json", headers=api.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+    assert [(one["path"], one["message"]) for one in answer.json()["problems"]] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("/api/oms/pvt/orders?page=abc&per_page=101", ["page", "per_page"]),
+        ("/api/oms/pvt/orders?page=99999999999999999999999", ["page"]),
+        ("/api/oms/pvt/orders?page=NaN&f_status=%FF", ["page"]),
+        ("/api/oms/pvt/orders?f_nothing=1&orderBy=%00", ["f_nothing", "orderBy"]),
+        ("/api/orders/feed?maxlot=x", ["maxlot"]),
+        ("/api/pvt/emailMapping", ["alias", "reason"]),
+    ],
+)
+def test_a_query_that_cannot_be_taken_is_400_with_its_problems_by_name(api, query, names):
+    answer = Client().get(query, headers=api.headers)
+    assert (answer.status_code, [one["path"] for one in answer.json()["problems"]]) == (400, names)
+
+
+def test_a_form_that_cannot_be_read_is_400_with_its_problem(api, placed):
+    ApiKey.objects.update(may_answer=True)
+    path = f"{READ}{placed.order.number}/conversation-message"
+    answer = Client().post(path, b"no parts", content_type="multipart/form-data", headers=api.headers)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            **_shape("invalid", "The request cannot be read. Nothing was changed."),
+            "problems": [{"path": "", "message": "The request cannot be read."}],
+        },
+    )

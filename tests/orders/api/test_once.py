@@ -76,6 +76,7 @@ def test_another_call_of_that_name_is_422_and_does_nothing(api, store, change):
         "method": lambda: api.act(order, "interactions", SAID, method="PUT", **NAME),
     }[change]()
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "another_call")
+    assert [problem["path"] for problem in refused.json()["problems"]] == ["Idempotency-Key"]
     assert (kept(order), kept(other)) == (1, 0)
 
 
@@ -235,4 +236,4 @@ def test_a_form_to_a_call_that_takes_none_is_refused_and_so_again(api, body, cod
 
 def test_a_form_that_cannot_be_read_is_refused(api):
     answer = Client().post(PLACE, b"x", content_type="multipart/form-data", headers={**api.headers, **NAME})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
