@@ -332,12 +332,15 @@ METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "conversation_tracker.logs.Line", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "botocore": {"level": "WARNING"},
         "django": {"handlers": []},  # Django gives it one of its own, and each event would be there twice
+        "django.server": {"handlers": ["console"], "propagate": False},
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's, which quotes every command with the addresses in it
         "urllib3": {"level": "WARNING"},
     },
