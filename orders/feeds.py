@@ -21,16 +21,12 @@ from orders.telling import Telling
 class Wanted:
     """How a feed is to be, checked. Times in seconds."""
 
-    statuses: Sequence[str]
-    kinds: Sequence[str]
+    choice: telling.Choice
     visibility_timeout: int
     retention: int
-    expression: str = ""
-    fires_once: bool = False
 
     def __str__(self) -> str:
-        wishes = ", ".join((*(self.statuses or ["any status"]), *self.kinds))
-        return f"{wishes}; {self.visibility_timeout} s, {self.retention} s"
+        return f"{self.choice}; {self.visibility_timeout} s, {self.retention} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +42,13 @@ def of_key(key: ApiKey) -> Feed | None:
     return Feed.objects.filter(api_key=key).first()
 
 
-def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> Feed:
+def configure(key: ApiKey, wanted: Wanted, *, user: User | None = None, now: datetime) -> Feed:
     """Give the key a feed, or change the one that it has; audited. What waits in it stays."""
     with transaction.atomic():
         ApiKey.objects.select_for_update().get(pk=key.pk)  # two calls at once make one feed
         before = of_key(key)
         changed = {
-            "statuses": list(wanted.statuses),
-            "kinds": list(wanted.kinds),
-            "expression": wanted.expression,
-            "fires_once": wanted.fires_once,
+            **wanted.choice.columns(),
             "visibility_timeout": wanted.visibility_timeout,
             "retention": wanted.retention,
             "changed_at": now,
@@ -65,7 +58,7 @@ def configure(key: ApiKey, wanted: Wanted, *, now: datetime) -> Feed:
             defaults=changed,
             create_defaults={**changed, "store_id": key.store_id, "created_at": now},
         )
-        _note(key, before=_says(before), after=str(wanted), now=now)
+        _note(key, before=_says(before), after=str(wanted), user=user, now=now)
     return feed
 
 
@@ -138,7 +131,7 @@ def _handle(text: str) -> uuid.UUID | None:
 
 
 def _says(feed: Feed | None) -> str:
-    return str(Wanted(feed.statuses, feed.kinds, feed.visibility_timeout, feed.retention)) if feed else ""
+    return str(Wanted(telling.choice_of(feed), feed.visibility_timeout, feed.retention)) if feed else ""
 
 
 def _note(key: ApiKey, *, before: str, after: str, user: User | None = None, now: datetime) -> None:

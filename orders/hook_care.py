@@ -1,4 +1,4 @@
-"""What staff of a store do about its hooks and feeds: look at them, try them, switch them off, take them away."""
+"""What staff of a store do about its hooks and feeds: set them up, look at them, try them, switch hooks off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 
-from orders import access, hooks, outside
+from orders import access, hooks, outside, telling
 from orders.models import ApiKey, DeliveryState, Feed, Hook, HookDelivery, Store, User
 
 SHOWN_DELIVERIES = 20
@@ -68,7 +68,16 @@ def feed(store: Store, pk: int) -> Feed:
 
 def keys_without_hook(store: Store) -> list[ApiKey]:
     """The store's keys that could have a hook."""
-    return list(ApiKey.objects.filter(store=store, revoked_at=None, hooks=None).order_by("app_key"))
+    return list(_keys(store).filter(hooks=None))
+
+
+def keys_without_feed(store: Store) -> list[ApiKey]:
+    """The store's keys that could have a feed."""
+    return list(_keys(store).filter(feeds=None))
+
+
+def _keys(store: Store) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(store=store, revoked_at=None).select_related("store").order_by("app_key")
 
 
 def latest(store: Store) -> list[HookDelivery]:
@@ -79,7 +88,7 @@ def latest(store: Store) -> list[HookDelivery]:
 
 def add(key: ApiKey, wish: Wish, *, user: User, now: datetime) -> Hook:
     """Give the key a hook once its target has answered a ping. Raises hooks.NotTaken. Not in a transaction."""
-    wanted = hooks.Wanted(statuses=wish.statuses, kinds=wish.kinds, url=wish.url, headers=wish.headers or {})
+    wanted = hooks.Wanted(telling.chosen(wish.statuses, wish.kinds), wish.url, wish.headers or {})
     return hooks.configure(key, wanted, user=user, now=now)[0]
 
 
@@ -90,15 +99,8 @@ def change(hook: Hook, wish: Wish, *, user: User, now: datetime) -> Hook:
     """
     is_same_host = urlsplit(wish.url).netloc.lower() == urlsplit(hook.url.text()).netloc.lower()
     kept = hook.headers.json() if is_same_host else {}
-    is_same_wish = list(wish.statuses) == list(hook.statuses)
-    wanted = hooks.Wanted(
-        statuses=wish.statuses,
-        kinds=wish.kinds,
-        url=wish.url,
-        headers=kept if wish.headers is None else wish.headers,
-        expression=hook.expression if is_same_wish else "",
-        fires_once=hook.fires_once and is_same_wish,
-    )
+    choice = telling.chosen(wish.statuses, wish.kinds, before=hook)
+    wanted = hooks.Wanted(choice, wish.url, kept if wish.headers is None else wish.headers)
     return hooks.configure(hook.api_key, wanted, user=user, now=now)[0]
 
 

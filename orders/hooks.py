@@ -61,12 +61,9 @@ class NotTaken(ValueError):
 class Wanted:
     """How a hook is to be, checked."""
 
-    statuses: Sequence[str]
-    kinds: Sequence[str]
+    choice: telling.Choice
     url: str
     headers: dict[str, str]
-    expression: str = ""
-    fires_once: bool = False
 
 
 def may_be_header(name: str) -> bool:
@@ -115,10 +112,7 @@ def configure(key: ApiKey, wanted: Wanted, *, user: User | None = None, now: dat
         ApiKey.objects.select_for_update().get(pk=key.pk)  # two calls at once make one hook
         before = of_key(key)
         changed = {
-            "statuses": list(wanted.statuses),
-            "kinds": list(wanted.kinds),
-            "expression": wanted.expression,
-            "fires_once": wanted.fires_once,
+            **wanted.choice.columns(),
             "url": Secret.of(wanted.url),
             "headers": Secret.of_json(wanted.headers),
             "changed_at": now,
@@ -331,7 +325,7 @@ def _says(hook: Hook | None) -> str:
     if hook is None:
         return ""
     host = urlsplit(hook.url.text()).hostname  # the rest of it may be a password
-    return ", ".join((*(hook.statuses or ["any status"]), *hook.kinds, f"to {host}"))
+    return f"{telling.choice_of(hook)}, to {host}"
 
 
 def note(key: ApiKey, *, before: str, after: str, user: User | None = None, now: datetime) -> None:

@@ -17,6 +17,38 @@ OTHERS = tuple(kind for kind in EventKind if kind is not EventKind.STATUS)
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a key wants to hear of, checked; the columns of a ``Wish``."""
+
+    statuses: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    expression: str = ""
+    fires_once: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        """As they are written."""
+        return {
+            "statuses": list(self.statuses), "kinds": list(self.kinds), "expression": self.expression,
+            "fires_once": self.fires_once,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return ", ".join((*(self.statuses or ["any status"]), *self.kinds))
+
+
+def choice_of(wish: Wish) -> Choice:
+    """What a feed or hook hears of."""
+    return Choice(wish.statuses, wish.kinds, wish.expression, wish.fires_once)
+
+
+def chosen(statuses: Sequence[str], kinds: Sequence[str], *, before: Wish | None = None) -> Choice:
+    """What somebody chose by name. The expression of before stays while it means the same statuses."""
+    if before is not None and list(statuses) == list(before.statuses):
+        return Choice(statuses, kinds, before.expression, before.fires_once)
+    return Choice(statuses, kinds)
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """An event made ready. ``data`` is what only its kind has; a change of status has none."""
 

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from conversation_tracker.message_center.defaults import Source
-from orders import addresses, hook_care, hooks, telling
-from orders.models import ApiKey, MaskType, ShopKind, Status
+from orders import addresses, feeds, hook_care, hooks, telling
+from orders.models import ApiKey, Feed, MaskType, ShopKind, Status
+from orders.models.feed import LONGEST_INVISIBLE, LONGEST_KEPT, SHORTEST_KEPT
 from orders.shops import connections
 
 MOST_MINUTES = 30 * 24 * 60
 MOST_HOURS = 60 * 24
+DAY = 86_400  # seconds
 
 
 class MaskTypeForm(forms.Form):
@@ -196,15 +199,9 @@ class HeadersField(forms.CharField):
         return found or None
 
 
-class HookForm(forms.Form):
-    """Where a hook posts to, and what."""
+class _ChoiceForm(forms.Form):
+    """What a key wants to hear of."""
 
-    url = forms.CharField(
-        label=_("Target"),
-        max_length=2_000,
-        help_text=_("An https address on the internet. It is sent a ping and has to answer it with 200."),
-        error_messages={"required": _("Enter the address to post to.")},
-    )
     statuses = forms.MultipleChoiceField(
         label=_("Statuses"),
         choices=Status.choices,
@@ -218,6 +215,57 @@ class HookForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+
+
+class _KeyField(forms.ChoiceField):
+    """One of these API keys; in Python the key."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            label=_("API key"),
+            error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose an API key.")),
+            **options,
+        )
+        self._keys: dict[str, ApiKey] = {}
+
+    def offer(self, keys: Sequence[ApiKey]) -> None:
+        """Let one of these be chosen."""
+        self._keys = {str(key.pk): key for key in keys}
+        self.choices = [(pk, f"{key.app_key} ({key.label})") for pk, key in self._keys.items()]
+
+    def clean(self, value: Any) -> ApiKey:
+        return self._keys[super().clean(value)]
+
+
+class _NewForm(forms.Form):
+    """Something for one of these keys."""
+
+    def __init__(self, *args: Any, keys: Sequence[ApiKey], **options: Any) -> None:
+        super().__init__(*args, **options)
+        if isinstance(chosen := self.fields["key"], _KeyField):
+            chosen.offer(keys)
+
+    def chosen_key(self) -> ApiKey:
+        """Only of a valid form."""
+        key: ApiKey = self.cleaned_data["key"]
+        return key
+
+
+def _number(label: Any, least: int, most: int, *, initial: int) -> forms.IntegerField:
+    words = format_lazy(_("Write a whole number from {least} to {most}."), least=least, most=most)
+    said = dict.fromkeys(("required", "invalid", "min_value", "max_value"), words)
+    return forms.IntegerField(label=label, min_value=least, max_value=most, initial=initial, error_messages=said)
+
+
+class HookForm(_ChoiceForm):
+    """Where a hook posts to, and what."""
+
+    url = forms.CharField(
+        label=_("Target"),
+        max_length=2_000,
+        help_text=_("An https address on the internet. It is sent a ping and has to answer it with 200."),
+        error_messages={"required": _("Enter the address to post to.")},
+    )
     headers = HeadersField(
         label=_("Headers to send along"),
         required=False,
@@ -226,32 +274,56 @@ class HookForm(forms.Form):
         help_text=_("One on a line. They are kept sealed. Empty: those there are stay, for the same host."),
     )
 
+    field_order: tuple[str, ...] = ("url", "statuses", "kinds", "headers")
+
     def wish(self) -> hook_care.Wish:
         """What was entered. Only of a valid form."""
         said = self.cleaned_data
         return hook_care.Wish(said["url"].strip(), said["statuses"], said["kinds"], said["headers"])
 
 
-class NewHookForm(HookForm):
+class NewHookForm(_NewForm, HookForm):
     """A hook for a key that has none."""
 
-    key = forms.ChoiceField(
-        label=_("API key"),
-        help_text=_("Each key has one hook."),
-        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose an API key.")),
-    )
+    key = _KeyField(help_text=_("Each key has one hook."))
     field_order = ("key", "url", "statuses", "kinds", "headers")
 
-    def __init__(self, *args: Any, keys: Sequence[ApiKey], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._keys = {str(key.pk): key for key in keys}
-        chosen = self.fields["key"]
-        if isinstance(chosen, forms.ChoiceField):
-            chosen.choices = [(pk, f"{key.app_key} ({key.label})") for pk, key in self._keys.items()]
 
-    def chosen_key(self) -> ApiKey:
-        """Only of a valid form."""
-        return self._keys[self.cleaned_data["key"]]
+class FeedForm(_ChoiceForm):
+    """What waits in a feed, and for how long."""
+
+    visibility_timeout = _number(
+        _("Seconds for which an item that was read is hidden from others"), 1, LONGEST_INVISIBLE, initial=240
+    )
+    days = _number(
+        _("Days for which an item is kept that nobody commits"),
+        SHORTEST_KEPT // DAY,
+        LONGEST_KEPT // DAY,
+        initial=SHORTEST_KEPT // DAY,
+    )
+
+    @staticmethod
+    def said_of(feed: Feed) -> dict[str, Any]:
+        """What the form shows of a feed."""
+        return {
+            "statuses": feed.statuses, "kinds": feed.kinds, "visibility_timeout": feed.visibility_timeout,
+            "days": feed.retention // DAY,
+        }  # fmt: skip
+
+    def wanted(self, feed: Feed | None = None) -> feeds.Wanted:
+        """What was entered. Only of a valid form. Of a feed that there is, what was not changed stays to the second."""
+        said = self.cleaned_data
+        choice = telling.chosen(said["statuses"], said["kinds"], before=feed)
+        is_kept = feed is not None and feed.retention // DAY == said["days"]
+        retention = feed.retention if feed is not None and is_kept else said["days"] * DAY
+        return feeds.Wanted(choice, said["visibility_timeout"], retention)
+
+
+class NewFeedForm(_NewForm, FeedForm):
+    """A feed for a key that has none."""
+
+    key = _KeyField(help_text=_("Each key has one feed."))
+    field_order = ("key", "statuses", "kinds", "visibility_timeout", "days")
 
 
 class SecretForm(forms.Form):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -15,8 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from orders import access, feeds, hook_care, hooks, pages
 from orders.access import Right
 from orders.models import Feed, Hook, HookDelivery, Store
-from settings_ui import hook_words
-from settings_ui.forms import HookForm, NewHookForm
+from settings_ui import answers, hook_words
+from settings_ui.forms import DAY, FeedForm, HookForm, NewFeedForm, NewHookForm
+
+NEW_FEED = "feed"  # the prefix of its form; a hook's or feed's own has its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Waiting:
     """A feed as the page shows it."""
 
     feed: Feed
+    form: FeedForm
     days: float
 
 
@@ -54,7 +58,7 @@ def hooks_and_feeds(request: HttpRequest, account: str) -> HttpResponseBase:
         else:
             messages.success(request, _("The target took the ping. What happens is posted to it from now on."))
             return redirect("settings_ui:hooks", store.account)
-    return _page(request, store, form=form, status=400 if form.is_bound else 200)
+    return _page(request, store, filled=form if form.is_bound else None)
 
 
 @require_POST
@@ -72,7 +76,7 @@ def change(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
         else:
             messages.success(request, _("Saved. The target took the ping."))
             return redirect("settings_ui:hooks", store.account)
-    return _page(request, store, of=pk, changed=form, status=400)
+    return _page(request, store, filled=form)
 
 
 @require_POST
@@ -126,13 +130,37 @@ def switch(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 @require_POST
 @pages.guarded
 def remove(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
-    """Take a hook away. Done twice, as by a double click, it is simply done."""
+    """Take a hook away."""
     store = access.store(request.user, account, Right.SETTINGS)
-    try:
-        is_removed = hooks.remove(hook_care.one(store, pk).api_key, user=pages.user(request), now=timezone.now())
-    except access.NotFound:
-        is_removed = False
-    return _removed(request, store, is_removed=is_removed)
+    user, now = pages.user(request), timezone.now()
+    return _removed(request, store, lambda: hooks.remove(hook_care.one(store, pk).api_key, user=user, now=now))
+
+
+@require_POST
+@pages.guarded
+def set_up_feed(request: HttpRequest, account: str) -> HttpResponseBase:
+    """Give a key a feed."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    form = NewFeedForm(request.POST, prefix=NEW_FEED, keys=hook_care.keys_without_feed(store))
+    if not form.is_valid():
+        return _page(request, store, filled=form)
+    feeds.configure(form.chosen_key(), form.wanted(), user=pages.user(request), now=timezone.now())
+    messages.success(request, _("The feed is set up. What happens from now on waits in it."))
+    return redirect("settings_ui:hooks", store.account)
+
+
+@require_POST
+@pages.guarded
+def change_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Something else to wait in a feed, or for another time."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    feed = hook_care.feed(store, pk)
+    form = FeedForm(request.POST, prefix=f"feed-{pk}")
+    if not form.is_valid():
+        return _page(request, store, filled=form)
+    feeds.configure(feed.api_key, form.wanted(feed), user=pages.user(request), now=timezone.now())
+    messages.success(request, _("Saved. What waits in the feed stays."))
+    return redirect("settings_ui:hooks", store.account)
 
 
 @require_POST
@@ -140,18 +168,13 @@ def remove(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 def remove_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Take a feed away with all that waits in it."""
     store = access.store(request.user, account, Right.SETTINGS)
-    try:
-        is_removed = feeds.remove(hook_care.feed(store, pk).api_key, user=pages.user(request), now=timezone.now())
-    except access.NotFound:
-        is_removed = False
-    return _removed(request, store, is_removed=is_removed)
+    user, now = pages.user(request), timezone.now()
+    return _removed(request, store, lambda: feeds.remove(hook_care.feed(store, pk).api_key, user=user, now=now))
 
 
-def _removed(request: HttpRequest, store: Store, *, is_removed: bool) -> HttpResponseBase:
-    if is_removed:
-        messages.success(request, _("Removed, with what waited for it."))
-    else:
-        messages.info(request, _("Nothing changed: it was removed already."))
+def _removed(request: HttpRequest, store: Store, remove: Callable[[], bool]) -> HttpResponseBase:
+    done, done_before = _("Removed, with what waited for it."), _("Nothing changed: it was removed already.")
+    answers.removed(request, remove, done=done, done_before=done_before)
     return redirect("settings_ui:hooks", store.account)
 
 
@@ -159,34 +182,37 @@ def _page(
     request: HttpRequest,
     store: Store,
     *,
-    form: NewHookForm | None = None,
+    filled: HookForm | FeedForm | None = None,
     of: int = 0,
-    changed: HookForm | None = None,
     secret: str = "",
-    status: int = 200,
 ) -> HttpResponse:
-    keys = hook_care.keys_without_hook(store)
+    """With the form that was ``filled`` in and not taken, or the secret of a hook."""
+    keys, keys_for_feeds = hook_care.keys_without_hook(store), hook_care.keys_without_feed(store)
+    forms: dict[str | None, Any] = {filled.prefix: filled} if filled else {}
     context: dict[str, Any] = {
         "store": store,
-        "hooks": [
-            _shown(hook, changed if hook.pk == of else None, secret if hook.pk == of else "")
-            for hook in hook_care.of_store(store)
-        ],
-        "feeds": [Waiting(feed, feed.retention / 86_400) for feed in hook_care.feeds_of(store, now=timezone.now())],
+        "hooks": [_shown(hook, forms, secret if hook.pk == of else "") for hook in hook_care.of_store(store)],
+        "feeds": [_waiting(feed, forms) for feed in hook_care.feeds_of(store, now=timezone.now())],
         "deliveries": [_delivered(delivery) for delivery in hook_care.latest(store)],
         "keys": keys,
-        "form": form or NewHookForm(keys=keys),
+        "keys_for_feeds": keys_for_feeds,
+        "form": forms.get(None) or NewHookForm(keys=keys),
+        "feed_form": forms.get(NEW_FEED) or NewFeedForm(prefix=NEW_FEED, keys=keys_for_feeds),
     }
-    response = render(request, "settings_ui/hooks.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return answers.unkept(request, "settings_ui/hooks.html", context, status=400 if filled else 200)
 
 
-def _shown(hook: Hook, changed: HookForm | None, secret: str) -> Shown:
-    url = hook.url.text()
+def _shown(hook: Hook, forms: dict[str | None, Any], secret: str) -> Shown:
+    url, prefix = hook.url.text(), f"hook-{hook.pk}"
     known = {"url": url, "statuses": hook.statuses, "kinds": hook.kinds}
-    form = changed or HookForm(prefix=f"hook-{hook.pk}", initial=known)
+    form = forms.get(prefix) or HookForm(prefix=prefix, initial=known)
     return Shown(hook, form, hook_words.of(hook.last_problem), url, tuple(hook.headers.json() or {}), secret)
+
+
+def _waiting(feed: Feed, forms: dict[str | None, Any]) -> Waiting:
+    prefix = f"feed-{feed.pk}"
+    form = forms.get(prefix) or FeedForm(prefix=prefix, initial=FeedForm.said_of(feed))
+    return Waiting(feed, form, feed.retention / DAY)
 
 
 def _delivered(delivery: HookDelivery) -> tuple[HookDelivery, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -16,6 +16,7 @@ from orders import access, pages
 from orders.access import Right
 from orders.models import ShopConnection, ShopKind, Store
 from orders.shops import connections
+from settings_ui import answers
 from settings_ui.forms import SecretForm, ShopForm
 
 
@@ -82,16 +83,14 @@ def replace_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseB
 @require_POST
 @pages.guarded
 def disconnect(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
-    """Take in nothing more from a shop. Done twice, as by a double click, it is simply done."""
+    """Take in nothing more from a shop."""
     store = access.store(request.user, account, Right.SETTINGS)
-    try:
-        is_removed = connections.remove(connections.one(store, pk), user=pages.user(request), now=timezone.now())
-    except access.NotFound:
-        is_removed = False
-    if is_removed:
-        messages.success(request, _("Disconnected. Its orders stay; nothing more is taken in from it."))
-    else:
-        messages.info(request, _("Nothing changed: this shop was disconnected already."))
+    answers.removed(
+        request,
+        lambda: connections.remove(connections.one(store, pk), user=pages.user(request), now=timezone.now()),
+        done=_("Disconnected. Its orders stay; nothing more is taken in from it."),
+        done_before=_("Nothing changed: this shop was disconnected already."),
+    )
     return redirect("settings_ui:shops", store.account)
 
 
@@ -120,6 +119,4 @@ def _page(
         "calls": connections.latest(store),
         "form": form or ShopForm(),
     }
-    response = render(request, "settings_ui/shops.html", context, status=status)
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return answers.unkept(request, "settings_ui/shops.html", context, status=status)

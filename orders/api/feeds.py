@@ -41,11 +41,6 @@ class Filter(_Body):
     expression: Annotated[str, Field(validate_default=True)] = ""
     disableSingleFire: bool = False  # noqa: N815  the wire's name
 
-    @property
-    def fires_once(self) -> bool:
-        """Whether an order that stays within is heard of once."""
-        return self.type == FROM_ORDERS and not self.disableSingleFire
-
     @field_validator("type")
     @classmethod
     def _is_known(cls, value: str) -> str:
@@ -64,9 +59,12 @@ class Filter(_Body):
             raise ValueError(f"this is not understood: {error}") from error
         return value
 
-    def statuses(self) -> list[str]:
-        """Those that were asked for, by name or by an expression."""
-        return expressions.statuses(self.expression, Status.values) if self.type == FROM_ORDERS else self.status
+    def choice(self) -> telling.Choice:
+        """What was asked for, by name or by an expression."""
+        if self.type != FROM_ORDERS:
+            return telling.Choice(self.status, self.events)
+        met = expressions.statuses(self.expression, Status.values)
+        return telling.Choice(met, self.events, self.expression, fires_once=not self.disableSingleFire)
 
     @field_validator("status")
     @classmethod
@@ -138,13 +136,9 @@ def read_feed_config(request: HttpRequest) -> dict[str, Any]:
 @router.post("/feed/config", summary="Configure the feed", openapi_extra=answers(subscriptions.Feed))
 def configure_feed(request: HttpRequest, config: FeedConfig) -> dict[str, Any]:
     """Give the key a feed, or change the one it has."""
+    queue = config.queue
     wanted = feeds.Wanted(
-        statuses=config.filter.statuses(),
-        kinds=config.filter.events,
-        expression=config.filter.expression,
-        fires_once=config.filter.fires_once,
-        visibility_timeout=config.queue.visibilityTimeoutInSeconds,
-        retention=config.queue.messageRetentionPeriodInSeconds,
+        config.filter.choice(), queue.visibilityTimeoutInSeconds, queue.messageRetentionPeriodInSeconds
     )
     return _feed_document(feeds.configure(_key(request), wanted, now=timezone.now()))
 
@@ -186,14 +180,7 @@ def configure_hook(request: HttpRequest, config: HookConfig) -> dict[str, Any]:
 
     The secret that signs what is posted is in the answer of the call that makes the hook, and in no other.
     """
-    wanted = hooks.Wanted(
-        statuses=config.filter.statuses(),
-        kinds=config.filter.events,
-        url=config.hook.url,
-        headers=config.hook.headers,
-        expression=config.filter.expression,
-        fires_once=config.filter.fires_once,
-    )
+    wanted = hooks.Wanted(config.filter.choice(), config.hook.url, config.hook.headers)
     try:
         hook, is_new = hooks.configure(_key(request), wanted, now=timezone.now())
     except hooks.NotTaken as error:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from orders import audit, clock, events, feeds, flow, payment, tasks
+from orders import audit, clock, events, feeds, flow, payment, tasks, telling
 from orders.models import Action, ApiKey, AuditEntry, EventKind, Feed, FeedItem, OrderEvent, Status, Store
 from tests import factories
 from tests.orders.concurrency import at_once
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
-WANTED = feeds.Wanted(statuses=[], kinds=[], visibility_timeout=60, retention=4 * 86_400)
+WANTED = feeds.Wanted(telling.Choice(), visibility_timeout=60, retention=4 * 86_400)
 
 
 def make_feed(store: Store, name: str = "erp", **wanted) -> Feed:
-    values = {"statuses": [], "kinds": [], "visibility_timeout": 60, "retention": 4 * 86_400, **wanted}
-    return feeds.configure(factories.make_key(store, name), feeds.Wanted(**values), now=NOW)
+    times = {name: wanted.pop(name) for name in ("visibility_timeout", "retention") if name in wanted}
+    wish = dataclasses.replace(WANTED, choice=telling.Choice(**wanted), **times)
+    return feeds.configure(factories.make_key(store, name), wish, now=NOW)
 
 
 def states(feed: Feed, *, now: datetime = NOW, most: int = 10) -> list[str]:
@@ -181,7 +183,7 @@ def test_a_feed_tells_how_deep_it_is(store):
 def test_each_change_is_audited_in_words(store):
     key = factories.make_key(store, "erp")
     feeds.configure(key, WANTED, now=NOW)
-    feeds.configure(key, feeds.Wanted(["canceled"], ["message.sent"], 30, 5 * 86_400), now=NOW)
+    feeds.configure(key, feeds.Wanted(telling.Choice(["canceled"], ["message.sent"]), 30, 5 * 86_400), now=NOW)
     assert (feeds.remove(key, now=NOW), feeds.remove(key, now=NOW)) == (True, False)
     entries = AuditEntry.objects.order_by("pk").values_list("action", "subject", "before", "after", "actor")
     one, two = "any status; 60 s, 345600 s", "canceled, message.sent; 30 s, 432000 s"
@@ -205,7 +207,7 @@ def test_a_changed_feed_keeps_what_waits_in_it(store):
     feed = make_feed(store)
     factories.make_order(store, now=NOW)
     dispatch()
-    feeds.configure(feed.api_key, feeds.Wanted(["canceled"], [], 30, 5 * 86_400), now=NOW)
+    feeds.configure(feed.api_key, feeds.Wanted(telling.Choice(["canceled"]), 30, 5 * 86_400), now=NOW)
     assert states(feed) == ["order-created"]
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from orders import events, hooks, outside, payment
+from orders import events, hooks, outside, payment, telling
 from orders.models import Action, ApiKey, AuditEntry, DeliveryState, Hook, HookDelivery, Store
 from orders.secrecy import Secret
 from tests import factories, targets
@@ -31,7 +31,7 @@ def _at_home(settings):
 
 
 def wanted(url: str, *, statuses=(), kinds=(), **headers: str) -> hooks.Wanted:
-    return hooks.Wanted(list(statuses), list(kinds), url, headers)
+    return hooks.Wanted(telling.Choice(list(statuses), list(kinds)), url, headers)
 
 
 def wait_for(store: Store, *urls: str) -> list[Hook]:

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from orders import events, feeds, hooks
+from orders import events, feeds, hooks, telling
 from orders.models import Action, AuditEntry, DeliveryState, Feed, Hook, HookDelivery, Role
 from orders.models.feed import SHORTEST_KEPT
 from orders.secrecy import Secret
@@ -140,7 +140,7 @@ def test_deliveries_are_shown_with_what_was_answered(as_admin, key, store):
 
 def test_hooks_and_feeds_are_removed_once(as_admin, key):
     hook = factories.make_hook(key, "https://shop.example/")
-    wanted = feeds.Wanted(statuses=[], kinds=[], visibility_timeout=240, retention=SHORTEST_KEPT)
+    wanted = feeds.Wanted(telling.Choice(), visibility_timeout=240, retention=SHORTEST_KEPT)
     feed = feeds.configure(key, wanted, now=timezone.now())
     page = as_admin.get(URL).content.decode()
     assert ("240 seconds" in page, "4 days" in page) == (True, True)
@@ -148,6 +148,67 @@ def test_hooks_and_feeds_are_removed_once(as_admin, key):
         for said in ("Removed, with what waited for it.", "it was removed already"):
             assert said in as_admin.post(address, follow=True).content.decode()
     assert (Hook.objects.count(), Feed.objects.count(), audited()) == (0, 0, [""])
+
+
+FEEDS = "/settings/acme/feeds/"
+
+
+def feed_changes() -> list[tuple[str, str, bool]]:
+    entries = AuditEntry.objects.filter(action=Action.FEED_CHANGED).order_by("pk")
+    return [(entry.before, entry.after, entry.user is not None) for entry in entries]
+
+
+def test_a_feed_is_set_up_and_changed_and_each_is_audited(as_admin, key):
+    new = {"feed-key": key.pk, "feed-statuses": ["invoiced"], "feed-visibility_timeout": 30, "feed-days": 5}
+    page = as_admin.post(FEEDS, new, follow=True).content.decode()
+    assert "The feed is set up." in page
+    assert "Set up a feed" not in page  # the one key has its feed
+    feed = Feed.objects.get()
+    said = {"kinds": ["message.sent"], "visibility_timeout": 60, "days": 5}
+    as_admin.post(f"{FEEDS}{feed.pk}/", {f"feed-{feed.pk}-{name}": value for name, value in said.items()})
+    feed.refresh_from_db()
+    assert (feed.statuses, feed.kinds, feed.visibility_timeout, feed.retention) == ([], ["message.sent"], 60, 432_000)
+    one, two = "invoiced; 30 s, 432000 s", "any status, message.sent; 60 s, 432000 s"
+    assert feed_changes() == [("", one, True), (one, two, True)]
+
+
+def test_what_is_not_changed_of_a_feed_stays_as_its_system_set_it(as_admin, key):
+    choice = telling.Choice(["invoiced"], [], 'status = "invoiced"', fires_once=True)
+    feed = feeds.configure(key, feeds.Wanted(choice, 30, 400_000), now=timezone.now())
+    said = {"statuses": ["invoiced"], "kinds": ["message.sent"], "visibility_timeout": 30, "days": 4}
+    as_admin.post(f"{FEEDS}{feed.pk}/", {f"feed-{feed.pk}-{name}": value for name, value in said.items()})
+    feed.refresh_from_db()
+    assert (feed.expression, feed.fires_once, feed.kinds, feed.retention) == (
+        'status = "invoiced"', True, ["message.sent"], 400_000,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"visibility_timeout": 0}, "Write a whole number from 1 to 43200."),
+        ({"visibility_timeout": 43_201}, "Write a whole number from 1 to 43200."),
+        ({"days": 15}, "Write a whole number from 4 to 14."),
+        ({"days": ""}, "Write a whole number from 4 to 14."),
+        ({"statuses": ["nothing"]}, "nothing is not one of the available choices."),
+        ({"key": 0}, "Choose an API key."),
+    ],
+)
+def test_a_feed_that_cannot_be_is_refused_in_the_form_in_words(said, words, as_admin, key):
+    entered = {"key": key.pk, "visibility_timeout": 240, "days": 4, **said}
+    answer = as_admin.post(FEEDS, {f"feed-{name}": value for name, value in entered.items()})
+    assert (answer.status_code, Feed.objects.count()) == (400, 0)
+    assert words in answer.content.decode()
+
+
+def test_only_who_may_change_settings_sets_up_feeds_and_only_of_this_store(client, as_admin, store, key):
+    theirs = factories.make_feed(factories.make_key(factories.make_store()))
+    assert as_admin.post(f"{FEEDS}{theirs.pk}/").status_code == 404
+    foreign = {"feed-key": theirs.api_key_id, "feed-visibility_timeout": 1, "feed-days": 4}
+    assert as_admin.post(FEEDS, foreign).status_code == 400
+    client.force_login(factories.make_user(store=store, role=Role.SUPPORT))
+    assert [client.post(path).status_code for path in (FEEDS, f"{FEEDS}{theirs.pk}/")] == [403, 403]
+    assert Feed.objects.count() == 1
 
 
 @pytest.mark.parametrize("path", ["", "1/", "1/ping/", "1/secret/", "1/secret/replace/", "1/switch/", "1/remove/"])
@@ -168,11 +229,11 @@ def test_the_page_asks_the_database_as_often_for_one_as_for_three(count, as_admi
         factories.make_hook(key, "https://shop.example/")
         feeds.configure(
             key,
-            feeds.Wanted(statuses=[], kinds=[], visibility_timeout=240, retention=SHORTEST_KEPT),
+            feeds.Wanted(telling.Choice(), visibility_timeout=240, retention=SHORTEST_KEPT),
             now=timezone.now(),
         )
     factories.make_order(store)
     events.dispatch(now=timezone.now())
     as_admin.get(URL)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         as_admin.get(URL)
