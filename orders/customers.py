@@ -71,14 +71,19 @@ def _keep_news(customer: Customer, person: Person) -> None:
         for field in ("name", "phone", "document")
         if (value := getattr(person, field)) and getattr(customer, field).text() != value
     ]
+    known = customer.search_digests
+    before = _digests(customer) if known is None else known
     for field in changed:
         setattr(customer, field, Secret.of(getattr(person, field)))
-    if customer.search_digests is None or {"name", "document"} & set(changed):
-        name, document = customer.name.text(), customer.document.text()
-        customer.search_digests = finding.digests(customer.store_id, name=name, document=document)
+    if known is None or {"name", "document"} & set(changed):
+        customer.search_digests = finding.added(before, _digests(customer))
         changed.append("search_digests")
     if person.locale and customer.locale != person.locale:
         customer.locale = person.locale
         changed.append("locale")
     if changed:
         customer.save(update_fields=changed)
+
+
+def _digests(customer: Customer) -> list[int]:
+    return finding.digests(customer.store_id, name=customer.name.text(), document=customer.document.text())

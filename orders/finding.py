@@ -17,6 +17,7 @@ from orders import secrecy
 from orders.models import Customer, Store
 
 MOST_WORDS = 16  # of a name, and of what is looked for
+MOST_DIGESTS = 128  # of a customer: some eight names at their longest
 Field = Literal["name", "document"]
 # Letters that carry a stroke, not an accent, and so stay whole when accents are taken off.
 _STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
@@ -30,8 +31,16 @@ def digests(store_id: int, *, name: str, document: str) -> list[int]:
     return sorted(found)
 
 
+def added(before: Sequence[int], now: Sequence[int]) -> list[int]:
+    """What is kept of a customer whose name or document has changed: who was called otherwise in an order is found by
+    that too, as long as there is room.
+    """
+    older = [one for one in before if one not in now]
+    return sorted([*now, *older[: MOST_DIGESTS - len(now)]])
+
+
 def people(stores: Sequence[Store], text: str) -> QuerySet[Customer]:
-    """The customers of these stores whose name has every word of this text, or whose document it is."""
+    """The customers of these stores with every word of this text in a name, also of before, or with this document."""
     words = _words(text)
     found = Customer.objects.filter(store__in=stores)
     if not words:
