@@ -6,6 +6,7 @@ import asyncio
 import collections
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +169,30 @@ class Session(smtp.SMTP):
         super().connection_lost(error)
 
     def eof_received(self) -> bool | None:
-        """The client says no more."""
-        return False if self._is_turned_away else super().eof_received()
+        """The client says no more, but may still listen: what it has said before is answered first.
+
+        Not so within TLS, where Python ends both ways at once: its mail is kept or the client is told nothing.
+        """
+        if self._is_turned_away:
+            return False
+        if self.session is None or self.session.ssl is not None:
+            return super().eof_received()
+        # Keep this the method of asyncio: aiosmtpd's stops the work on what came before.
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    async def _handle_client(self) -> None:
+        """Answer until the client is gone, or has said all and been answered."""
+        until = self._reader.readuntil
+
+        async def next_command(*separator: bytes) -> bytes:
+            try:
+                return await until(*separator)
+            except asyncio.IncompleteReadError:
+                raise ConnectionResetError from None  # which aiosmtpd takes for the end, and closes
+
+        self._reader.readuntil = next_command  # type: ignore[method-assign]  # aiosmtpd would answer 451 for ever
+        with suppress(ConnectionResetError):
+            await super()._handle_client()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""

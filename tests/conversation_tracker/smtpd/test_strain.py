@@ -54,6 +54,33 @@ def test_a_stop_finishes_what_is_under_way_and_turns_others_away(placed: Placed,
     assert bodies() == [MAIL]
 
 
+@pytest.mark.parametrize("last", [b"QUIT\r\n", b""])
+def test_a_client_that_says_all_at_once_and_ends_its_side_is_answered(door: Door, alias: str, last: bytes) -> None:
+    with door.raw() as client:
+        commands = f"EHLO mx.carrier.example\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<{alias}>\r\nDATA\r\n"
+        client.sendall(commands.encode() + MAIL + b".\r\n" + last)
+        client.shutdown(socket.SHUT_WR)
+        said = b""
+        while piece := client.recv(4_096):
+            said += piece
+    codes = [line[:3] for line in said.decode().splitlines() if line[3:4] == " "]
+    assert codes == ["250", "250", "250", "354", "250"] + ["221"] * bool(last)
+    assert bodies() == [MAIL]
+
+
+@pytest.mark.parametrize("cut", [b"", b"MAIL", b"half a mail"])
+def test_a_client_that_ends_its_side_half_way_is_let_go(door: Door, alias: str, cut: bytes) -> None:
+    with door.raw() as client:
+        if cut == b"half a mail":
+            begin(client, alias)
+        client.sendall(cut)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert bodies() == []
+    with door.smtp() as another:
+        assert another.sendmail(SENDER, [alias], MAIL) == {}
+
+
 def test_fifty_clients_at_once(door: Door, alias: str) -> None:
     def send(number: int) -> None:
         with door.smtp() as client:
