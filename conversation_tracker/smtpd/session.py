@@ -190,7 +190,7 @@ class Session(smtp.SMTP):
             except asyncio.IncompleteReadError:
                 raise ConnectionResetError from None  # which aiosmtpd takes for the end, and closes
 
-        self._reader.readuntil = next_command  # type: ignore[method-assign]  # aiosmtpd would answer 451 for ever
+        self._reader.readuntil = next_command  # type: ignore[assignment,method-assign]  # aiosmtpd would answer 451 for ever
         with suppress(ConnectionResetError):
             await super()._handle_client()
 
