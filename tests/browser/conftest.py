@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +137,26 @@ def conversation(shop: Store) -> Placed:
     """An order about which customer, store and carrier have written to each other."""
     start = timezone.now() - timedelta(days=3)
     placed = factories.place_order(shop, now=start, email="maria@people.example", value=129_990)
-    order, customer, store = placed.order, placed.customer_alias, placed.store_alias
     for hours, status in enumerate(STEPS, 1):
-        flow.move(order, status, actor="Acme shop", now=start + timedelta(hours=hours))
+        flow.move(placed.order, status, actor="Acme shop", now=start + timedelta(hours=hours))
+    _customer_and_store_write(placed, start)
+    _the_carrier_writes(placed, start + timedelta(days=1))
+    factories.make_mail(
+        placed.customer_alias,
+        placed.store_alias,
+        subject="Automatic reply: Re: When will it arrive?",
+        text="I am out of office until Monday.",
+        outcome=Outcome.RECORDED,
+        reason=Reason.AUTO_REPLY,
+        now=start + timedelta(days=2, hours=1),
+    )
+    return placed
+
+
+def _customer_and_store_write(placed: Placed, start: datetime) -> None:
     question = factories.make_mail(
-        customer,
-        store,
+        placed.customer_alias,
+        placed.store_alias,
         subject="When will it arrive?",
         text="Hello, when will my order arrive?\nIt is a birthday present, for Friday.",
         now=start + timedelta(hours=5),
@@ -150,8 +164,8 @@ def conversation(shop: Store) -> Placed:
     )
     factories.make_outbound(question, state="delivered")
     answer = factories.make_mail(
-        store,
-        customer,
+        placed.store_alias,
+        placed.customer_alias,
         subject="Re: When will it arrive?",
         text=LETTER,
         html=FORMATTED,
@@ -161,43 +175,37 @@ def conversation(shop: Store) -> Placed:
     factories.make_attachment(answer, PIXEL, name="logo.png", content_type="image/png", content_id="logo@acme")
     factories.make_attachment(answer, name="invoice 4711.pdf")
     factories.make_outbound(answer, state="sent")
+
+
+def _the_carrier_writes(placed: Placed, start: datetime) -> None:
+    """Once about the parcel, once in bulk; its alias is Hard although the store chose Soft."""
+    shop = placed.order.store
     shop.mask_type = MaskType.SOFT
     shop.save()
-    order.store = shop
-    carrier = factories.make_third_party(order, email="łukasz@haulage.example", now=start + timedelta(days=1))
+    carrier = factories.make_third_party(placed.order, email="łukasz@haulage.example", now=start)
     shop.mask_type = MaskType.HARD
     shop.save()
     notice = factories.make_mail(
         carrier,
-        customer,
+        placed.customer_alias,
         subject="Delivery on Thursday between 9 and 12",
         text="Your parcel will be delivered on Thursday. Please have somebody at the door.",
-        now=start + timedelta(days=1, minutes=1),
+        now=start + timedelta(minutes=1),
         verification=Verification.UNVERIFIED,
     )
     factories.make_attachment(notice, b"MZ\x90", name="label.exe", content_type=PROGRAM, is_dangerous=True)
     factories.make_attachment(notice, b"PK", name="forms.zip", content_type="application/zip", is_searchable=False)
     factories.make_outbound(notice, state="held", problem="html body; file")
-    factories.make_alert(notice, AlertKind.HELD, now=start + timedelta(days=1, minutes=2))
+    factories.make_alert(notice, AlertKind.HELD, now=start + timedelta(minutes=2))
     factories.make_mail(
         carrier,
-        customer,
+        placed.customer_alias,
         subject="50 % off all parcels!",
         text="Only this week.",
         outcome=Outcome.REFUSED,
         reason=Reason.BULK,
-        now=start + timedelta(days=2),
+        now=start + timedelta(days=1),
     )
-    factories.make_mail(
-        customer,
-        store,
-        subject="Automatic reply: Re: When will it arrive?",
-        text="I am out of office until Monday.",
-        outcome=Outcome.RECORDED,
-        reason=Reason.AUTO_REPLY,
-        now=start + timedelta(days=2, hours=1),
-    )
-    return placed
 
 
 BOUGHT = {

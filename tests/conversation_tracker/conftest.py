@@ -14,14 +14,14 @@ from pytest_django import Settings
 from conversation_tracker import inbox, outbox
 from orders.models import Store
 from orders.placing import Placed
-from tests import factories, letters
+from tests import factories, signatures
 from tests.conversation_tracker.order_mails import DOCUMENT
 
 
 @pytest.fixture(autouse=True)
 def _own_topic(settings: Settings) -> None:
     """Amazon SES's notices come through one topic, where a test mounts it."""
-    settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_TOPIC_ARNS": [letters.TOPIC]}
+    settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_TOPIC_ARNS": [signatures.TOPIC]}
 
 
 @pytest.fixture

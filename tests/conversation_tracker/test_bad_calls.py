@@ -18,7 +18,7 @@ from conversation_tracker.models import Receipt, ReceiptState, Trouble
 from orders.models import Kind, TimelineEntry
 from orders.outcomes import Outcome
 from orders.placing import Placed
-from tests import factories, letters
+from tests import factories, letters, signatures
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
@@ -115,7 +115,7 @@ def _postmark(client: Client, address: str) -> Any:
 
 
 def _mailersend(client: Client, address: str) -> Any:
-    body, signature = letters.hmac_of(letters.mailersend([*STRANGERS, address], letters.mime().decode()), "shared")
+    body, signature = signatures.hmac_of(letters.mailersend([*STRANGERS, address], letters.mime().decode()), "shared")
     return letters.post(client, "/anymail/mailersend/inbound/", body, Signature=signature)
 
 

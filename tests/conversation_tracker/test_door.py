@@ -15,7 +15,7 @@ from pytest_django import Settings
 from conversation_tracker import door
 from conversation_tracker.models import Receipt, ReceiptState
 from orders.placing import Placed
-from tests import letters
+from tests import letters, signatures
 
 pytestmark = pytest.mark.django_db
 
@@ -158,7 +158,7 @@ def test_no_signature_is_no_way_in_and_no_error(
     names = ("MAILERSEND_INBOUND_SECRET", "MAILERSEND_SIGNING_SECRET", "MAILTRAP_INBOUND_SECRET", "MAILTRAP_API_TOKEN",
              "MAILTRAP_TRACKING_SECRET", "MANDRILL_WEBHOOK_KEY", "RESEND_INBOUND_SECRET", "RESEND_SIGNING_SECRET",
              "RESEND_API_KEY")  # fmt: skip
-    letters.mount(settings, name, **dict.fromkeys(names, secret), POSTAL_WEBHOOK_KEY=letters.postal_key())
+    letters.mount(settings, name, **dict.fromkeys(names, secret), POSTAL_WEBHOOK_KEY=signatures.postal_key())
     assert letters.post(client, f"/anymail/{name}/{channel}/", body).status_code == 403
     assert not Receipt.objects.exists()
 

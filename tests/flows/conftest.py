@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests import letters
+from tests import signatures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -99,7 +99,7 @@ def system(transactional_db: None, tmp_path: Path, own_environment: dict[str, st
         "MAIL_DIR": settings.STORAGES["mail"]["OPTIONS"]["location"],
         "EMAIL_BACKEND": "conversation_tracker.local.mailbox.MailboxBackend",
         "INBOUND_PROVIDERS": "postmark,mailgun,amazon_ses",
-        "AMAZON_SES_TOPIC_ARNS": letters.TOPIC,
+        "AMAZON_SES_TOPIC_ARNS": signatures.TOPIC,
         **own_environment,
     }
     running = System(environment, tmp_path, port)

@@ -19,7 +19,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from conversation_tracker import providers
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import Api
 
 MANDRILL_KEY, SHARED_SECRET = "mandrill-webhook-key", "shared"
@@ -56,7 +56,7 @@ def environment(api: Api) -> dict[str, str]:
         "ANYMAIL_MAILTRAP_API_URL": f"{api.url}/api/",
         "ANYMAIL_MANDRILL_WEBHOOK_KEY": MANDRILL_KEY,
         "ANYMAIL_MANDRILL_WEBHOOK_URL": MANDRILL_URL,
-        "ANYMAIL_POSTAL_WEBHOOK_KEY": letters.postal_key(),
+        "ANYMAIL_POSTAL_WEBHOOK_KEY": signatures.postal_key(),
         "ANYMAIL_RESEND_API_KEY": "key",
         "ANYMAIL_RESEND_INBOUND_SECRET": SVIX_SECRET,
         "ANYMAIL_RESEND_API_URL": f"{api.url}/",
@@ -103,7 +103,7 @@ def _amazon_ses_s3(raw: bytes, address: str, api: Api, number: int) -> Call:
     del message["content"]
     message["receipt"]["action"] = {"type": "S3", "bucketName": "mails", "objectKey": f"m-{number}"}
     api.answer(f"/mails/m-{number}", raw)
-    return _of_sns(letters.sns("Notification", Message=json.dumps(message)))
+    return _of_sns(signatures.sns("Notification", Message=json.dumps(message)))
 
 
 def _of_sns(payload: dict[str, Any]) -> Call:
@@ -123,7 +123,7 @@ def _brevo(raw: bytes, address: str, api: Api, number: int) -> Call:
 
 
 def _mailersend(raw: bytes, address: str, api: Api, number: int) -> Call:
-    body, signature = letters.hmac_of(letters.mailersend([address], _text(raw)), SHARED_SECRET)
+    body, signature = signatures.hmac_of(letters.mailersend([address], _text(raw)), SHARED_SECRET)
     return Call("mailersend", body, {"Content-Type": "application/json", "Signature": signature})
 
 
@@ -161,7 +161,7 @@ def _mailtrap(raw: bytes, address: str, api: Api, number: int) -> Call:
         "event": "inbound.message_received", "event_id": f"e-{number}", "timestamp": 1795428000000, "inbox_id": 77,
         "message_id": f"m-{number}",
     }  # fmt: skip
-    body, signature = letters.hmac_of({"events": [notice]}, SHARED_SECRET)
+    body, signature = signatures.hmac_of({"events": [notice]}, SHARED_SECRET)
     return Call("mailtrap", body, {"Content-Type": "application/json", "Mailtrap-Signature": signature})
 
 
@@ -174,7 +174,7 @@ def _mandrill(raw: bytes, address: str, api: Api, number: int) -> Call:
 
 def _postal(raw: bytes, address: str, api: Api, number: int) -> Call:
     body = json.dumps(letters.postal(address, raw)).encode()
-    signature = base64.b64encode(letters.rsa_key().sign(body, padding.PKCS1v15(), hashes.SHA1())).decode()
+    signature = base64.b64encode(signatures.rsa_key().sign(body, padding.PKCS1v15(), hashes.SHA1())).decode()
     return Call("postal", body, {"Content-Type": "application/json", "X-Postal-Signature": signature})
 
 
@@ -215,7 +215,7 @@ def _resend(raw: bytes, address: str, api: Api, number: int) -> Call:
     url = f"{api.url}/raw/{number}"
     api.answer(f"/emails/receiving/e-{number}", {"object": "email", "raw": {"download_url": url}})
     api.answer(f"/raw/{number}", raw)
-    body, headers = letters.svix(letters.resend([address], email_id=f"e-{number}"), secret=SVIX_SECRET)
+    body, headers = signatures.svix(letters.resend([address], email_id=f"e-{number}"), secret=SVIX_SECRET)
     return Call("resend", body, {"Content-Type": "application/json", **headers})
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from orders.spellings import Known
+
 ATOM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-"
 WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 TRACKING = "ct.shop.example"
+HARD = "ff2e6348a53a4d449af92be2a1011328@ct.shop.example"
+SOFT = "john@example.com-207700027841b.ct.shop.example"
+JOHN = Known("john@example.com", HARD)
+SOFT_JOHN = Known("john@example.com", SOFT)
 
 label = st.builds(
     lambda start, middle, end: start + middle + end,

@@ -8,17 +8,23 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import addresses, masks, spelling_patterns, spellings
+from orders import addresses, spelling_patterns, spellings
 from orders.spellings import Known
-from tests.orders.strategies import TRACKING, common_address, common_local, plain_address, recased, tag
+from tests.orders.strategies import (
+    HARD,
+    JOHN,
+    SOFT_JOHN,
+    TRACKING,
+    common_address,
+    common_local,
+    plain_address,
+    recased,
+    tag,
+)
 
-HARD = "ff2e6348a53a4d449af92be2a1011328@ct.shop.example"
-SOFT = "john@example.com-207700027841b.ct.shop.example"
-JOHN = Known("john@example.com", HARD)
-SOFT_JOHN = Known("john@example.com", SOFT)
 MANY = 200_000  # characters: with quadratic work a test on so many would not end
 
 before = st.sampled_from(
@@ -181,39 +187,6 @@ def test_an_address_that_ends_another_leaves_that_its_own_alias() -> None:
     assert spellings.hide("mary.john@example.com, john@example.com", known) == (f"mary@ct.shop.example, {HARD}", 2)
 
 
-@given(real=plain_address, other=plain_address)
-def test_a_soft_alias_in_the_text_is_left_whole(real, other):
-    alias = masks.soft(real, tracking_domain=TRACKING)
-    assume(alias.form is masks.Form.SOFT)
-    earlier = masks.soft(real, tracking_domain=TRACKING).address
-    known = [Known(addresses.key(real), alias.address), Known(addresses.key(other), HARD)]
-    assume(addresses.key(real) != addresses.key(other))
-    text = f"<{alias.address}> and <{earlier}>"
-    assert spellings.replace(text, known[:1]) == (text, 0)
-    assert spellings.find(text, known[:1]) == []
-
-
-@pytest.mark.parametrize(
-    "alias",
-    [
-        SOFT,
-        SOFT.upper(),
-        SOFT.replace("@", "%40"),
-        quote(quote(SOFT)),
-        SOFT.replace("@", "&#64;"),
-        SOFT.replace("@", "\u200b@"),
-    ],
-)
-def test_a_soft_alias_in_any_spelling_is_no_leak(alias):
-    assert spellings.find(f'<a href="mailto:{alias}">', [SOFT_JOHN]) == []
-
-
-@pytest.mark.parametrize("after", ["", "-", "-x", ".", "_", ":", "/"])
-def test_a_soft_alias_is_no_leak_whatever_sign_follows_it(after):
-    assert spellings.find(SOFT + after, [SOFT_JOHN]) == []
-    assert spellings.replace(SOFT + after, [SOFT_JOHN]) == (SOFT + after, 0)
-
-
 @pytest.mark.parametrize("cut", ["\n", "\r\n", "\n> ", "\r\n>> > ", "\n\t", "=\r\n", "\n| "])
 def test_an_address_cut_by_a_line_end_anywhere_is_seen_and_hidden(cut):
     for known in ([JOHN], [SOFT_JOHN]):
@@ -221,13 +194,6 @@ def test_an_address_cut_by_a_line_end_anywhere_is_seen_and_hidden(cut):
             written = "john@example.com"[:place] + cut + "john@example.com"[place:]
             assert spellings.find(f"see\n{written}\nthere", known) == known
             assert spellings.hide(f"see\n<{written}>\nthere", known) == (f"see\n<{known[0].alias}>\nthere", 1)
-
-
-@pytest.mark.parametrize("cut", ["\n", "\r\n> ", "\n\t"])
-def test_a_soft_alias_cut_by_a_line_end_is_no_leak(cut):
-    for place in range(1, len(SOFT)):
-        text = f"<{SOFT[:place]}{cut}{SOFT[place:]}>"
-        assert spellings.hide(text, [SOFT_JOHN]) == (text, 0)
 
 
 def test_a_gmail_address_cut_by_a_line_end_is_seen():
@@ -250,27 +216,6 @@ def test_an_international_domain_escaped_for_json_is_hidden() -> None:
     written = '{"a": "john@b\\u00FCcher.example", "b": "\\u4e2d\\ud83d\\u0022"}'
     assert spellings.rewrite(written, known) == (f'{{"a": "{HARD}", "b": "\u4e2d\\ud83d\\u0022"}}', 1)
     assert spellings.find(written, known) == known
-
-
-@pytest.mark.parametrize("codec", ["ascii", "utf-16-le", "utf-16-be", "utf-32", "cp500"])
-def test_bytes_show_an_address_in_any_case_and_next_to_anything(codec):
-    content = b"\0\xff" + "xJohn@Example.comy".encode(codec) + b"\xff"
-    assert spellings.occurs(content, [JOHN])
-    assert not spellings.occurs(content.replace("J".encode(codec)[-1:], b"\1"), [JOHN])
-
-
-def test_a_soft_alias_among_bytes_is_no_leak():
-    assert not spellings.occurs(f"\0{SOFT}\0".encode(), [SOFT_JOHN])
-
-
-def test_a_soft_alias_of_another_order_is_no_leak():
-    assert spellings.find("john@example.com-9814872b.ct.shop.example", [SOFT_JOHN]) == []
-
-
-def test_what_only_looks_like_a_soft_alias_of_ours_is_replaced():
-    text = "john@example.com-1b.elsewhere.example"
-    assert spellings.find(text, [SOFT_JOHN]) == [SOFT_JOHN]
-    assert spellings.replace(text, [SOFT_JOHN]) == (f"{SOFT}-1b.elsewhere.example", 1)
 
 
 @pytest.mark.parametrize(
@@ -429,34 +374,6 @@ def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)
     assert spellings.find(text + " and example.com, gmail.com", [SOFT_JOHN, gmail]) == []
     assert spellings.replace(text + " and example.com, gmail.com", [SOFT_JOHN, gmail])[1] == 0
-
-
-@pytest.mark.parametrize("codec", ["utf-8", "cp037", "utf-16-le", "utf-16-be", "utf-32-be"])
-@pytest.mark.parametrize("written", ["maria@people.example", "MARIA@PeoPle.Example"])
-def test_bytes_show_an_address_in_every_codec_and_case(codec: str, written: str) -> None:
-    known = [Known("maria@people.example", f"{'a' * 32}@ct.acme.example")]
-    noise = bytes(range(256)) * 3
-    assert spellings.occurs(noise + written.encode(codec) + noise, known)
-    assert not spellings.occurs(noise + b"maria@peoples.exampl" + noise, known)
-
-
-@pytest.mark.parametrize("written", ["mar\u0130a@people.example", "maria@\u212aiosk.example"])
-def test_bytes_show_an_address_with_a_letter_that_is_another_in_lower_case(written: str) -> None:
-    known = [Known("maria@people.example", "x@ct.acme.example"), Known("maria@kiosk.example", "y@ct.acme.example")]
-    assert spellings.occurs(b"\xff" + written.encode(), known)
-
-
-@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
-def test_bytes_show_an_address_that_is_not_ascii_at_a_domain_that_is(codec: str) -> None:
-    known = [Known("mári@people.example", f"{'a' * 32}@ct.acme.example")]
-    assert spellings.occurs(b"\xff\xff" + "mári@people.example".encode(codec), known)
-
-
-@pytest.mark.parametrize("real", [".@gmail.com", "..@gmail.com", "a@gmail.com", "a.b@people.example"])
-def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(real: str) -> None:
-    known = [Known(addresses.key(real), HARD)]
-    assert not spellings.occurs(b"\xff\0(maria@gmail.com) @gmail.com 7xa.b@people.example", known)
-    assert spellings.occurs(b"\xff\0(" + real.encode() + b")", known)
 
 
 def test_few_letters_are_found_where_a_line_end_or_an_encoding_joins_them_to_others() -> None:

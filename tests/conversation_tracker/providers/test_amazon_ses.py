@@ -21,7 +21,7 @@ from conversation_tracker.providers import base, fetching, sns
 from orders import vault
 from orders.models import Alias, PartyKind, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import Api, state_of
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,9 @@ def test_a_mail_to_two_aliases_is_recorded_and_relayed_at_each(
 ) -> None:
     message = json.loads(letters.ses(two, letters.mime())["Message"])
     assert (
-        letters.post_ses(client, letters.sns("Notification", version=version, Message=json.dumps(message))).status_code
+        letters.post_ses(
+            client, signatures.sns("Notification", version=version, Message=json.dumps(message))
+        ).status_code
         == 200
     )
     entries = settle()
@@ -79,7 +81,7 @@ def test_spam_and_viruses_are_not_relayed(
         {"TopicArn": "arn:aws:sns:us-east-1:666666666666:inbound"},
         {"TopicArn": None},
         {"SigningCertURL": None},
-        {"SigningCertURL": letters.SIGNING_CERT_URL.replace("https", "http")},
+        {"SigningCertURL": signatures.SIGNING_CERT_URL.replace("https", "http")},
         {"SigningCertURL": "https://sns.us-east-1.amazonaws.com.evil.example/x.pem"},
         {"SigningCertURL": "https://evil.example/sns.us-east-1.amazonaws.com/x.pem"},
         {"SigningCertURL": "https://sns.us-east-1.amazonaws.com@evil.example/x.pem"},
@@ -112,21 +114,21 @@ def test_wrong_credentials_are_refused(client: Client, two: list[str], auth: str
 
 
 def test_the_certificate_is_fetched_once_and_kept() -> None:
-    message, fetched = letters.sns("Notification", Message="{}"), []
+    message, fetched = signatures.sns("Notification", Message="{}"), []
     cache.clear()
 
     def fetch(url: str) -> bytes:
         fetched.append(url)
-        return letters.certificate()
+        return signatures.certificate()
 
     for _ in range(2):
         sns.verify(request(message), fetch=fetch)
-    assert fetched == [letters.SIGNING_CERT_URL]
+    assert fetched == [signatures.SIGNING_CERT_URL]
 
 
 def test_a_certificate_that_somebody_put_into_the_cache_is_not_believed() -> None:
-    message = letters.sns("Notification", Message="{}")
-    cache.set(sns._name(letters.SIGNING_CERT_URL), letters.certificate().decode())
+    message = signatures.sns("Notification", Message="{}")
+    cache.set(sns._name(signatures.SIGNING_CERT_URL), signatures.certificate().decode())
     with pytest.raises(base.Undecided):
         sns.verify(request(message), fetch=lambda url: b"what Amazon says")
 
@@ -153,7 +155,7 @@ def test_a_redirect_is_no_certificate(client: Client, two: list[str]) -> None:
 def test_a_cache_that_is_away_stops_no_mail(client: Client, settle: Settle, two: list[str]) -> None:
     payload = letters.ses(two, letters.mime())
     answer = requests.Response()
-    answer.status_code, answer._content = 200, letters.certificate()
+    answer.status_code, answer._content = 200, signatures.certificate()
     with (
         patch.object(cache, "get", side_effect=ConnectionError),
         patch.object(cache, "set", side_effect=ConnectionError),
@@ -164,7 +166,7 @@ def test_a_cache_that_is_away_stops_no_mail(client: Client, settle: Settle, two:
 
 
 def confirmation(**fields: Any) -> dict[str, Any]:
-    return letters.sns(
+    return signatures.sns(
         "SubscriptionConfirmation", Token="token", Message="You have chosen to subscribe …",
         SubscribeURL="https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription", **fields,
     )  # fmt: skip
@@ -202,7 +204,7 @@ def in_s3(recipients: list[str]) -> dict[str, Any]:
     message = json.loads(letters.ses(recipients, b"")["Message"])
     del message["content"]
     message["receipt"]["action"] = {"type": "S3", "bucketName": "mails", "objectKey": "m-1"}
-    return letters.sns("Notification", Message=json.dumps(message))
+    return signatures.sns("Notification", Message=json.dumps(message))
 
 
 def test_a_mail_in_s3_is_fetched_with_every_byte(client: Client, settle: Settle, two: list[str], api: Api) -> None:
@@ -252,7 +254,7 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
         "eventType": "Delivery", "mail": {"messageId": "esp-1", "destination": ["x@y.example"]},
         "delivery": {"recipients": ["x@y.example"], "smtpResponse": "250 OK"},
     }  # fmt: skip
-    payload = letters.sns("Notification", Message=json.dumps(event))
+    payload = signatures.sns("Notification", Message=json.dumps(event))
     assert letters.post_ses(client, payload, channel="tracking").status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED

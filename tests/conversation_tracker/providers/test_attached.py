@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from orders import vault
 from orders.models import TimelineEntry
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_lone_surrogates_in_a_document_stop_no_mail(
     letters.post(client, "/anymail/mailjet/inbound/", letters.mailjet(two[0], **mailjet))
     brevo = {"Headers": headers, "RawTextBody": f"At{odd}", "RawHtmlBody": odd, "Attachments": []}
     letters.post(client, "/anymail/brevo/inbound/", letters.brevo(two[:1], **brevo))
-    body, signature = letters.hmac_of(letters.mailersend(two[:1], raw + "1"), "shared")
+    body, signature = signatures.hmac_of(letters.mailersend(two[:1], raw + "1"), "shared")
     letters.post(client, "/anymail/mailersend/inbound/", body, Signature=signature)
     content = {"email_rfc822": raw + "2", "email_rfc822_is_base64": False}
     letters.post(client, "/anymail/sparkpost/inbound/", [letters.sparkpost_mail(two[0], b"", content=content)])

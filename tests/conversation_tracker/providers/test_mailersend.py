@@ -12,7 +12,7 @@ from pytest_django import Settings
 from conversation_tracker.models import OutboundMail, SendState
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import state_of
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def _mounted(settings: Settings) -> None:
 
 
 def post(client: Client, payload: object, *, secret: str = "inbound", path: str = INBOUND) -> int:
-    body, signature = letters.hmac_of(payload, secret)
+    body, signature = signatures.hmac_of(payload, secret)
     return letters.post(client, path, body, Signature=signature).status_code
 
 

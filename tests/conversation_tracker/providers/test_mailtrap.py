@@ -15,7 +15,7 @@ from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Sen
 from orders import vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import Api, state_of
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def _mounted(settings: Settings, api: Api) -> None:
 
 
 def post(client: Client, *events: dict[str, Any] | None, secret: str = "inbound", path: str = INBOUND) -> int:
-    body, signature = letters.hmac_of({"events": events}, secret)
+    body, signature = signatures.hmac_of({"events": events}, secret)
     return letters.post(client, path, body, Mailtrap_Signature=signature).status_code
 
 

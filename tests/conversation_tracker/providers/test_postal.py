@@ -12,7 +12,7 @@ from conversation_tracker.models import OutboundMail, SendState
 from orders import vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
-from tests import letters
+from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import state_of
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ Settle = Callable[[], list[TimelineEntry]]
 
 @pytest.fixture(autouse=True)
 def _mounted(settings: Settings) -> None:
-    letters.mount(settings, "postal", POSTAL_WEBHOOK_KEY=letters.postal_key())
+    letters.mount(settings, "postal", POSTAL_WEBHOOK_KEY=signatures.postal_key())
 
 
 def test_a_call_for_each_of_two_aliases_is_recorded_and_relayed(client: Client, settle: Settle, two: list[str]) -> None:

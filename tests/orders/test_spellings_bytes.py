@@ -1,0 +1,48 @@
+"""What shows an address among bytes, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from orders import addresses, spellings
+from orders.spellings import Known
+from tests.orders.strategies import HARD, JOHN, SOFT, SOFT_JOHN
+
+
+@pytest.mark.parametrize("codec", ["ascii", "utf-16-le", "utf-16-be", "utf-32", "cp500"])
+def test_bytes_show_an_address_in_any_case_and_next_to_anything(codec):
+    content = b"\0\xff" + "xJohn@Example.comy".encode(codec) + b"\xff"
+    assert spellings.occurs(content, [JOHN])
+    assert not spellings.occurs(content.replace("J".encode(codec)[-1:], b"\1"), [JOHN])
+
+
+def test_a_soft_alias_among_bytes_is_no_leak():
+    assert not spellings.occurs(f"\0{SOFT}\0".encode(), [SOFT_JOHN])
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp037", "utf-16-le", "utf-16-be", "utf-32-be"])
+@pytest.mark.parametrize("written", ["maria@people.example", "MARIA@PeoPle.Example"])
+def test_bytes_show_an_address_in_every_codec_and_case(codec: str, written: str) -> None:
+    known = [Known("maria@people.example", f"{'a' * 32}@ct.acme.example")]
+    noise = bytes(range(256)) * 3
+    assert spellings.occurs(noise + written.encode(codec) + noise, known)
+    assert not spellings.occurs(noise + b"maria@peoples.exampl" + noise, known)
+
+
+@pytest.mark.parametrize("written", ["mar\u0130a@people.example", "maria@\u212aiosk.example"])
+def test_bytes_show_an_address_with_a_letter_that_is_another_in_lower_case(written: str) -> None:
+    known = [Known("maria@people.example", "x@ct.acme.example"), Known("maria@kiosk.example", "y@ct.acme.example")]
+    assert spellings.occurs(b"\xff" + written.encode(), known)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_bytes_show_an_address_that_is_not_ascii_at_a_domain_that_is(codec: str) -> None:
+    known = [Known("mári@people.example", f"{'a' * 32}@ct.acme.example")]
+    assert spellings.occurs(b"\xff\xff" + "mári@people.example".encode(codec), known)
+
+
+@pytest.mark.parametrize("real", [".@gmail.com", "..@gmail.com", "a@gmail.com", "a.b@people.example"])
+def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(real: str) -> None:
+    known = [Known(addresses.key(real), HARD)]
+    assert not spellings.occurs(b"\xff\0(maria@gmail.com) @gmail.com 7xa.b@people.example", known)
+    assert spellings.occurs(b"\xff\0(" + real.encode() + b")", known)
