@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 BATCH = 20
 LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
+MOST_DEFERRALS = 300  # of one receipt, which are two days
 FETCHED_WITHIN = timedelta(days=3)  # for as long a provider's API may be away until its mail is given up
 
 
@@ -200,10 +201,17 @@ def _pass_over(ids: Sequence[int], error: Exception, *, now: datetime) -> None:
     only, such as a file that cannot be written, and a batch put off would meet again.
     """
     is_away = connection.connection is None or connection.connection.closed
-    if len(ids) == 1 or is_away:
+    if len(ids) == 1 and not is_away and _was_put_off_too_often(ids[0]):
+        setbacks.give_up(ids, Trouble.STORAGE, faults.describe(error), now=now)
+    elif len(ids) == 1 or is_away:
         setbacks.defer(ids, error, now=now)
     else:
         log.warning("receipts are to be tried alone receipts=%s detail=%s", ids, faults.describe(error))
+
+
+def _was_put_off_too_often(pk: int) -> bool:
+    """Whether a fault that should pass has stayed for so long that somebody has to look at it."""
+    return Receipt.objects.filter(pk=pk, deferrals__gte=MOST_DEFERRALS).exists()
 
 
 def _locked(ids: Sequence[int], *, is_large: bool) -> list[Receipt]:
@@ -333,7 +341,7 @@ def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:
     """Let a receipt be tried anew that was not read; False when there is nothing to try. Audited."""
     with transaction.atomic():
         changed = Receipt.objects.filter(REPLAYABLE, pk=receipt.pk).update(
-            state=ReceiptState.PENDING, attempts=0, settled_at=None, next_attempt_at=now
+            state=ReceiptState.PENDING, attempts=0, deferrals=0, settled_at=None, next_attempt_at=now
         )
         if changed:
             audit.record(Action.RECEIPT_REPLAYED, subject=str(receipt), user=user, now=now)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
+from gzip import BadGzipFile
 
 from django.db import InterfaceError, OperationalError
+
+# Errors of the system that are about a value, such as a moment beyond what its clock knows; no waiting mends them.
+_ABOUT_VALUES = {errno.EDOM, errno.EILSEQ, errno.EINVAL, errno.EOVERFLOW, errno.ERANGE}
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether it heals by itself: a database, file storage or provider that is away for a while."""
-    if isinstance(error, OperationalError | InterfaceError | OSError):
-        return True  # network errors of every library that we use are OSErrors, but for botocore's
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    if isinstance(error, OSError):  # network errors of every library that we use are, but for botocore's
+        return error.errno not in _ABOUT_VALUES and not isinstance(error, BadGzipFile)
     return any(kind.__module__.startswith("botocore.") for kind in type(error).__mro__)
 
 

@@ -169,6 +169,31 @@ def test_a_passing_fault_is_nobodys_attempt(client: Client, work: Work, placed: 
     assert mails() == 1
 
 
+def test_a_fault_that_should_pass_and_does_not_is_shown_after_days(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    Receipt.objects.update(deferrals=inbox.MOST_DEFERRALS, attempts=1)
+    with patch.object(pipeline, "process", side_effect=OSError(errno.EIO, "no")):
+        inbox.work(now=timezone.now())
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.STORAGE)
+
+
+def test_a_moment_beyond_every_clock_costs_its_neighbours_nothing(
+    client: Client, settings: Settings, work: Work, placed: Placed
+) -> None:
+    letters.mount(settings, "mandrill", MANDRILL_WEBHOOK_KEY="mandrill-webhook-key")
+    alias = placed.customer_alias.address.text()
+    batch = [
+        letters.mandrill_mail(alias, letters.mime(Message_ID=f"<{number}@carrier.example>").decode())
+        for number in range(3)
+    ]
+    batch[1]["ts"] = 1_795_428_000_000_000_000  # nanoseconds, of which the system makes an OSError
+    assert letters.post_mandrill(client, batch).status_code == 200
+    work()
+    assert inbox.counts() == {"pending": 0, "done": 3, "quarantined": 1}  # the call itself is done
+    assert mails() == 2
+
+
 def test_a_failed_recording_leaves_nothing_half_done(client: Client, work: Work, placed: Placed) -> None:
     with patch.object(OutboundMail.objects, "bulk_create", side_effect=ValueError):
         letters.post_postmark(client, letters.postmark(placed.customer_alias))
