@@ -21,6 +21,7 @@ from orders import audit, flow, secrecy, suppression, vault
 from orders.models import Action, Alias, Attachment, Kind, Order, TimelineEntry, User
 from orders.outcomes import Outcome, Reason
 from orders.secrecy import Secret
+from orders.spellings import Known
 
 LONGEST_TEXT = 200_000  # characters
 MOST_FILES = 20
@@ -127,7 +128,8 @@ def write(
     With ``once`` the database refuses to write the same to the same recipient a second time. ``order_mail`` is what
     is written, where it is one.
     """
-    masked = _mask(order, letter, sender, now=now)
+    known = mask.known(match.party(alias) for alias in Alias.objects.filter(order=order))
+    masked = _mask(known, letter, sender, now=now)
     entry = _record(order, masked, sender=sender, recipient=recipient, reason=reason, actor=actor, once=once, now=now)
     files = _keep(entry, masked)
     message_id = f"<{secrets.token_hex(16)}@{order.store.tracking_domain}>"
@@ -136,9 +138,8 @@ def write(
         sender=match.party(sender),
         message_id=message_id,
         hop=hops.mark(message_id),
-        references=_references(order, sender, recipient, about),
+        references=_references(order, sender, recipient, about, known=known),
         files=files,
-        is_automatic=False,
         now=now,
     )
     OutboundMail.objects.create(
@@ -219,8 +220,7 @@ def _written_before(recipient: Alias, once: str) -> TimelineEntry | None:
     return found.first() if once else None
 
 
-def _mask(order: Order, letter: Letter, sender: Alias, *, now: datetime) -> Masked:
-    known = mask.known(match.party(alias) for alias in Alias.objects.filter(order=order))
+def _mask(known: tuple[Known, ...], letter: Letter, sender: Alias, *, now: datetime) -> Masked:
     mail = Mail(
         sender=Mailbox(letter.from_name or sender.display_name.text(), sender.real.text()),
         subject=headers.one_line(letter.subject)[: headers.LONGEST_SUBJECT],
@@ -234,7 +234,9 @@ def _mask(order: Order, letter: Letter, sender: Alias, *, now: datetime) -> Mask
     return mask.mask(mail, known)
 
 
-def _references(order: Order, sender: Alias, recipient: Alias, about: TimelineEntry | None) -> Sequence[str]:
+def _references(
+    order: Order, sender: Alias, recipient: Alias, about: TimelineEntry | None, *, known: tuple[Known, ...]
+) -> Sequence[str]:
     """The id by which the recipient knows the mail that is answered, or the last one between the two."""
     rows = OutboundMail.objects.filter(order=order).filter(Q(sender_alias=recipient) | Q(recipient_alias=recipient))
     between = Q(sender_alias=sender) | Q(recipient_alias=sender)
@@ -242,4 +244,4 @@ def _references(order: Order, sender: Alias, recipient: Alias, about: TimelineEn
     if row is None:
         return ()
     known_as = row.original_id.text() if row.sender_alias_id == recipient.pk else row.message_id
-    return (known_as,) if known_as else ()
+    return mask.silent([known_as] if known_as else [], known)

@@ -59,7 +59,7 @@ _ALT = re.compile(r' alt="([^"]*)"')
 _BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
-_TRAILING = re.compile(r"[ \t\xa0]+\n")
+_TRAILING = re.compile(r"(?<![ \t\xa0])[ \t\xa0]+\n")  # tried once for each run, not at each of its characters
 
 
 def clean(source: str) -> str:

@@ -19,6 +19,7 @@ from orders import validity
 from orders.outcomes import Reason
 
 AUTO_REPLY_INTERVAL = timedelta(days=7)
+MOST_AUTOMATIC = 20  # mails in an hour from one to the other, while they are automatic
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
 
 
@@ -46,6 +47,8 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(Reason.CROWDED)
     if Trait.AUTO_REPLY in mail.traits and _relayed_lately(matched.auto_reply_relayed_at, now=now):
         return RecordOnly(Reason.AUTO_REPLY)
+    if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED} and matched.relayed_lately >= MOST_AUTOMATIC:
+        return Refuse(Reason.LOOP)  # two programs that answer each other
     return Relay()
 
 

@@ -22,6 +22,11 @@ def known(parties: Iterable[Party]) -> tuple[Known, ...]:
     return tuple(Known(addresses.key(party.real), party.alias) for party in parties)
 
 
+def silent(message_ids: Iterable[str], known: Sequence[Known]) -> tuple[str, ...]:
+    """Those of the Message-IDs that show no address. Some programs end theirs in the address they write from."""
+    return tuple(one for one in message_ids if not spellings.find(one, known))
+
+
 class Masker:
     """Replaces the known addresses and counts what it replaced."""
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 
 from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail
 from orders import addresses, aliases
 from orders.models import Alias, Order, PartyKind
 
+LATELY = timedelta(hours=1)
+_AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """What was passed on from one to another."""
+
+    last_auto_reply: datetime | None = None
+    lately: int = 0
+
 
 class Book:
     """The aliases and orders that a batch of mails concerns; read in one query, or two with automatic replies."""
 
-    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+    def __init__(self, arrivals: Sequence[Arrival], *, now: datetime) -> None:
         wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
         wanted |= {arrival.mail.sender.address for arrival in arrivals if arrival.mail.sender is not None}
         self._aliases, by_order = aliases.of_same_orders(wanted)
@@ -24,7 +36,7 @@ class Book:
         self._parties: dict[int, list[Party]] = {
             order_id: [party(alias) for alias in found] for order_id, found in by_order.items()
         }
-        self._auto_replies = self._last_auto_replies(arrivals)
+        self._traffic = self._read_traffic(arrivals, now=now)
 
     def _recipients(self, arrivals: Sequence[Arrival]) -> Iterable[Alias]:
         for arrival in arrivals:
@@ -32,17 +44,18 @@ class Book:
                 if recipient in self._aliases:
                     yield self._aliases[recipient]
 
-    def _last_auto_replies(self, arrivals: Sequence[Arrival]) -> dict[tuple[int, int], datetime]:
-        automatic = [arrival for arrival in arrivals if Trait.AUTO_REPLY in arrival.mail.traits]
+    def _read_traffic(self, arrivals: Sequence[Arrival], *, now: datetime) -> dict[tuple[int, int], _Traffic]:
+        automatic = [arrival for arrival in arrivals if arrival.mail.traits & _AUTOMATIC]
         recipients = {alias.pk for alias in self._recipients(automatic)}
         if not recipients:
             return {}
+        is_auto_reply, is_late = Q(is_auto_reply=True), Q(queued_at__gt=now - LATELY)
         rows = (
-            OutboundMail.objects.filter(recipient_alias__in=recipients, is_auto_reply=True)
+            OutboundMail.objects.filter(is_auto_reply | is_late, recipient_alias__in=recipients)
             .values_list("sender_alias_id", "recipient_alias_id")
-            .annotate(last=Max("queued_at"))
+            .annotate(last=Max("queued_at", filter=is_auto_reply), lately=Count("pk", filter=is_late))
         )
-        return {(sender, recipient): last for sender, recipient, last in rows}
+        return {(sender, recipient): _Traffic(last, lately) for sender, recipient, last, lately in rows}
 
     def look_up(self, arrival: Arrival) -> list[Matched]:
         """What the arrival matches: one for each of its recipients that is an alias, each alias once."""
@@ -58,23 +71,27 @@ class Book:
         sender_address = arrival.mail.sender.address if arrival.mail.sender else ""
         key = addresses.key(sender_address)
         sender = next((one for one in parties if sender_address and addresses.key(one.real) == key), None)
+        traffic = self._traffic.get((sender.alias_id, alias.pk), _Traffic()) if sender else _Traffic()
         return Matched(
             recipient=next(one for one in parties if one.alias_id == alias.pk),
             parties=tuple(parties),
             sender=sender,
             third_parties=sum(one.is_third for one in parties),
             sender_is_alias=sender_address in self._aliases,
-            auto_reply_relayed_at=self._auto_replies.get((sender.alias_id, alias.pk)) if sender else None,
+            auto_reply_relayed_at=traffic.last_auto_reply,
+            relayed_lately=traffic.lately,
         )
 
     def order(self, order_id: int) -> Order:
         """The order with its store, as it was read with the aliases."""
         return self._orders[order_id]
 
-    def note_auto_reply(self, matched: Matched, *, now: datetime) -> None:
-        """Remember an automatic reply that is being passed on, for the next one in this batch."""
+    def note_relay(self, matched: Matched, *, is_auto_reply: bool, now: datetime) -> None:
+        """Remember a mail that is being passed on, for the next one in this batch."""
         if matched.sender is not None:
-            self._auto_replies[matched.sender.alias_id, matched.recipient.alias_id] = now
+            pair = matched.sender.alias_id, matched.recipient.alias_id
+            before = self._traffic.get(pair, _Traffic())
+            self._traffic[pair] = _Traffic(now if is_auto_reply else before.last_auto_reply, before.lately + 1)
 
     def add(self, alias: Alias) -> Party:
         """Take in an alias that was issued just now, so that the batch's next mail knows it."""

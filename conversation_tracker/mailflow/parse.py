@@ -96,6 +96,10 @@ def _traits(
         traits.add(Trait.REPORT)
     elif null_sender or _is_auto_reply(found, mail.subject):
         traits.add(Trait.AUTO_REPLY)
+    elif _first(found, "auto-submitted").strip().lower().startswith("auto-"):
+        traits.add(Trait.AUTO_GENERATED)
+    if _first(found, "x-auto-response-suppress").strip().lower() not in {"", "none"}:
+        traits.add(Trait.NO_AUTO_REPLY)
     if _is_bulk(found):
         traits.add(Trait.BULK)
     if any(is_own_hop(value.strip()) for value in found.get(HOP_HEADER.lower(), [])[:10]):

@@ -102,7 +102,7 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
 
     ``received_at`` says when each came in. A mail that stands on an alias's timeline already is not recorded again.
     """
-    book = match.Book(arrivals)
+    book = match.Book(arrivals, now=now)
     results: list[list[Result]] = [[] for _ in arrivals]
     fingerprints = [record.fingerprint(arrival) for arrival in arrivals]
     matches = [(index, matched) for index, arrival in enumerate(arrivals) for matched in book.look_up(arrival)]
@@ -143,8 +143,8 @@ def _settle(
     order = book.order(matched.recipient.order_id)
     if isinstance(decision, Relay) and matched.sender is None:
         matched = _introduce(arrival, matched, book, now=received_at)  # before its first mail on the timeline
-    if isinstance(decision, Relay) and Trait.AUTO_REPLY in arrival.mail.traits:
-        book.note_auto_reply(matched, now=now)
+    if isinstance(decision, Relay):
+        book.note_relay(matched, is_auto_reply=Trait.AUTO_REPLY in arrival.mail.traits, now=now)
     known = mask.known(matched.parties)
     return record.Settled(
         arrival=arrival,

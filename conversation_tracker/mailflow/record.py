@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from conversation_tracker.mailflow import bodies, compose, hops, threads
+from conversation_tracker.mailflow import bodies, compose, hops, mask, threads
 from conversation_tracker.mailflow.shapes import (
     MIME_TYPE,
     Arrival,
@@ -225,15 +225,17 @@ def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *
         raise ValueError("a relay needs the sender's alias")
     mail = one.arrival.mail
     message_id = f"<{secrets.token_hex(16)}@{one.order.store.tracking_domain}>"
-    is_automatic = Trait.AUTO_REPLY in mail.traits
     content = compose.compose(
         one.masked,
         sender=sender,
         message_id=message_id,
         hop=hops.mark(message_id),
-        references=threads.translate(mail.references, order_id=one.order.pk, recipient_alias_id=recipient.alias_id),
+        references=mask.silent(
+            threads.translate(mail.references, order_id=one.order.pk, recipient_alias_id=recipient.alias_id),
+            mask.known(one.matched.parties),
+        ),
         files=files,
-        is_automatic=is_automatic,
+        traits=mail.traits,
         now=now,
     )
     return OutboundMail(
@@ -247,7 +249,7 @@ def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *
         message_id=message_id,
         original_id=Secret.of(mail.message_id),
         original_id_digest=threads.digest(mail.message_id) if mail.message_id else None,
-        is_auto_reply=is_automatic,
+        is_auto_reply=Trait.AUTO_REPLY in mail.traits,
         next_attempt_at=now,
         queued_at=now,
         state_changed_at=now,

@@ -26,6 +26,7 @@ def again(content: Content, known: Sequence[Known]) -> Content:
         ),
         known,
     )
+    references = mask.silent(content.references, known)
     names = vault.save_all([file.content for file in masked.files])
     return replace(
         content,
@@ -33,6 +34,8 @@ def again(content: Content, known: Sequence[Known]) -> Content:
         subject=headers.one_line(masked.subject),
         text=masked.text,
         html=masked.html,
+        in_reply_to=references[-1] if references else "",
+        references=references,
         files=tuple(
             StoredFile(file.name, file.content_type, file.content_id, name)
             for file, name in zip(masked.files, names, strict=True)

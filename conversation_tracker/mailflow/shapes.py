@@ -56,6 +56,8 @@ class Trait(StrEnum):
 
     BULK = "bulk"
     AUTO_REPLY = "auto_reply"
+    AUTO_GENERATED = "auto_generated"  # by a program, but no answer: a parcel notice, a ticket's receipt
+    NO_AUTO_REPLY = "no_auto_reply"  # asks for no automatic answer
     REPORT = "report"
     OWN_HOP = "own_hop"  # carries the signed mark of a mail we sent
     TOO_MANY_HOPS = "too_many_hops"
@@ -121,7 +123,8 @@ class Matched:
     sender: Party | None
     sender_is_alias: bool  # the From address is itself an alias: our own mail, come back
     third_parties: int = 0  # of the order so far
-    auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on between these two
+    auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on from one to the other
+    relayed_lately: int = 0  # mails passed on from one to the other in the last hour; counted for automatic ones only
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from conversation_tracker import inbox
-from conversation_tracker.mailflow import record
+from conversation_tracker.mailflow import decide, record
 from conversation_tracker.models import OutboundMail
 from orders import aliases, vault
 from orders.models import AliasEvent, Kind, MaskType, PartyKind, TimelineEntry, Verification
@@ -263,6 +263,36 @@ def test_two_automatic_replies_at_once_are_one_mail(client: Client, work: Work, 
         letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
         letters.post_postmark(client, letter)
     assert len(work()) == 1
+
+
+def test_two_programs_that_confirm_each_mail_stop(client: Client, work: Work, placed: Placed) -> None:
+    """What they are stays visible behind the alias; where they do not look at it, only so many go in an hour."""
+    for number in range(decide.MOST_AUTOMATIC + 2):
+        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-generated", X_Auto_Response_Suppress="OOF")
+        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
+        letters.post_postmark(client, letter)
+    sent = work()
+    assert len(sent) == decide.MOST_AUTOMATIC
+    assert {
+        (mail.extra_headers["Auto-Submitted"], mail.extra_headers["X-Auto-Response-Suppress"]) for mail in sent
+    } == {("auto-generated", "All")}
+    assert [entry.reason for entry in mails(placed.order)][-2:] == [Reason.LOOP] * 2
+
+
+@pytest.mark.parametrize("message_id", ["<BzYxW12-x9_Zq-AQA-{}>", "<12345.{}>"])
+def test_a_message_id_that_ends_in_an_address_is_not_handed_back(
+    client: Client, work: Work, placed: Placed, message_id: str
+) -> None:
+    carrier = {"Email": "support@carrier.example", "Name": "Carrier"}
+    headers = ids(message_id.format(carrier["Email"]))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, FromFull=carrier, Headers=headers))
+    [notice] = work()
+    headers = ids("<2@people.example>", In_Reply_To=notice.extra_headers["Message-ID"])
+    third = placed.order.aliases.latest("id")
+    letters.post_postmark(client, letters.postmark(third, FromFull=person(placed.customer_alias), Headers=headers))
+    [answer] = work()
+    assert answer.to == [carrier["Email"]]
+    assert "In-Reply-To" not in answer.extra_headers
 
 
 def test_a_delivery_report_is_never_relayed(client: Client, work: Work, placed: Placed) -> None:

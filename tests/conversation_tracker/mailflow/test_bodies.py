@@ -93,3 +93,10 @@ def test_no_style_hides_text(style: str) -> None:
 def test_styles_that_hide_nothing_stay() -> None:
     source = '<p style="display:block;font-size:14px;color:#123456;margin:0 auto;letter-spacing:1px">x</p>'
     assert bodies.clean(source) == source
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\xa0", "\n ", " \n"])
+def test_a_lot_of_space_is_tidied_within_seconds(space: str) -> None:
+    began = time.process_time()
+    assert bodies.tidy("a" + space * 400_000 + "b") in {f"a{space * 400_000}b", "a\n\nb", "a\n\n b"}
+    assert time.process_time() - began < 10  # a second at most; tried at each character it would take minutes

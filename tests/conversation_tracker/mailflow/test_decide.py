@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation_tracker.mailflow.decide import decide
+from conversation_tracker.mailflow.decide import MOST_AUTOMATIC, decide
 from conversation_tracker.mailflow.shapes import (
     Envelope,
     Mail,
@@ -123,4 +123,10 @@ def test_an_automatic_reply_is_relayed_once_a_week(ago: timedelta | None, expect
 
 
 def test_a_person_who_wrote_lately_is_relayed() -> None:
-    assert decide(MAIL, ENVELOPE, replace(MATCHED, auto_reply_relayed_at=NOW), now=NOW) == Relay()
+    assert decide(MAIL, ENVELOPE, replace(MATCHED, auto_reply_relayed_at=NOW, relayed_lately=1_000), now=NOW) == Relay()
+
+
+@pytest.mark.parametrize(("lately", "expected"), [(MOST_AUTOMATIC - 1, Relay()), (MOST_AUTOMATIC, Refuse(Reason.LOOP))])
+def test_of_what_programs_write_only_so_much_is_relayed_in_an_hour(lately: int, expected: object) -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.AUTO_GENERATED}))
+    assert decide(mail, ENVELOPE, replace(MATCHED, relayed_lately=lately), now=NOW) == expected
