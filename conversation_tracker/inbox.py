@@ -287,10 +287,10 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
     if was_tried and batches.split(row, now=now):
         return None
     try:
-        found = _replay(row, now=now)
+        found = _replay(row, alone=alone, now=now)
         is_apart = any(arrival.unread for arrival in found) and batches.split(row, now=now)
         return None if is_apart else found  # noqa: TRY300  what it raises is sorted below
-    except (fetching.Unavailable, delivery.TooEarly) as error:
+    except (fetching.Unavailable, fetching.NotAlone, delivery.TooEarly) as error:
         _wait(row, error, now=now)
     except SoftTimeLimitExceeded:
         raise
@@ -311,6 +311,8 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
 
 def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
     """What heals by itself is one receipt's own affair: its provider's API is away, its mail is not yet sent."""
+    if isinstance(error, fetching.NotAlone):
+        return  # its attempt is counted, so that it is read by itself next
     is_away = isinstance(error, fetching.Unavailable)
     if is_away and batches.split(row, now=now):
         return
@@ -320,12 +322,12 @@ def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
         setbacks.defer([row.pk], error, now=now)
 
 
-def _replay(row: Receipt, *, now: datetime) -> list[Arrival]:
+def _replay(row: Receipt, *, alone: bool, now: datetime) -> list[Arrival]:
     """The mails that a receipt brings, with what came as their original where the provider gives no raw mail.
 
     Raises TooEarly for a report about a mail that may just be on its way.
     """
-    with pipeline.gathering() as basket, delivery.noting() as unknown, fetching.within():
+    with pipeline.gathering() as basket, delivery.noting() as unknown, fetching.within(alone=alone):
         replay.run(row)
     if unknown and now < row.received_at + delivery.PATIENCE:
         raise delivery.TooEarly

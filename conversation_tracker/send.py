@@ -279,4 +279,4 @@ def _provider_message_id(message: EmailMessage) -> str:
     """What the provider calls the mail, where it says so at once."""
     status = getattr(message, "anymail_status", None)
     found = getattr(status, "message_id", None)
-    return found[:255] if isinstance(found, str) else ""
+    return str(found)[:255] if isinstance(found, str | int) else ""  # Postal's is a number

@@ -46,6 +46,10 @@ class NotThere(Exception):
     """The provider answers, and what was asked for is not to be had."""
 
 
+class NotAlone(Exception):
+    """A receipt in a batch turns out to need fetching: it is to be read by itself, so that nobody waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What came."""
@@ -59,16 +63,24 @@ class Fetched:
 
 
 _end: ContextVar[float | None] = ContextVar("end of what one receipt may fetch", default=None)
+_is_alone: ContextVar[bool] = ContextVar("whether no other receipt waits meanwhile", default=True)
 
 
 @contextmanager
-def within() -> Iterator[None]:
-    """All that is fetched in the block has LONGEST together."""
-    token = _end.set(time.monotonic() + LONGEST)
+def within(*, alone: bool = True) -> Iterator[None]:
+    """All that is fetched in the block has LONGEST together. ``alone``: no other receipt waits for its end."""
+    tokens = _end.set(time.monotonic() + LONGEST), _is_alone.set(alone)
     try:
         yield
     finally:
-        _end.reset(token)
+        _end.reset(tokens[0])
+        _is_alone.reset(tokens[1])
+
+
+def alone() -> None:
+    """Raise NotAlone where others wait: for a provider of whom only some receipts need fetching."""
+    if not _is_alone.get():
+        raise NotAlone
 
 
 def _ends_at() -> float:

@@ -35,6 +35,7 @@ class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no
     def auto_confirm_sns_subscription(self, sns_message: dict[str, Any]) -> None:
         if sns_message.get("TopicArn") not in sns.topics():
             raise base.Refused("the subscription is to a topic that is not in AMAZON_SES_TOPIC_ARNS")
+        fetching.alone()
         try:
             super().auto_confirm_sns_subscription(sns_message)
         except (BotoCoreError, ClientError) as error:
@@ -80,6 +81,7 @@ class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
         return events
 
     def fetch_s3_chunks(self, bucket_name: str, object_key: str) -> Iterator[bytes]:
+        fetching.alone()
         try:
             self._raw = fetching.joined(super().fetch_s3_chunks(bucket_name, object_key))
         except (BotoCoreError, ClientError) as error:

@@ -1,12 +1,15 @@
-"""Resend's inbound view, which asks Resend's API for the mail."""
+"""Resend's views: the inbound one asks Resend's API for the mail, the other one is told which calls are not its own."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import quote, urljoin
 
+from anymail.exceptions import AnymailConfigurationError
 from anymail.inbound import AnymailInboundMessage
-from anymail.webhooks.resend import ResendInboundWebhookView
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.resend import ResendInboundWebhookView, ResendTrackingWebhookView
+from django.http import HttpRequest
 
 from conversation_tracker.providers import base, fetching
 
@@ -24,3 +27,12 @@ class Inbound(ResendInboundWebhookView):  # type: ignore[misc]  # anymail has no
         if not isinstance(url, str):
             raise fetching.Unavailable("no raw mail yet")
         return base.message(fetching.get(url).content)
+
+
+class Tracking(ResendTrackingWebhookView):  # type: ignore[misc]
+    """As anymail's, which would pass over the notice of a mail as over a report that it does not know."""
+
+    def esp_to_anymail_event(self, esp_event: dict[str, Any], request: HttpRequest) -> AnymailTrackingEvent:
+        if esp_event["type"] == "email.received":
+            raise AnymailConfigurationError("a notice of a mail came to the URL for delivery reports")
+        return super().esp_to_anymail_event(esp_event, request)

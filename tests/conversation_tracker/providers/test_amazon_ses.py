@@ -16,6 +16,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
 from conversation_tracker.providers import base, fetching, sns
 from orders import vault
@@ -213,6 +214,17 @@ def test_a_mail_in_s3_is_fetched_with_every_byte(client: Client, settle: Settle,
     letters.post_ses(client, in_s3(two[:1]))
     (entry,) = settle()
     assert (vault.load(entry.original), entry.text) == (raw, "Café")
+
+
+def test_a_mail_in_s3_keeps_no_batch_waiting(client: Client, settle: Settle, two: list[str], api: Api) -> None:
+    api.answer("/mails/m-1", letters.mime(text="From the bucket."))
+    for payload in (in_s3(two[:1]), letters.ses(two[:1], letters.mime())):
+        letters.post_ses(client, payload)
+    inbox.work(now=timezone.now())
+    assert [receipt.state for receipt in Receipt.objects.order_by("id")] == [ReceiptState.PENDING, ReceiptState.DONE]
+    assert api.asked == []
+    assert [entry.text for entry in settle()] == ["It is at your door.", "From the bucket."]
+    assert len(api.asked) == 1
 
 
 def test_a_mail_in_s3_over_the_limit_is_quarantined(

@@ -12,8 +12,10 @@ from conversation_tracker.models import OutboundMail, SendState
 from orders import vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
+from orders.placing import Placed
 from tests import letters, signatures
-from tests.conversation_tracker.providers.conftest import state_of
+from tests.conversation_tracker.conversing import Work
+from tests.conversation_tracker.providers.conftest import Api, state_of
 
 pytestmark = pytest.mark.django_db
 Settle = Callable[[], list[TimelineEntry]]
@@ -73,14 +75,23 @@ def test_wrong_signatures_are_refused(client: Client, two: list[str], signature:
     assert letters.post(client, "/anymail/postal/inbound/", payload).status_code == 403
 
 
-def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: OutboundMail) -> None:
-    sent.provider_message_id = "12345"
-    sent.save()
+def test_a_delivery_report_is_noted_on_what_was_sent_through_it(
+    client: Client, work: Work, placed: Placed, settings: Settings, api: Api
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.postal.EmailBackend"
+    settings.ANYMAIL = {**settings.ANYMAIL, "POSTAL_API_URL": api.url, "POSTAL_API_KEY": "key"}
+    to = placed.customer_alias.real.text()
+    answer = {"status": "success", "data": {"message_id": "5817@rp.example", "messages": {to: {"id": 1503}}}}
+    api.answer("/api/v1/send/message", answer)
+    letters.post_postal(client, letters.postal(placed.customer_alias.address.text(), letters.mime()))
+    work()
+    sent = OutboundMail.objects.get()
+    assert (sent.state, sent.provider_message_id) == (SendState.SENT, "1503")
     event = {
         "event": "MessageSent", "timestamp": 1795428000.2, "uuid": "u-1",
         "payload": {"status": "Sent", "details": "sent", "output": "250 OK",
-                    "message": {"id": 12345, "direction": "outgoing", "to": "x@y.example", "tag": None}},
+                    "message": {"id": 1503, "direction": "outgoing", "to": "x@y.example", "tag": None}},
     }  # fmt: skip
     assert letters.post_postal(client, event, channel="tracking").status_code == 200
-    settle()
+    work()
     assert state_of(sent) == SendState.DELIVERED

@@ -135,3 +135,10 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert letters.post_resend(client, event, secret=SIGNING_SECRET, channel="tracking").status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED
+
+
+def test_a_mail_at_the_url_for_reports_is_quarantined(client: Client, work: Callable[..., object]) -> None:
+    notice = letters.resend(["a@ct.example"])
+    assert letters.post_resend(client, notice, secret=SIGNING_SECRET, channel="tracking").status_code == 200
+    work()
+    assert Receipt.objects.get().state == ReceiptState.QUARANTINED
