@@ -13,6 +13,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+from kombu import Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -168,6 +169,15 @@ WORKER_MEMORY_BYTES: int = env.int("WORKER_MEMORY_BYTES", default=512_000_000)
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_BYTES * 3 // 4 // 1_000  # kB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# What asks somebody outside has a queue of its own, so that a provider that hangs keeps no worker from recording, where
+# each queue has workers (-Q). Keep every queue listed: a worker that is told of none serves all of these.
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("outbox"))
+CELERY_TASK_ROUTES = {
+    "conversation_tracker.tasks.drain_outbox": {"queue": "outbox"},
+    "conversation_tracker.tasks.send_tests": {"queue": "outbox"},
+    "orders.tasks.deliver_hooks": {"queue": "outbox"},
+}
 # Beat wakes workers for work nobody was woken for, and tidies up; correctness never depends on it.
 CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},

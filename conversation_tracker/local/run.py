@@ -1,6 +1,6 @@
 """Run the whole on this machine: `python -m conversation_tracker.local.run`, which is what `make run` starts.
 
-Holds the data folder, starts PostgreSQL, Redis, web, worker and beat, fills in the demo, and keeps all of it going
+Holds the data folder, starts PostgreSQL, Redis, web, workers and beat, fills in the demo, and keeps all of it going
 until it is asked to stop. HOST, PORT and VAR in the environment say where; with SMTPD_PORT the SMTP
 door listens there too.
 """
@@ -38,7 +38,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 WEB_PATIENCE = 90.0
 COMMAND_PATIENCE = 10.0
 # A worker that is asked kindly tells Redis so; when we are killed Redis ends too, and the worker would wait for it.
-DEATH_SIGNALS = {"worker": signal.SIGQUIT}
+DEATH_SIGNALS = {"worker": signal.SIGQUIT, "sender": signal.SIGQUIT}
 LOOK_EVERY = 0.2
 LARGEST_OLD_LOG = 5_000_000
 HIGHEST_PORT = 65_535
@@ -138,7 +138,7 @@ class Run:
         self.stopping.check()
 
     def _start_programs(self) -> None:
-        with self.terminal.step("Web, worker and beat started"):
+        with self.terminal.step("Web, workers and beat started"):
             for name, command in _commands(self.options, self.var).items():
                 program = Program(
                     name=name,
@@ -298,18 +298,12 @@ def _commands(options: Options, var: Path) -> dict[str, list[str]]:
         "--no-control-socket",
     ]
     celery = ["celery", "-A", PACKAGE]
+    worker = [*celery, "worker", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
+    worker += ["--concurrency", "2", "-Q"]
     commands = {
         "web": web,
-        "worker": [
-            *celery,
-            "worker",
-            "--concurrency",
-            "2",
-            "--loglevel",
-            "INFO",
-            "--without-mingle",
-            "--without-gossip",
-        ],
+        "worker": [*worker, "celery", "-n", "worker@%h"],
+        "sender": [*worker, "outbox", "-n", "sender@%h"],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(var / "beat-schedule")],
     }
     if options.smtp_port:

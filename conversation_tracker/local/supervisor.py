@@ -22,7 +22,7 @@ STEADY_AFTER = 60.0
 
 @dataclass(slots=True)
 class Program:
-    """One of our own processes: web, worker or beat."""
+    """One of our own processes: web, worker, sender or beat."""
 
     name: str
     command: Sequence[str]

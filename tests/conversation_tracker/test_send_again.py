@@ -89,10 +89,10 @@ def test_the_outbox_is_woken_once(
     as_support: Client, placed: Placed, bounced: OutboundMail, settings: Settings
 ) -> None:
     queue = redis.Redis.from_url(settings.REDIS_URL)
-    queue.delete("celery")
+    queue.delete("outbox")
     as_support.post(url(placed.order, bounced.entry_id))
     as_support.post(url(placed.order, bounced.entry_id))
-    woken = [json.loads(message)["headers"]["task"] for message in queue.lrange("celery", 0, -1)]
+    woken = [json.loads(message)["headers"]["task"] for message in queue.lrange("outbox", 0, -1)]
     assert woken == [tasks.drain_outbox.name]
 
 

@@ -28,16 +28,19 @@ class System:
     def __init__(self, environment: dict[str, str], logs: Path, port: int) -> None:
         self.environment, self._logs = environment, logs
         self.url = f"http://127.0.0.1:{port}"
+        worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "-l", "INFO", "--concurrency"]
         self._commands = {
             "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
                     "--threads", "4"],
-            "worker": ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency", "2", "-l", "INFO"],
+            "worker": [*worker, "2"],
+            "recorder": [*worker, "1", "-Q", "celery", "-n", "recorder@%h"],
+            "sender": [*worker, "1", "-Q", "outbox", "-n", "sender@%h"],
             "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "--schedule", str(logs / "beat")],
         }  # fmt: skip
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        """Start one of web, worker and beat."""
+        """Start web, beat, a worker for all, or one each that records and sends."""
         with (self._logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *self._commands[name]],

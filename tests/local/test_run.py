@@ -103,7 +103,7 @@ def start(checkout: Path) -> Iterator[Start]:
 def test_one_run_from_ready_to_stopped(start: Start, checkout: Path, var: Path) -> None:
     running = start(var)
     running.until("Ready")
-    names = {"postgres", "redis", "web", "worker", "beat"}
+    names = {"postgres", "redis", "web", "worker", "sender", "beat"}
 
     # What it said and left for others.
     assert running.health() == 200
