@@ -1,5 +1,5 @@
 """The operators' admin of mail: inbox with its quarantine, order mails, outbox. Evidence, read-only, but a receipt in
-quarantine can be put back.
+quarantine can be put back or dismissed.
 """
 
 from __future__ import annotations
@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +26,12 @@ from orders.admin import ReadOnly
 from orders.models import User
 
 
+class WithReason(ActionForm):
+    """An action of the list, with the reason that some of them ask for."""
+
+    reason = forms.CharField(required=False, max_length=500, label=_("Reason, to dismiss:"))
+
+
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnly):
     """What came in."""
@@ -35,13 +43,19 @@ class ReceiptAdmin(ReadOnly):
         "trouble_detail", "received_at", "next_attempt_at", "settled_at", "what_became_of_it",
     )  # fmt: skip
     readonly_fields = ("what_became_of_it",)
-    actions = ("replay",)
+    actions = ("replay", "dismiss")
+    action_form = WithReason
 
     def get_urls(self) -> list[Any]:
         def at(path: str, view: Any, name: str) -> Any:
             return path_to(f"<int:pk>/{path}/", self.admin_site.admin_view(require_POST(view)), name=f"receipt-{name}")
 
-        return [at("replay", self.replay_one, "replay"), at("bytes", self.download, "bytes"), *super().get_urls()]
+        return [
+            at("replay", self.replay_one, "replay"),
+            at("dismiss", self.dismiss_one, "dismiss"),
+            at("bytes", self.download, "bytes"),
+            *super().get_urls(),
+        ]
 
     def replay_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Put this receipt back into the inbox, from its own page."""
@@ -53,10 +67,22 @@ class ReceiptAdmin(ReadOnly):
             messages.info(request, _("There is nothing to replay: it has been read, or is being read."))
         return redirect("admin:conversation_tracker_receipt_change", pk)
 
+    def dismiss_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take this receipt out of quarantine, from its own page; a reason is asked for and audited."""
+        user, receipt = _operator(request), get_object_or_404(Receipt, pk=pk)
+        reason = _reason(request)
+        if not reason:
+            messages.error(request, _("Say why it can be dismissed."))
+        elif inbox.dismiss(receipt, user=user, reason=reason, now=clock.now()):
+            messages.success(request, _("Dismissed. Its bytes are kept for as long as those of other mails."))
+        else:
+            messages.info(request, _("It is not in quarantine."))
+        return redirect("admin:conversation_tracker_receipt_change", pk)
+
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The bytes as they came, as a file that no browser opens; a reason is asked for and audited."""
         user, receipt = _operator(request), get_object_or_404(Receipt, pk=pk)
-        reason = request.POST.get("reason", "").replace("\0", "").strip()
+        reason = _reason(request)
         if not reason:
             messages.error(request, _("Say why the mail has to be opened."))
             return redirect("admin:conversation_tracker_receipt_change", pk)
@@ -81,6 +107,20 @@ class ReceiptAdmin(ReadOnly):
         done = sum(inbox.put_back(receipt, user=user, now=clock.now()) for receipt in waiting)
         tasks.wake_inbox()
         messages.success(request, _("%(count)d receipts put back into the inbox.") % {"count": done})
+
+    @admin.action(description=_("Dismiss"), permissions=["view"])
+    def dismiss(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> None:
+        """Take receipts out of quarantine that somebody has seen to."""
+        user, reason = _operator(request), _reason(request)
+        if not reason:
+            messages.error(request, _("Say why they can be dismissed."))
+            return
+        done = sum(inbox.dismiss(receipt, user=user, reason=reason, now=clock.now()) for receipt in queryset)
+        messages.success(request, _("%(count)d receipts dismissed.") % {"count": done})
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").replace("\0", "").strip()
 
 
 def _operator(request: HttpRequest) -> User:

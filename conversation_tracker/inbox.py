@@ -350,6 +350,21 @@ def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:
     return bool(changed)
 
 
+def dismiss(receipt: Receipt, *, user: User, reason: str, now: datetime) -> bool:
+    """Take a receipt out of quarantine that somebody has seen to; False when it is not there. Audited, with what was
+    wrong. Its bytes go with those of all that is settled: see ``forget_settled``.
+    """
+    with transaction.atomic():
+        rows = Receipt.objects.select_for_update().filter(pk=receipt.pk, state=ReceiptState.QUARANTINED)
+        found = rows.values_list("trouble", flat=True).first()
+        if found is None:
+            return False
+        rows.update(state=ReceiptState.DONE, settled_at=now, trouble=Trouble.NONE, trouble_detail="")
+        subject = str(receipt)
+        audit.record(Action.RECEIPT_DISMISSED, subject=subject, user=user, before=found, reason=reason, now=now)
+    return True
+
+
 def reveal(receipt: Receipt, *, user: User, reason: str, now: datetime) -> bytes:
     """The bytes as they came, with every real address in them. Audited; raises what opening them raises."""
     with transaction.atomic():

@@ -13,6 +13,7 @@ class Action(models.TextChoices):
     MASK_TYPE_CHANGED = "mask_type_changed", _("Conversation mask type changed")
     ALIAS_RETIRED = "alias_retired", _("Alias retired")
     RECEIPT_REPLAYED = "receipt_replayed", _("Quarantined mail replayed")
+    RECEIPT_DISMISSED = "receipt_dismissed", _("Quarantined mail dismissed")
     RECEIPT_REVEALED = "receipt_revealed", _("Mail opened as it came")
     MAIL_SENT_AGAIN = "mail_sent_again", _("Mail sent again")
     SUPPRESSION_LIFTED = "suppression_lifted", _("Suppressed address lifted")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -70,6 +72,41 @@ def test_replay_puts_it_back_once(as_operator: Client, receipt: Receipt) -> None
     assert [entry.action for entry in AuditEntry.objects.all()] == [Action.RECEIPT_REPLAYED]
 
 
+def test_dismissed_it_leaves_quarantine_for_a_reason_and_is_forgotten_in_time(
+    as_operator: Client, operator: User, receipt: Receipt
+) -> None:
+    first = as_operator.post(page(receipt, "dismiss"), {"reason": " Answered by telephone. "}, follow=True)
+    second = as_operator.post(page(receipt, "dismiss"), {"reason": "again"}, follow=True)
+    assert ("Dismissed." in first.content.decode(), "not in quarantine" in second.content.decode()) == (True, True)
+    assert inbox.counts() == {"pending": 0, "done": 1, "quarantined": 0}
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.user, entry.subject, entry.before, entry.reason) == (
+        Action.RECEIPT_DISMISSED, operator, f"receipt {receipt.pk}", Trouble.UNREADABLE, "Answered by telephone.",
+    )  # fmt: skip
+    receipt.refresh_from_db()
+    assert receipt.body.bytes() == BODY
+    assert receipt.settled_at is not None
+    assert inbox.forget_settled(before=receipt.settled_at) == 0
+    assert inbox.forget_settled(before=receipt.settled_at + timedelta(seconds=1)) == 1
+
+
+def test_several_are_dismissed_at_once_and_none_without_a_reason(as_operator: Client, receipt: Receipt) -> None:
+    pending = inbox.accept_mime(BODY, sender="", recipients=["a@b.example"], now=timezone.now())
+    wish = {"action": "dismiss", "_selected_action": [receipt.pk, pending.pk], "reason": " "}
+    listing = "/admin/conversation_tracker/receipt/"
+    assert "Say why" in as_operator.post(listing, wish, follow=True).content.decode()
+    assert inbox.counts() == {"pending": 1, "done": 0, "quarantined": 1}
+    assert "1 receipts dismissed" in as_operator.post(listing, {**wish, "reason": "spam"}, follow=True).content.decode()
+    assert inbox.counts() == {"pending": 1, "done": 1, "quarantined": 0}
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\0"])
+def test_without_a_reason_it_is_not_dismissed(as_operator: Client, receipt: Receipt, reason: str) -> None:
+    answer = as_operator.post(page(receipt, "dismiss"), {"reason": reason}, follow=True)
+    assert "Say why it can be dismissed." in answer.content.decode()
+    assert (inbox.counts()["quarantined"], AuditEntry.objects.count()) == (1, 0)
+
+
 def test_the_bytes_come_as_a_file_that_no_browser_opens_and_it_is_audited(
     as_operator: Client, operator: User, receipt: Receipt
 ) -> None:
@@ -102,7 +139,7 @@ def test_what_cannot_be_opened_is_said_and_nothing_is_audited(as_operator: Clien
     assert AuditEntry.objects.count() == 0
 
 
-@pytest.mark.parametrize("action", ["replay", "bytes"])
+@pytest.mark.parametrize("action", ["replay", "dismiss", "bytes"])
 def test_who_may_only_look_may_not(as_onlooker: Client, receipt: Receipt, action: str) -> None:
     html = as_onlooker.get(page(receipt)).content.decode()
     assert ("In quarantine" in html, f"/{action}/" in html) == (True, False)
@@ -111,7 +148,7 @@ def test_who_may_only_look_may_not(as_onlooker: Client, receipt: Receipt, action
     assert (receipt.state, AuditEntry.objects.count()) == (ReceiptState.QUARANTINED, 0)
 
 
-@pytest.mark.parametrize("action", ["replay", "bytes"])
+@pytest.mark.parametrize("action", ["replay", "dismiss", "bytes"])
 def test_a_link_does_nothing_and_a_stranger_is_asked_to_sign_in(
     as_operator: Client, client: Client, receipt: Receipt, action: str
 ) -> None:
