@@ -15,7 +15,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path as path_to
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -23,7 +24,7 @@ from conversation_tracker import inbox, tasks
 from conversation_tracker.models import REPLAYABLE, Channel, OrderMail, OutboundMail, Receipt
 from orders import clock, pages, secrecy
 from orders.admin import ReadOnly
-from orders.models import User
+from orders.models import TimelineEntry, User
 
 
 class WithReason(ActionForm):
@@ -96,8 +97,24 @@ class ReceiptAdmin(ReadOnly):
 
     @admin.display(description=_("What became of it"))
     def what_became_of_it(self, receipt: Receipt) -> str:
-        """The result for each recipient."""
-        return format_html("<pre>{}</pre>", json.dumps(receipt.results, indent=2)) if receipt.results else "–"
+        """The result for each recipient, and the mail's entries on the pages of their orders."""
+        if not receipt.results:
+            return "–"
+        wanted = [one["entry"] for one in receipt.results if one["entry"]]
+        entries = TimelineEntry.objects.filter(pk__in=wanted).select_related("order__store").order_by("pk")
+        links = format_html_join(
+            "",
+            '<p><a href="{}#mail-{}">{}</a></p>',
+            (
+                (
+                    reverse("orders:detail", args=[entry.order.store.account, entry.order.number]),
+                    entry.pk,
+                    _("Order %(number)s") % {"number": entry.order.number},
+                )
+                for entry in entries
+            ),
+        )
+        return format_html("{}<pre>{}</pre>", links, json.dumps(receipt.results, indent=2))
 
     @admin.action(description=_("Replay"), permissions=["view"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> None:

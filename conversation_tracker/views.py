@@ -15,7 +15,7 @@ from conversation_tracker.answer_form import AnswerForm
 from conversation_tracker.mailflow import headers
 from conversation_tracker.outbox import Again
 from conversation_tracker.writing import Why
-from orders import access, clock, pages, placing, timeline
+from orders import access, clock, history, pages, placing, timeline
 from orders.access import Right
 from orders.models import Alias, Order, PartyKind, TimelineEntry
 
@@ -92,10 +92,9 @@ def _beginning(about: TimelineEntry | None, recipients: list[Alias]) -> dict[str
     once = secrets.token_hex(16)
     if about is None:
         return {"once": once}
-    subject = about.subject if about.subject.lower().startswith("re:") else f"Re: {about.subject}"
     both = {about.sender_alias_id, about.recipient_alias_id}
     to = next((alias.pk for alias in recipients if alias.pk in both), "")
-    return {"once": once, "subject": subject[: headers.LONGEST_SUBJECT], "to": to}
+    return {"once": once, "subject": history.subject_of_answer(about)[: headers.LONGEST_SUBJECT], "to": to}
 
 
 def _posted(request: HttpRequest) -> dict[str, object]:

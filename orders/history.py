@@ -56,6 +56,12 @@ class Page:
     earlier: Place | None
 
 
+def subject_of_answer(entry: TimelineEntry) -> str:
+    """What an answer to a mail is about; nothing where the mail does not say it."""
+    is_answer = entry.subject.lower().startswith("re:")
+    return entry.subject if is_answer or not entry.subject else f"Re: {entry.subject}"
+
+
 def page(
     order: Order,
     *,

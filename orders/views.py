@@ -21,6 +21,7 @@ from orders import (
     access,
     alerts,
     cancelling,
+    clock,
     comments,
     history,
     listing,
@@ -171,8 +172,7 @@ def _to_be_answered(page: history.Page) -> dict[str, Any]:
     mails = (one.entry for one in reversed(page.moments) if one.entry.kind == Kind.MAIL and one.side != PartyKind.STORE)
     known: dict[str, Any] = {"once": secrets.token_hex(16)}
     if last := next(mails, None):
-        is_answer = last.subject.lower().startswith("re:")
-        known |= {"to": last.sender_alias_id, "subject": last.subject if is_answer else f"Re: {last.subject}"}
+        known |= {"to": last.sender_alias_id, "subject": history.subject_of_answer(last)}
     return known
 
 
@@ -210,7 +210,7 @@ def answer_request(request: HttpRequest, account: str, number: str, pk: int) -> 
         messages.error(request, _("Nothing was changed: say why, in at most %(most)d characters.") % {"most": most})
         return pages.back_to_order(request, order)
     try:
-        answer(order, request=pk, reason=reason, actor=str(pages.user(request)), now=timezone.now())
+        answer(order, request=pk, reason=reason, actor=str(pages.user(request)), now=clock.now())
     except cancelling.NotAsked:
         messages.error(request, _("Nothing was changed: the request was answered before. The order history says how."))
         return pages.back_to_order(request, order)

@@ -9,11 +9,10 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from orders import access, feeds, hook_care, hooks, pages
+from orders import access, clock, feeds, hook_care, hooks, pages
 from orders.access import Right
 from orders.models import Feed, Hook, HookDelivery, Store
 from settings_ui import answers, hook_words
@@ -52,7 +51,7 @@ def hooks_and_feeds(request: HttpRequest, account: str) -> HttpResponseBase:
     form = NewHookForm(request.POST if request.method == "POST" else None, keys=keys)
     if request.method == "POST" and form.is_valid():
         try:
-            hook_care.add(form.chosen_key(), form.wish(), user=pages.user(request), now=timezone.now())
+            hook_care.add(form.chosen_key(), form.wish(), user=pages.user(request), now=clock.now())
         except hooks.NotTaken as error:
             form.add_error("url", hook_words.of(str(error)))
         else:
@@ -70,7 +69,7 @@ def change(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     form = HookForm(request.POST, prefix=f"hook-{pk}")
     if form.is_valid():
         try:
-            hook_care.change(hook, form.wish(), user=pages.user(request), now=timezone.now())
+            hook_care.change(hook, form.wish(), user=pages.user(request), now=clock.now())
         except hooks.NotTaken as error:
             form.add_error("url", hook_words.of(str(error)))
         else:
@@ -84,7 +83,7 @@ def change(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 def ping(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Post a test to the target, and say what it answered."""
     store = access.store(request.user, account, Right.SETTINGS)
-    answer = hook_care.ping(hook_care.one(store, pk), now=timezone.now())
+    answer = hook_care.ping(hook_care.one(store, pk), now=clock.now())
     if answer.is_ok:
         messages.success(request, _("The target took the ping: it answered 200."))
     else:
@@ -97,7 +96,7 @@ def ping(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 def show_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """The page with the secret of one hook on it, this once; audited."""
     store = access.store(request.user, account, Right.SETTINGS)
-    secret = hook_care.reveal_secret(hook_care.one(store, pk), user=pages.user(request), now=timezone.now())
+    secret = hook_care.reveal_secret(hook_care.one(store, pk), user=pages.user(request), now=clock.now())
     return _page(request, store, of=pk, secret=secret)
 
 
@@ -106,7 +105,7 @@ def show_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseBase
 def replace_secret(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Sign by another secret, and show it this once; audited."""
     store = access.store(request.user, account, Right.SETTINGS)
-    secret = hook_care.replace_secret(hook_care.one(store, pk), user=pages.user(request), now=timezone.now())
+    secret = hook_care.replace_secret(hook_care.one(store, pk), user=pages.user(request), now=clock.now())
     messages.success(request, _("Posts are signed by the new secret from now on. What is refused is tried again."))
     return _page(request, store, of=pk, secret=secret)
 
@@ -117,7 +116,7 @@ def switch(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Post to the target, or not."""
     store = access.store(request.user, account, Right.SETTINGS)
     is_on = request.POST.get("to") == "on"
-    changed = hook_care.switch(hook_care.one(store, pk), is_on=is_on, user=pages.user(request), now=timezone.now())
+    changed = hook_care.switch(hook_care.one(store, pk), is_on=is_on, user=pages.user(request), now=clock.now())
     if not changed:
         messages.info(request, _("Nothing changed: it was so already."))
     elif is_on:
@@ -132,7 +131,7 @@ def switch(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 def remove(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Take a hook away."""
     store = access.store(request.user, account, Right.SETTINGS)
-    user, now = pages.user(request), timezone.now()
+    user, now = pages.user(request), clock.now()
     return _removed(request, store, lambda: hooks.remove(hook_care.one(store, pk).api_key, user=user, now=now))
 
 
@@ -144,7 +143,7 @@ def set_up_feed(request: HttpRequest, account: str) -> HttpResponseBase:
     form = NewFeedForm(request.POST, prefix=NEW_FEED, keys=hook_care.keys_without_feed(store))
     if not form.is_valid():
         return _page(request, store, filled=form)
-    feeds.configure(form.chosen_key(), form.wanted(), user=pages.user(request), now=timezone.now())
+    feeds.configure(form.chosen_key(), form.wanted(), user=pages.user(request), now=clock.now())
     messages.success(request, _("The feed is set up. What happens from now on waits in it."))
     return redirect("settings_ui:hooks", store.account)
 
@@ -158,7 +157,7 @@ def change_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase
     form = FeedForm(request.POST, prefix=f"feed-{pk}")
     if not form.is_valid():
         return _page(request, store, filled=form)
-    feeds.configure(feed.api_key, form.wanted(feed), user=pages.user(request), now=timezone.now())
+    feeds.configure(feed.api_key, form.wanted(feed), user=pages.user(request), now=clock.now())
     messages.success(request, _("Saved. What waits in the feed stays."))
     return redirect("settings_ui:hooks", store.account)
 
@@ -168,7 +167,7 @@ def change_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase
 def remove_feed(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     """Take a feed away with all that waits in it."""
     store = access.store(request.user, account, Right.SETTINGS)
-    user, now = pages.user(request), timezone.now()
+    user, now = pages.user(request), clock.now()
     return _removed(request, store, lambda: feeds.remove(hook_care.feed(store, pk).api_key, user=user, now=now))
 
 
@@ -192,7 +191,7 @@ def _page(
     context: dict[str, Any] = {
         "store": store,
         "hooks": [_shown(hook, forms, secret if hook.pk == of else "") for hook in hook_care.of_store(store)],
-        "feeds": [_waiting(feed, forms) for feed in hook_care.feeds_of(store, now=timezone.now())],
+        "feeds": [_waiting(feed, forms) for feed in hook_care.feeds_of(store, now=clock.now())],
         "deliveries": [_delivered(delivery) for delivery in hook_care.latest(store)],
         "keys": keys,
         "keys_for_feeds": keys_for_feeds,

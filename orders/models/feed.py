@@ -120,6 +120,7 @@ class HookDelivery(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "hook deliveries"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=DeliveryState.values), name="hook_delivery_state_is_known"

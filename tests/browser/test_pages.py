@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, expect
 
-from orders import events, placing
-from orders.models import MaskType, ShopKind, Store, User
+from orders import cancelling, events, flow, placing
+from orders.models import MaskType, Order, ShopKind, Status, Store, User
 from orders.placing import Placed
 from orders.secrecy import Secret
 from orders.shops import connections
@@ -19,8 +19,8 @@ from tests import factories
 from tests.orders.shops import payloads
 
 PAGES = [
-    "sign-in", "list", "search", "order", "travelled", "answer", "settings", "suppressions", "shops", "hooks", "stores",
-    "people", "letter", "write", "nothing",
+    "sign-in", "list", "search", "order", "asked", "travelled", "answer", "settings", "suppressions", "shops", "hooks",
+    "stores", "people", "letter", "write", "nothing",
 ]  # fmt: skip
 PHONE = ViewportSize(width=390, height=844)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -60,10 +60,20 @@ def go(page: Page, site: str, order_url: str, letterbox: Any, request: pytest.Fi
             rest = "" if name == "travelled" else f"write/?about={mail.pk}"
             page.goto(f"{site}/orders/acme/{order.number}/{rest}")
             return page
-        page.goto(order_url if name == "order" else site + paths[name])
+        if name == "asked":
+            _ask_to_cancel(request.getfixturevalue("conversation").order)
+        page.goto(order_url if name in {"order", "asked"} else site + paths[name])
         return page
 
     return visit
+
+
+def _ask_to_cancel(order: Order) -> None:
+    for status in (Status.WAITING_FOR_FULFILLMENT, Status.READY_FOR_HANDLING):
+        flow.move(order, status, actor="Acme shop", now=timezone.now())
+    cancelling.cancel(
+        order, reason="Ordered twice by mistake", actor="Acme shop", now=timezone.now(), is_customers_wish=True
+    )  # fmt: skip
 
 
 def _connect_shops(store: Store) -> None:

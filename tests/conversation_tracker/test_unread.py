@@ -147,6 +147,8 @@ def test_its_receipt_is_not_forgotten_and_says_what_became_of_it(
     html = client.get(f"/admin/conversation_tracker/receipt/{receipt.pk}/change/").content.decode()
     assert "Recorded, but not read: Its shape is absurd" in html
     assert f"/receipt/{receipt.pk}/replay/" in html
+    (entry,) = entries()
+    assert f'href="/orders/{placed.order.store.account}/{placed.order.number}/#mail-{entry.pk}"' in html
 
 
 def test_at_an_expired_alias_it_is_late_like_any_other(placed: Placed, work: Work) -> None:
@@ -161,4 +163,6 @@ def test_the_page_says_that_it_could_not_be_read(placed: Placed, work: Work, as_
     work()
     html = as_support.get(f"/orders/{placed.order.store.account}/{placed.order.number}/").content.decode()
     assert "It could not be read safely, so it was kept as it came and not passed on." in html
-    assert "(no text)" not in html
+    assert ("(no text)" in html, "(no subject)" in html, "(not read)" in html) == (False, False, True)
+    assert '<span class="who__name">Maria Silva</span> <span class="tag tag--party">Customer</span>' in html
+    assert 'name="subject" maxlength="1000" required value=""' in html
