@@ -87,7 +87,7 @@ def _view(request: HttpRequest, provider: base.Provider, channel: str) -> Anymai
 def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
     """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
     try:
-        forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED)
+        forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED, with_files=False)
         view.run_validators(request)
         if provider.verify is not None:
             provider.verify(request)

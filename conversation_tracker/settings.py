@@ -233,7 +233,8 @@ MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", default=15_000_000)
 # RequestBodyLimit applies the limits above by path; Django's own single limit must let the larger one through.
 DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
-FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 1_000  # of a mail beyond the guard of 500 its timeline tells
+FILE_UPLOAD_HANDLERS = ["conversation_tracker.forms.InMemory"]
 # Calls of one API key, and those among them that decode aliases; 0: as many as it likes.
 API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", default=1_200)
 API_DECODES_PER_MINUTE: int = env.int("API_DECODES_PER_MINUTE", default=30)

@@ -96,6 +96,12 @@ def _check_parts(raw: bytes) -> None:
             places[levels[-1]] = keep - 1
 
 
+def check_count(parts: int) -> None:
+    """Raise OverLimit for a mail of so many parts."""
+    if parts > MOST_PARTS:
+        raise OverLimit(Limit.PARTS)
+
+
 def check_fields(fields: Iterable[tuple[str, str]]) -> None:
     """Raise OverLimit when header fields, by name and value, are over a limit."""
     received = total = 0

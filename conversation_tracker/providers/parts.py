@@ -32,6 +32,7 @@ def message(
     files = list(files)
     try:
         guards.check_fields(fields)
+        guards.check_count(len(files))
     except guards.OverLimit as error:
         return base.unread(error, *_pieces(fields, (text, html), files))
     written = [("plain", text), ("html", html)]

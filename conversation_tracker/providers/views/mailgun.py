@@ -44,10 +44,16 @@ class Inbound(MailgunInboundWebhookView):  # type: ignore[misc]  # anymail has n
 def _files(request: HttpRequest) -> list[AnymailInboundMessage]:
     content_ids = {place: content_id for content_id, place in base.flat(_content_ids(request))}
     uploaded: list[tuple[str, Any]] = [(name, file) for name, files in request.FILES.lists() for file in files]
+    if len(uploaded) < base.number(request.POST.get("attachment-count")):
+        raise ValueError("files are missing")
     return [
-        parts.file(file.read(), content_type=_type(file), name=file.name, content_id=content_ids.get(name))
+        parts.file(file.read(), content_type=_type(file), name=_name(file), content_id=content_ids.get(name))
         for name, file in uploaded
     ]
+
+
+def _name(file: Any) -> str:
+    return "" if file.name == forms.NAMELESS else str(file.name)
 
 
 def _type(file: Any) -> str:

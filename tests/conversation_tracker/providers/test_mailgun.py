@@ -12,10 +12,11 @@ from unittest.mock import patch
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from pytest_django import Settings
 
-from conversation_tracker.models import OutboundMail, Receipt, SendState
+from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders.models import TimelineEntry
-from orders.outcomes import Outcome
+from orders.outcomes import Outcome, Reason
 from tests import letters
 from tests.conversation_tracker.providers.conftest import state_of
 
@@ -107,3 +108,51 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert letters.post(client, "/anymail/mailgun/tracking/", payload).status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED
+
+
+def form_with_files(recipient: str, names: list[str], content: bytes = b"%PDF-1.4") -> bytes:
+    """A form as Mailgun writes it, byte for byte: clients of Django leave out what it would not take."""
+    fields = letters.mailgun(recipient, **{"attachment-count": str(len(names))})
+    parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts += [
+        f'name="attachment-{n}"; filename="{name}"\r\nContent-Type: application/pdf\r\n\r\n'.encode() + content
+        for n, name in enumerate(names, 1)
+    ]
+    return b"".join(b"--x\r\nContent-Disposition: form-data; %s\r\n" % part for part in parts) + b"--x--\r\n"
+
+
+def post_form(client: Client, body: bytes) -> int:
+    answer = client.post("/anymail/mailgun/inbound/", body, content_type="multipart/form-data; boundary=x")
+    return answer.status_code
+
+
+def test_no_file_is_lost_for_its_name(client: Client, settle: Settle, two: list[str]) -> None:
+    names = ["", "..", "/", "a/", "\\", ".", "C:\\", "&#x2f;", "papers.pdf"]
+    assert post_form(client, form_with_files(two[0], names)) == 200
+    (entry,) = settle()
+    found = [(file.name, file.content_type, file.size) for file in entry.attachments.order_by("position")]
+    assert found == [("attachment.pdf", "application/pdf", 8)] * 8 + [("papers.pdf", "application/pdf", 8)]
+
+
+def test_a_form_that_lacks_a_file_is_quarantined(client: Client, work: Callable[..., object], two: list[str]) -> None:
+    letters.post_mailgun(client, letters.mailgun(two[0], **{"attachment-count": "1"}))
+    work()
+    assert Receipt.objects.get().state == ReceiptState.QUARANTINED
+
+
+@pytest.mark.parametrize(("number", "reason"), [(500, Reason.CONVERSATION), (501, Reason.UNREAD)])
+def test_as_many_files_are_read_as_of_any_mail(
+    client: Client, settle: Settle, two: list[str], number: int, reason: Reason
+) -> None:
+    assert post_form(client, form_with_files(two[0], ["a.pdf"] * number)) == 200
+    (entry,) = settle()
+    assert entry.reason == reason
+
+
+def test_no_file_is_written_to_the_disk_as_it_came(
+    client: Client, settle: Settle, two: list[str], settings: Settings
+) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = "/nowhere"
+    assert post_form(client, form_with_files(two[0], ["a.pdf"], content=b"%PDF-1.4" * 400_000)) == 200
+    (entry,) = settle()
+    assert [file.size for file in entry.attachments.all()] == [3_200_000]
