@@ -11,10 +11,11 @@ from typing import Any
 from django.db import transaction
 
 from orders import bounds, events, flow, invoicing, masking, secrecy, timeline
-from orders.models import EventKind, InvoiceKind, Kind, Order, OrderEvent, Status, TimelineEntry
+from orders.models import EventKind, InvoiceKind, Kind, Order, Status, TimelineEntry
 from orders.secrecy import Secret
 
 FINAL = (Status.INVOICED, Status.CANCEL, Status.CANCELED)
+_REQUEST = "request"  # on a timeline entry: a digest of the change's name
 
 
 class TooLate(ValueError):
@@ -48,8 +49,8 @@ def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> Timeli
     """
     with transaction.atomic():
         flow.hold(order)
-        occasion = _occasion(wanted)
-        if known := _told(order, occasion):
+        request = _request(wanted)
+        if request and (known := _made_before(order, request)):
             return known
         _ensure_open(order)
         before = order.document.json().get("items") or []
@@ -57,7 +58,7 @@ def change(order: Order, wanted: Change, *, actor: str, now: datetime) -> Timeli
         after = order.value + wanted.increment - wanted.discount + _worth(wanted.added) - removed_value
         if after == order.value and not _without(before, items) and not _without(items, before):
             raise NotSo("nothing of the order would change")
-        return _apply(order, wanted, items, after, occasion=occasion, actor=actor, now=now)
+        return _apply(order, wanted, items, after, request=request, actor=actor, now=now)
 
 
 def restate(
@@ -77,11 +78,11 @@ def restate(
         wanted = Change(
             reason=reason, increment=max(rest, 0), discount=max(-rest, 0), removed=removed, added=added
         )  # fmt: skip
-        return _apply(order, wanted, items, value, occasion=_occasion(wanted), actor=actor, now=now)
+        return _apply(order, wanted, items, value, request="", actor=actor, now=now)
 
 
 def _apply(
-    order: Order, wanted: Change, items: list[dict[str, Any]], after: int, *, occasion: str, actor: str, now: datetime
+    order: Order, wanted: Change, items: list[dict[str, Any]], after: int, *, request: str, actor: str, now: datetime
 ) -> TimelineEntry:
     _ensure_open(order)
     before, invoiced = order.value, invoicing.total(order, InvoiceKind.OUTPUT)
@@ -101,8 +102,9 @@ def _apply(
         },
         parties,
     )  # fmt: skip
-    entry = timeline.happened(order, Kind.CHANGE, data=said, text=why, actor=actor, now=now)
-    details = {**said, "reason": why}
+    kept = {**said, _REQUEST: request} if request else said
+    entry = timeline.happened(order, Kind.CHANGE, data=kept, text=why, actor=actor, now=now)
+    details, occasion = {**said, "reason": why}, f"changed:{request or uuid.uuid4().hex}"
     events.publish([events.build(order, EventKind.CHANGED, occasion=occasion, entry=entry, details=details, now=now)])
     if order.status == Status.INVOICE and after == invoiced:
         flow.advance(order, Status.INVOICED, actor=actor, now=now)
@@ -129,17 +131,14 @@ def _without(items: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[
     return found
 
 
-def _told(order: Order, occasion: str) -> TimelineEntry | None:
-    found = OrderEvent.objects.filter(order=order, kind=EventKind.CHANGED, occasion=occasion)
-    event = found.select_related("entry").first()
-    return event.entry if event else None
+def _made_before(order: Order, request: str) -> TimelineEntry | None:
+    """The change of this name: the timeline keeps it for good, while events are forgotten."""
+    return TimelineEntry.objects.filter(order=order, kind=Kind.CHANGE, **{f"data__{_REQUEST}": request}).first()
 
 
-def _occasion(wanted: Change) -> str:
-    """Under which name the change is told; one that the caller gave may hold anything, so it is kept as a digest."""
-    if wanted.request_id:
-        return f"changed:{secrecy.digest(wanted.request_id, purpose='change-request').hex()}"
-    return f"changed:{uuid.uuid4().hex}"
+def _request(wanted: Change) -> str:
+    """The name that the caller gave the change; it may hold anything, so it is kept as a digest."""
+    return secrecy.digest(wanted.request_id, purpose="change-request").hex() if wanted.request_id else ""
 
 
 def _write(order: Order, document: dict[str, Any], value: int, *, now: datetime) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from orders import changing, invoicing
-from orders.models import EventKind, Kind, Order, Status
+from orders import changing, events, invoicing
+from orders.models import EventKind, Kind, Order, OrderEvent, Status
 from tests import factories
 from tests.factories import make_invoice_draft
 from tests.orders import told
@@ -116,6 +116,14 @@ def test_a_change_of_the_same_name_is_made_once(order):
     change(Order.objects.get(), discount=1_000, request_id="wish 8")
     assert (Order.objects.get().value, len(told.entries(order, Kind.CHANGE))) == (11_000, 2)
     assert "people" not in str(told.events(order))
+
+
+def test_a_change_of_the_same_name_is_made_once_also_when_its_event_is_forgotten(order):
+    change(order, discount=1_000, request_id="wish 7")
+    OrderEvent.objects.update(dispatched_at=NOW)
+    events.forget(before=NOW + timedelta(seconds=1))
+    change(Order.objects.get(), discount=1_000, request_id="wish 7")
+    assert (Order.objects.get().value, told.events(order)) == (12_000, [])
 
 
 def test_a_change_without_a_name_is_another_one_each_time(order):
