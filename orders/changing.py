@@ -26,6 +26,10 @@ class NotSo(ValueError):
     """The order has no such items, would stay as it is, or be worth less than was invoiced of it, or be too large."""
 
 
+class Invoiced(NotSo):
+    """What would be removed was invoiced already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to change, as posted: values in minor units, items as in the order.
@@ -85,6 +89,7 @@ def _apply(
     order: Order, wanted: Change, items: list[dict[str, Any]], after: int, *, request: str, actor: str, now: datetime
 ) -> TimelineEntry:
     _ensure_open(order)
+    _ensure_kept(order, items)
     before, invoiced = order.value, invoicing.total(order, InvoiceKind.OUTPUT)
     if after < invoiced:
         raise NotSo(f"the order would be worth {after}, and {invoiced} of it was invoiced")
@@ -114,6 +119,14 @@ def _apply(
 def _ensure_open(order: Order) -> None:
     if order.status in FINAL:
         raise TooLate(f"an order that is {order.status} does not change any more")
+
+
+def _ensure_kept(order: Order, items: list[dict[str, Any]]) -> None:
+    """Raise Invoiced when there would be fewer of an article than were invoiced."""
+    before, after = invoicing.count(order.document.json()), invoicing.count({"items": items})
+    for article, many in invoicing.pieces(order, InvoiceKind.OUTPUT).items():
+        if after[article] < min(many, before[article]):
+            raise Invoiced(f"of the item {article}, {many} were invoiced, and {after[article]} would be left")
 
 
 def _without(items: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,10 @@ class TooMuch(ValueError):
 
 
 class NothingInvoiced(ValueError):
-    """Nothing of the order was invoiced, so there is nothing to take back."""
+    """Nothing of the order, or not as many of an article, was invoiced, so there is nothing to take back."""
+
+
+_SAID_LATER = ("invoiceKey", "invoiceUrl", "embeddedInvoice", "cfop", "items")  # as the document of an invoice has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,14 @@ class Draft:
 def invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> tuple[Invoice, bool]:
     """Write an invoice or a return; with True when it is new.
 
-    The same one posted again gives the first, and takes over what it says that is new of the parcel. The order is
-    invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced, NothingInvoiced,
-    NotOrdered or TooMuch; nothing is changed then.
+    The same one posted again gives the first, with what it says that was empty before or is new of the parcel. The
+    order is invoiced once its invoices add up to its value. Raises flow.IllegalTransition, AlreadyInvoiced,
+    NothingInvoiced, NotOrdered or TooMuch; nothing is changed then.
     """
     with transaction.atomic():
         flow.hold(order)
         if known := Invoice.objects.filter(order=order, number=draft.number).first():
-            if (known.kind, known.value) != (draft.kind, draft.value):
-                raise AlreadyInvoiced(f"the order has an invoice {draft.number} of another value or type")
+            _complete(order, known, draft, now=now)
             shipping.hand_over(order, known, draft.parcel, actor=actor, now=now)
             return known, False
         if draft.kind is InvoiceKind.INPUT:
@@ -93,11 +95,47 @@ def total(order: Order, kind: InvoiceKind) -> int:
     return Invoice.objects.filter(order=order, kind=kind).aggregate(total=Sum("value"))["total"] or 0
 
 
+def pieces(order: Order, kind: InvoiceKind) -> Counter[str]:
+    """How many of each article the order's invoices, or its returns, name."""
+    return _sum(_named(order, kind))
+
+
+def _named(order: Order, kind: InvoiceKind) -> list[Counter[str]]:
+    found = Invoice.objects.filter(order=order, kind=kind).only("document")
+    return [count(one.document.json()) for one in found]
+
+
+def _sum(counts: Iterable[Counter[str]]) -> Counter[str]:
+    found = Counter[str]()
+    for one in counts:
+        found.update(one)
+    return found
+
+
+def _complete(order: Order, known: Invoice, draft: Draft, *, now: datetime) -> None:
+    """Take over what the invoice did not say before. Raises AlreadyInvoiced where it said something else."""
+    if (known.kind, known.value) != (draft.kind, draft.value):
+        raise AlreadyInvoiced(f"the order has an invoice {draft.number} of another value or type")
+    document = known.document.json() or {}
+    said = {name: draft.document[name] for name in _SAID_LATER if draft.document.get(name)}
+    others = [name for name, value in said.items() if document.get(name) and document[name] != value]
+    if others:
+        raise AlreadyInvoiced(f"the order has an invoice {draft.number} with another {others[0]}")
+    if all(document.get(name) == value for name, value in said.items()):
+        return
+    if not document.get("items"):
+        _ensure_fits(order, draft)
+    known.document = Secret.of_json({**document, **said})
+    known.save(update_fields=["document"])
+    order.changed_at = now
+    order.save(update_fields=["changed_at"])
+
+
 def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
     status = Status(order.status)
     if status is not Status.INVOICE:
         flow.route(order, Status.INVOICE)
-    _ensure_ordered(order, draft)
+    _ensure_fits(order, draft)
     invoiced = total(order, InvoiceKind.OUTPUT) + draft.value
     if invoiced > order.value:
         raise TooMuch(f"the invoices would add up to {invoiced}, and the order is worth {order.value}")
@@ -113,21 +151,26 @@ def _invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoic
 def _take_back(order: Order, draft: Draft, *, actor: str, now: datetime) -> Invoice:
     if not Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT).exists():
         raise NothingInvoiced("nothing of the order was invoiced, so there is nothing to take back")
-    _ensure_ordered(order, draft)
+    _ensure_fits(order, draft)
     invoiced, returned = total(order, InvoiceKind.OUTPUT), total(order, InvoiceKind.INPUT) + draft.value
     if returned > invoiced:
         raise TooMuch(f"the returns would add up to {returned}, and {invoiced} was invoiced")
     return _write(order, draft, EventKind.REFUNDED, actor=actor, now=now)
 
 
+def _ensure_fits(order: Order, draft: Draft) -> None:
+    """Raise NotOrdered or NothingInvoiced when the positions are more than was ordered or, of a return, invoiced."""
+    if draft.positions:
+        _ensure_ordered(order, draft)
+        if draft.kind is InvoiceKind.INPUT:
+            _ensure_invoiced(order, draft)
+
+
 def _ensure_ordered(order: Order, draft: Draft) -> None:
     """Raise NotOrdered when the positions are more than what was ordered, together with those of other invoices."""
-    if not draft.positions:
-        return
-    ordered = _pieces(order.document.json())
+    ordered = count(order.document.json())
     left = Counter(ordered)
-    for other in Invoice.objects.filter(order=order, kind=draft.kind).only("document"):
-        left.subtract(_pieces(other.document.json()))
+    left.subtract(pieces(order, draft.kind))
     misfits = []
     for place, position in enumerate(draft.positions):
         article = position.article
@@ -141,7 +184,21 @@ def _ensure_ordered(order: Order, draft: Draft) -> None:
         raise NotOrdered(misfits)
 
 
-def _pieces(document: Any) -> Counter[str]:
+def _ensure_invoiced(order: Order, draft: Draft) -> None:
+    """Raise NothingInvoiced when more of an article would come back than is left of what was invoiced."""
+    invoices = _named(order, InvoiceKind.OUTPUT)
+    if not all(invoices):  # an invoice that names no goods may be over any
+        return
+    left = _sum(invoices)
+    left.subtract(pieces(order, InvoiceKind.INPUT))
+    for position in draft.positions:
+        if position.quantity > left[position.article]:
+            most = max(left[position.article], 0)
+            raise NothingInvoiced(f"of the item {position.article}, {most} are left of what was invoiced")
+        left[position.article] -= position.quantity
+
+
+def count(document: Any) -> Counter[str]:
     """How many of each article stand in a document's list of items."""
     found = Counter[str]()
     for item in (document or {}).get("items") or []:

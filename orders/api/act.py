@@ -102,7 +102,7 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
     """Invoice all of an order or a part of it (Output), or write a return (Input).
 
     The order is invoiced once its invoices add up to its value. An invoice posted again is the first one, and adds
-    what it says that is new of the parcel.
+    what was empty in it and what is new of the parcel; 409 where it says something else.
     """
     order, actor, now = _begin(request, order_id)
     if wanted.invoiceValue == 0 and order.value != 0:

@@ -42,6 +42,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     changing.TooLate: (409, "too_late"),
     payment.TooLate: (409, "too_late"),
     changing.NotSo: (400, "invalid"),
+    changing.Invoiced: (409, "already_invoiced"),
     invoicing.AlreadyInvoiced: (409, "already_invoiced"),
     invoicing.TooMuch: (400, "invalid"),
     invoicing.NothingInvoiced: (409, "not_invoiced"),

@@ -120,7 +120,7 @@ def _fulfil(
             number=parcel.number,
             value=value,
             issued_at=parcel.at or now,
-            document={"items": list(report.items) if len(report.fulfilments) == 1 else []},
+            document={"items": list(report.items) if report.is_complete and len(report.fulfilments) == 1 else []},
             parcel=_parcel(parcel),
         )
         known, _ = invoicing.invoice(order, draft, actor=actor, now=now)

@@ -179,3 +179,36 @@ def test_what_was_not_invoiced_is_not_taken_back(api, store):
     why = "Nothing of the order was invoiced, so there is nothing to take back. Nothing was changed."
     assert error(refused) == (409, "not_invoiced", why)
     assert (Invoice.objects.count(), Order.objects.get().status) == (0, "handling")
+
+
+def test_an_invoice_posted_again_fills_what_was_empty_and_never_drops_what_it_says(api, store):
+    order = make(store)
+    key, url, items = INVOICE["invoiceKey"], INVOICE["invoiceUrl"], INVOICE["items"]
+    api.act(order, "invoice", {**INVOICE, "invoiceKey": "", "invoiceUrl": None, "items": []})
+    too_many = {**INVOICE, "items": [{"id": "lamp", "quantity": 3}]}
+    assert problems(api.act(order, "invoice", too_many)) == ["items.0.quantity"]
+    assert api.act(order, "invoice", INVOICE).status_code == 200
+    for other in ({"invoiceUrl": "https://erp.example/F-2"}, {"invoiceKey": "L"}, {"items": items[:1]}):
+        refused = api.act(order, "invoice", {**INVOICE, **other})
+        why = f"The order has an invoice F-1 with another {next(iter(other))}. Nothing was changed."
+        assert error(refused) == (409, "already_invoiced", why)
+    assert api.act(order, "invoice", {**INVOICE, "invoiceUrl": "", "items": []}).status_code == 200
+    [package] = api.read(order.number).json()["packageAttachment"]["packages"]
+    places = [(one["itemIndex"], one["quantity"]) for one in package["items"]]
+    assert (package["invoiceKey"], package["invoiceUrl"], places) == (key, url, [(0, 2), (1, 3)])
+
+
+def test_what_was_invoiced_is_not_removed_and_no_more_of_it_comes_back(api, store):
+    order = make(store)
+    lamp, bulb = {"id": "lamp", "quantity": 1}, {"id": "bulb", "quantity": 1}
+    api.act(order, "invoice", {**INVOICE, "invoiceValue": 5_000, "items": [lamp]})
+    removed = api.act(order, "changes", {"itemsRemoved": [{**lamp, "quantity": 2}]})
+    why = "Of the item lamp, 1 were invoiced, and 0 would be left. Nothing was changed."
+    assert error(removed) == (409, "already_invoiced", why)
+    taken = {**INVOICE, "type": "Input", "invoiceNumber": "R-1", "invoiceValue": 1_000}
+    for items in ([bulb], [lamp, lamp]):
+        refused = api.act(order, "invoice", {**taken, "items": items})
+        why = f"Of the item {items[-1]['id']}, 0 are left of what was invoiced. Nothing was changed."
+        assert error(refused) == (409, "not_invoiced", why)
+    assert api.act(order, "invoice", {**taken, "items": [lamp]}).status_code == 200
+    assert api.act(order, "changes", {"itemsRemoved": [lamp]}).status_code == 200
