@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -22,13 +23,13 @@ from orders.models import Action, EventKind, Order, SuppressionReason, User
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 12
-MOST_STOPPED = 5  # attempts that ended with their worker
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
 
 
-_TAKE = """
+# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more.
+_TAKE = f"""
     WITH waiting AS (
         SELECT id FROM conversation_tracker_outboundmail
         WHERE state = ANY(%(waiting)s) AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
@@ -37,9 +38,13 @@ _TAKE = """
         SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
     )
     UPDATE conversation_tracker_outboundmail AS mail
-    SET state = 'sending', attempts = mail.attempts + 1, state_changed_at = %(now)s
+    SET state = 'sending', attempts = mail.attempts + 1, state_changed_at = %(now)s,
+        next_attempt_at = greatest(%(now)s, statement_timestamp()) + (0.75 + random() / 2) * least(
+            interval '{LONGEST_DELAY.total_seconds()} s',
+            interval '{FIRST_DELAY.total_seconds()} s' * 2 ^ least(mail.attempts, 20)
+        )
     FROM taken WHERE mail.id = taken.id RETURNING mail.id
-"""
+"""  # noqa: S608  two constants
 
 
 def work(*, now: datetime) -> bool:
@@ -64,11 +69,13 @@ def _work_on(pk: int, *, now: datetime, result: send.Result | None = None) -> No
         # A report of it may have come in between. What only few mails need is read when it is needed.
         rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
         for row in rows.select_related("order").defer("order__document"):
-            _settle(row, result or _send(row), now=now)
+            began = time.monotonic()
+            found = result or _send(row)
+            _settle(row, found, now=now, took=timedelta(seconds=time.monotonic() - began))
 
 
 def _send(row: OutboundMail) -> send.Result:
-    if row.attempts > row.failures + MOST_STOPPED:
+    if row.attempts > MOST_ATTEMPTS:  # the last one ended with its worker too
         return send.Held(STOPPED)
     try:
         return send.send(row)
@@ -79,13 +86,13 @@ def _send(row: OutboundMail) -> send.Result:
         return send.Later(faults.describe(error))
 
 
-def _settle(row: OutboundMail, result: send.Result, *, now: datetime) -> None:
+def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: timedelta) -> None:
     match result:
         case send.Sent(provider_message_id):
             row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
         case send.Later(problem) if row.attempts < MOST_ATTEMPTS:
             row.failures += 1
-            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + delay(row.failures)
+            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + delay(row.failures)
         case send.Later(problem) | send.Never(problem):
             row.failures += 1
             row.state, row.problem = SendState.FAILED, problem
@@ -123,7 +130,8 @@ def _skip(row: OutboundMail, problem: str, *, now: datetime) -> None:
 def delay(failures: int) -> timedelta:
     """How long to wait after so many failures: doubling up to two hours, give or take a quarter.
 
-    An attempt that ended with its worker is no failure: it says nothing of the provider.
+    An attempt that ended with its worker is no failure: it says nothing of the provider. How long the mail waits after
+    such a one goes by the number of attempts.
     """
     longest: timedelta = min(FIRST_DELAY * 2 ** min(failures - 1, 20), LONGEST_DELAY)
     return longest * random.uniform(0.75, 1.25)  # noqa: S311  spreads retries, guards nothing

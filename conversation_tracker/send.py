@@ -18,11 +18,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import limits
+from conversation_tracker import backends, limits
 from conversation_tracker.mailflow import frugal, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
+from conversation_tracker.providers import base
 from orders import secrecy, suppression, vault
 from orders.models import Alias
 from orders.spellings import Known
@@ -54,6 +55,11 @@ PASSING = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
+# Of Amazon SES, which says all of this with 400.
+PASSING_AT_AMAZON = {
+    "AccountSuspendedException", "LimitExceededException", "MailFromDomainNotVerifiedException",
+    "SendingPausedException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+}  # fmt: skip
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
@@ -225,7 +231,8 @@ def _keyed(names: Mapping[str, str], key: str) -> dict[str, str]:
 
 def _connect(key: str) -> BaseEmailBackend:
     """A connection for one mail."""
-    connection = get_connection(fail_silently=False)
+    backend = backends.INSTEAD.get(settings.EMAIL_BACKEND, settings.EMAIL_BACKEND)
+    connection = get_connection(backend, fail_silently=False)
     if header := _keyed(KEY_IN_REQUEST, key):
         connection.open()
         connection.session.headers.update(header)  # type: ignore[attr-defined]  # anymail's, over HTTP
@@ -244,8 +251,8 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
         return Suppressed(type(error).__name__)
     except AnymailRequestsAPIError as error:
         return Later(_status(error)) if _may_heal(error.status_code) else Never(_status(error))
-    except AnymailAPIError as error:  # no answer, or one that made no sense
-        return Later(type(error).__name__)
+    except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's
+        return _amazons(error) or Later(type(error).__name__)
     except AnymailError as error:  # what we ask for is not to be had there
         return Never(type(error).__name__)
     except smtplib.SMTPRecipientsRefused as error:
@@ -260,6 +267,15 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
     return Sent(_provider_message_id(message))
+
+
+def _amazons(error: AnymailAPIError) -> Result | None:
+    """What Amazon's refusal means; anymail hands over its answer as boto has read it. None when it gave none."""
+    status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
+    if not isinstance(status, int):
+        return None
+    is_passing = _may_heal(status) or base.dig(error.response, "Error", "Code") in PASSING_AT_AMAZON
+    return Later(f"HTTP {status}") if is_passing else Never(f"HTTP {status}")
 
 
 def _may_heal(status: int | None) -> bool:

@@ -19,6 +19,9 @@ from orders.tasks import wake_events
 log = logging.getLogger(__name__)
 
 TURN = 20.0  # seconds after which a task makes room for another
+# Seconds that a task which sends may take: a turn, and the longest that one mail may, building it included
+# (backends.smtp). A worker stopped before it knows that its mail was taken sends it twice.
+SENDING_SOFT, SENDING_HARD = 270, 300
 
 
 def wake_inbox() -> None:
@@ -62,7 +65,7 @@ def drain_inbox() -> None:
         wake_events()
 
 
-@shared_task
+@shared_task(soft_time_limit=SENDING_SOFT, time_limit=SENDING_HARD)
 def drain_outbox() -> None:
     """Send what waits in the outbox, and wake who tells of it."""
     until, sent = time.monotonic() + TURN, 0
@@ -86,7 +89,7 @@ def drain_order_mails() -> None:
             return
 
 
-@shared_task
+@shared_task(soft_time_limit=SENDING_SOFT, time_limit=SENDING_HARD)
 def send_tests() -> None:
     """Send the templates and senders that admins try out."""
     until = time.monotonic() + TURN

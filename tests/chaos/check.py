@@ -51,7 +51,7 @@ def wait_until_settled(*, until: float) -> int:
     """
     while True:
         now = timezone.now()
-        OutboundMail.objects.filter(state=SendState.RETRY, next_attempt_at__gt=now).update(next_attempt_at=now)
+        OutboundMail.objects.filter(state__in=WAITING, next_attempt_at__gt=now).update(next_attempt_at=now)
         Receipt.objects.filter(state=ReceiptState.PENDING, next_attempt_at__gt=now).update(next_attempt_at=now)
         left = inbox.counts()["pending"] + OutboundMail.objects.filter(state__in=WAITING).count()
         if not left or time.monotonic() > until:

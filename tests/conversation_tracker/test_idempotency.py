@@ -55,7 +55,7 @@ class TestIdempotencyKeys:
         return outbox_row
 
     def again(self, row: OutboundMail) -> None:
-        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.RETRY)
+        OutboundMail.objects.filter(pk=row.pk).update(state=SendState.RETRY, next_attempt_at=timezone.now())
         outbox.work(now=timezone.now())
 
     def test_resend_gets_it_as_a_header_of_the_request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -55,9 +55,9 @@ def provider(settings: Settings) -> list[Exception]:
     return raising
 
 
-def lose_worker() -> None:
+def lose_worker(now: datetime | None = None) -> None:
     """Take the next mail as a worker does that is killed before it has sent it."""
-    params = {"now": timezone.now(), "waiting": ["queued", "sending", "retry"]}
+    params = {"now": now or timezone.now(), "waiting": ["queued", "sending", "retry"]}
     with claims.held(claims.Space.OUTBOX, outbox._TAKE, params):
         pass
 
@@ -140,7 +140,8 @@ def test_a_mail_whose_worker_was_killed_is_sent_by_the_next(client: Client, work
     inbox.work(now=timezone.now())
     lose_worker()
     assert OutboundMail.objects.get().state == SendState.SENDING
-    assert len(work()) == 1
+    assert work() == []
+    assert len(work(now=timezone.now() + timedelta(seconds=20))) == 1
 
 
 def test_a_real_address_in_the_finished_mail_holds_it(client: Client, work: Work, placed: Placed) -> None:
@@ -199,14 +200,24 @@ def test_a_mail_that_cannot_be_built_does_not_stop_the_others(client: Client, wo
     assert broken.state == SendState.RETRY
 
 
-def test_a_mail_that_stops_its_worker_each_time_is_held(client: Client, work: Work, placed: Placed) -> None:
+def test_a_mail_that_stops_its_worker_each_time_waits_ever_longer_and_is_held_at_last(
+    client: Client, work: Work, placed: Placed
+) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    inbox.work(now=timezone.now())
-    for _ in range(5):
-        lose_worker()
-    assert work() == []
+    now = timezone.now()
+    inbox.work(now=now)
+    waits = []
+    for _ in range(outbox.MOST_ATTEMPTS):
+        lose_worker(now)
+        waits.append(OutboundMail.objects.get().next_attempt_at - now)
+        now += waits[-1]
+    assert timedelta(seconds=11) < waits[0] < timedelta(seconds=19)
+    assert all(timedelta(minutes=90) <= wait <= timedelta(minutes=150) for wait in waits[-2:])
+    assert sum(waits, timedelta()) > timedelta(hours=4)
+    assert work(now=now) == []
     row = OutboundMail.objects.get()
     assert (row.state, row.problem) == (SendState.HELD, outbox.STOPPED)
+    assert Alert.objects.get().kind == AlertKind.HELD
 
 
 @pytest.mark.parametrize(
@@ -277,10 +288,11 @@ def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
 ) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-    for _ in range(4):
-        lose_worker()
-    provider.append(TimeoutError())
     now = timezone.now()
+    for _ in range(4):
+        lose_worker(now)
+        now = OutboundMail.objects.get().next_attempt_at
+    provider.append(TimeoutError())
     outbox.work(now=now)
     row = OutboundMail.objects.get()
     assert (row.attempts, row.failures) == (5, 1)
@@ -366,15 +378,6 @@ def test_a_held_mail_raises_an_alert(client: Client, work: Work, placed: Placed)
     row = OutboundMail.objects.get()
     row.content = Secret.of_json({**row.content.json(), "text": placed.customer_alias.real.text()})
     row.save()
-    work()
-    assert Alert.objects.get().kind == AlertKind.HELD
-
-
-def test_a_mail_that_stopped_its_worker_each_time_raises_an_alert(client: Client, work: Work, placed: Placed) -> None:
-    letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    inbox.work(now=timezone.now())
-    for _ in range(5):
-        lose_worker()
     work()
     assert Alert.objects.get().kind == AlertKind.HELD
 

@@ -1,0 +1,70 @@
+"""SMTP with an end to each conversation.
+
+A mail that the server took and that we do not know of leaves twice. So what comes before the mail is cut short, which
+costs nothing; the answer to the mail is waited for longer than any other; and what comes after it may fail.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from contextlib import suppress
+from typing import Any
+
+from django.core.mail.backends import smtp
+
+CONNECT = 10.0  # seconds, for each address of the server
+UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each reply EMAIL_TIMEOUT at most
+FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
+TO_QUIT = 2.0
+
+
+class _Timed(smtplib.SMTP):
+    """Sets the time that is left before it says something and before it listens."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.until, self.longest = time.monotonic() + UNTIL_DATA, float(kwargs["timeout"])
+        super().__init__(*args, **kwargs)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        return super()._get_socket(host, port, min(timeout, CONNECT))  # type: ignore[misc]  # not in the stubs
+
+    def send(self, s: Any) -> None:
+        if not isinstance(s, str):  # commands are texts, the mail is bytes
+            self.give(2 * FOR_THE_MAIL, longest=FOR_THE_MAIL)
+        self._limit()
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._limit()
+        return super().getreply()
+
+    def give(self, seconds: float, *, longest: float) -> None:
+        """From now on there is so much time for everything, and for one step so much at most."""
+        self.until, self.longest = time.monotonic() + seconds, longest
+
+    def _limit(self) -> None:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if self.sock is not None:
+            self.sock.settimeout(min(left, self.longest))
+
+
+class _TimedSSL(_Timed, smtplib.SMTP_SSL):
+    """The same within TLS from the start."""
+
+
+class EmailBackend(smtp.EmailBackend):
+    """Django's."""
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        return _TimedSSL if self.use_ssl else _Timed
+
+    def _close_connection(self, connection: _Timed) -> None:
+        """Whatever comes now, the mail was taken or refused before."""
+        connection.give(TO_QUIT, longest=TO_QUIT)
+        with suppress(OSError):
+            connection.quit()
+        connection.close()
