@@ -113,6 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
     "default": {
         **env.db("DATABASE_URL", default="postgres:///conversation_tracker"),
+        "ENGINE": "conversation_tracker.postgres",
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     },

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -137,6 +138,24 @@ def test_a_connection_that_was_cut_is_not_held_against_the_database():
     assert [client.get("/healthz").status_code for _ in range(3)][-1] == 200
     connection.close()
     cast("Any", connection).close_pool()  # else the next tests would try the dead ones, with a pause after each
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_restart_of_the_database_each_call_is_answered():
+    """A pool that tries its dead connections one by one needs longer than a call may wait."""
+    database = cast("Any", connection)
+    database.ensure_connection()
+    held = [database.pool.getconn() for _ in range(5)]
+    pids = [one.info.backend_pid for one in [*held, database.connection]]
+    for one in held:
+        database.pool.putconn(one)
+    database.close()
+    with psycopg.connect(**database.get_connection_params(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [pids])
+    client = Client()
+    for _ in range(8):
+        assert client.get("/healthz").status_code == 200
+        database.close()
 
 
 @pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""The database backend that Django is told of in settings.py."""
