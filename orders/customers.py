@@ -57,7 +57,7 @@ def remember(store: Store, person: Person, *, now: datetime) -> Customer:
             name=Secret.of(person.name),
             phone=Secret.of(person.phone),
             document=Secret.of(person.document),
-            locale=person.locale or store.locale,
+            locale=person.locale,
             search_digests=finding.digests(store.pk, name=person.name, document=person.document),
             created_at=now,
         )

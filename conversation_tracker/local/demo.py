@@ -134,7 +134,7 @@ def _order(store: Store, shopper: Shopper, *, now: datetime) -> None:
     address = shopper.address.replace("münchen", "xn--mnchen-3ya")
     draft = placing.Draft(
         marketplace_number=f"demo-{shopper.key}",
-        person=customers.Person(address, shopper.name, locale=store.locale),
+        person=customers.Person(address, shopper.name),
         value=shopper.value,
         item_count=1,
         document=document,

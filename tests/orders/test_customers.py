@@ -60,9 +60,12 @@ def test_what_an_order_does_not_say_is_not_forgotten(store):
     assert told(customers.remember(store, customers.Person("maria@example.com"), now=NOW)) == before
 
 
-def test_a_person_who_says_no_language_has_the_stores(db):
-    store = factories.make_store(locale="pt-br")
-    assert customers.remember(store, customers.Person("maria@example.com"), now=NOW).locale == "pt-br"
+def test_a_person_who_says_no_language_has_the_one_that_the_store_has_by_then(store):
+    for locale in ("en", "pt-BR"):
+        store.locale = locale
+        store.save()
+        order = factories.make_order(store, email="maria@example.com")
+        assert customers.locale_of(order) == locale
 
 
 def test_a_person_of_whom_nothing_is_new_is_only_read(store, django_assert_num_queries):

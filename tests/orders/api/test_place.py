@@ -187,9 +187,9 @@ def test_an_odd_text_in_a_free_field_is_kept_as_it_is(api, text):
 
 
 @pytest.mark.parametrize(
-    ("locale", "kept"), [("pt-BR", "pt-BR"), ("es", "es"), (None, "en"), ("zh-Hant-TW", "zh-Hant-TW")]
+    ("locale", "kept"), [("pt-BR", "pt-BR"), ("es", "es"), (None, ""), ("zh-Hant-TW", "zh-Hant-TW")]
 )
-def test_the_customers_language_is_kept_or_the_stores(api, locale, kept):
+def test_the_customers_language_is_kept_if_it_was_said(api, locale, kept):
     api.place(make_order(clientPreferencesData__locale=locale))
     assert Customer.objects.get().locale == kept
 
