@@ -22,6 +22,12 @@ def of_template(wanted: str, store_locale: str = "") -> str:
     return LOCALES[0]
 
 
+def of_formats(wanted: str, written_in: str) -> str:
+    """How dates and money are written in a text of that language: as the one wanted does, if it is of that language."""
+    spoken, written = (locale.replace("_", "-").lower().partition("-")[0] for locale in (wanted, written_in))
+    return wanted if spoken == written else written_in
+
+
 @cache
 def babel(locale: str) -> Locale:
     """How a locale writes dates and money; of one that is not known, as much as is: the language, else English."""

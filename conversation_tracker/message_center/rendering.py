@@ -37,16 +37,17 @@ def render(store: Store, key: TemplateKey, *, locale: str, context: Mapping[str,
     It is in ``problem`` then, and the mail is that of the default template.
     """
     written_in = locales.of_template(locale, store.locale)
+    spoken = locales.of_formats(locale, written_in)
     version = versions.newest(store, key, written_in)
     problem = ""
     if version is not None and not version.is_default:
         try:
-            return fill(versions.source(version, key, written_in), locale=locale or written_in, context=context)
+            return fill(versions.source(version, key, written_in), locale=spoken, context=context)
         except engine.Faulty as fault:
             problem = f"version {version.number} ({written_in}): {fault}"[:200]
             log.warning("template failed store=%s template=%s %s", store.pk, key.value, fault.problem.value)
     source = defaults.source(key, written_in)
-    return fill(source, locale=locale or written_in, context=context, problem=problem, is_lenient=True)
+    return fill(source, locale=spoken, context=context, problem=problem, is_lenient=True)
 
 
 def fill(

@@ -73,6 +73,20 @@ def test_the_language_is_the_one_wanted_or_the_next_best(wanted, of_store, found
     assert locales.of_template(wanted, of_store) == found
 
 
+@pytest.mark.parametrize(
+    ("wanted", "spoken", "moment"),
+    [
+        ("fr-FR", "pt-BR", "22 de novembro de 2026, 22:40"), ("ar", "pt-BR", "22 de novembro de 2026, 22:40"),
+        ("zz", "pt-BR", "22 de novembro de 2026, 22:40"), ("en-GB", "en-GB", "22 November 2026"),
+    ],
+)  # fmt: skip
+def test_a_mail_speaks_one_language_in_its_words_its_dates_and_its_mark(wanted, spoken, moment):
+    store = factories.make_store("bolt", locale="pt-BR", time_zone="America/Sao_Paulo")
+    mail = render(store, locale=wanted)
+    assert f'<html lang="{spoken}"' in mail.html
+    assert moment in mail.text
+
+
 def test_the_newest_version_of_the_store_counts(store):
     write(store, subject="First")
     write(store, number=2, subject="Second {{ order.number }}")
