@@ -51,7 +51,7 @@ def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0
         case EventKind.INVOICED:
             return TemplateKey.INVOICED
         case EventKind.SHIPPED:
-            return TemplateKey.SHIPPED
+            return None if _has_arrived(event) else TemplateKey.SHIPPED
         case EventKind.TRACKING:
             return None if _came_late(event) else TemplateKey.SHIPPING_UPDATE
         case EventKind.DELIVERED:
@@ -94,6 +94,11 @@ def _came_late(event: OrderEvent) -> bool:
     happened_at = (event.details.json() or {}).get("happened_at")
     if arrived_at is None or not happened_at or datetime.fromisoformat(happened_at) >= arrived_at:
         return False
+    return _has_arrived(event)
+
+
+def _has_arrived(event: OrderEvent) -> bool:
+    """Whether the parcel's delivery was told before: of a tracking number that comes after it nobody waits to hear."""
     told = OrderEvent.objects.filter(
         order=event.order_id, invoice=event.invoice_id, kind=EventKind.DELIVERED, pk__lt=event.pk
     )

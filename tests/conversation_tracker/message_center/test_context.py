@@ -175,6 +175,16 @@ def test_each_step_of_an_order_has_its_mail(order):
     ]
 
 
+def test_no_parcel_is_on_its_way_that_was_delivered(order):
+    to_handling(order)
+    made = invoice(order)
+    shipping.track(order, made, [], delivered_at=NOW, actor="Carrier", now=NOW)
+    for number in ("FP1", "FP2"):
+        shipping.hand_over(order, made, shipping.Parcel("Fast", number, "https://t.example/1"), actor="Shop", now=NOW)
+    assert OrderEvent.objects.filter(order=order, kind=EventKind.SHIPPED).count() == 2
+    assert templates(order)[-2:] == [TemplateKey.INVOICED, TemplateKey.DELIVERED]
+
+
 def test_a_denied_payment_is_told_once_and_not_as_a_cancellation_too(order):
     payment.deny(order, payment_id="p", reason="", actor="Shop", now=NOW)
     assert templates(order) == [TemplateKey.NEW_ORDER, TemplateKey.PAYMENT_DENIED]
