@@ -27,6 +27,7 @@ from liquid.exceptions import (
     UndefinedError,
     UnknownFilterError,
 )
+from liquid.stream import TokenStream
 
 from conversation_tracker.message_center import filters, sources
 
@@ -268,7 +269,8 @@ def _faulty(error: LiquidError, source: str) -> Faulty:
         case _:
             problem = Problem.VALUE
     if problem is Problem.SYNTAX and (error.token is None or error.token.start_index < 0):
-        line, column = place(source, _left_open(source))
+        begun = -1 if said.startswith("expected tag") else _last_read(error)
+        line, column = place(source, begun if begun >= 0 else _left_open(source))
         return Faulty(problem, said, line=line, column=column)
     return _at(error, source, problem, said)
 
@@ -286,6 +288,17 @@ def _named(source: str, token: Token | None) -> str:
     """What a template calls the thing that begins here: ``order.items[2].name``."""
     found = _NAME.match(source, token.start_index) if token and token.start_index >= 0 else None
     return found[0] if found else ""
+
+
+def _last_read(error: BaseException) -> int:
+    """Where the last piece begins that was read before this was raised, of an expression that ends too early."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        for stream in reversed(frame.f_locals.values()):
+            if isinstance(stream, TokenStream):
+                for token in reversed(stream.tokens[: max(stream.pos, 1)]):
+                    if token.start_index >= 0:
+                        return token.start_index
+    return -1
 
 
 def _left_open(source: str) -> int:

@@ -59,6 +59,20 @@ def test_each_fault_is_told_with_its_place(html, problem, line, column):
 
 
 @pytest.mark.parametrize(
+    ("html", "column"),
+    [
+        ("{{ order.number | }}", 17), ("{{ }}", 1), ("{% if locale == %}{% endif %}", 14),
+        ("{% if locale and %}{% endif %}", 14), ("{% for i in %}{% endfor %}", 10),
+        ("{% for i in order.items limit: %}{% endfor %}", 30), ("{% assign x %}", 11), ("{% assign x = %}", 13),
+        ("{{ order[ }}", 9), ("{% if locale == %}{% endif %}{% if locale %}", 14), ("a{% if locale %}b", 2),
+    ],
+)  # fmt: skip
+def test_what_ends_too_early_is_told_with_the_place_of_its_last_piece(html, column):
+    [(_, found, *place)] = faults(html=f"<p>\n{html}\n{{{{ order.number }}}}</p>")
+    assert (found, place) == (Problem.SYNTAX, [2, column])
+
+
+@pytest.mark.parametrize(
     "html",
     [
         "{% for item in order.items %}{{ forloop.index }} {{ item.name }}{% endfor %}",
