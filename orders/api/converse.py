@@ -27,9 +27,9 @@ def read_conversation(  # noqa: PLR0917  ninja passes them by name
     response: HttpResponse,
     order_id: str,
     page: Annotated[
-        int | None, Query(ge=1, le=100_000, description="From 1; without it the answer is all of it.")
+        int | None, Query(ge=1, le=100_000, description="From 1; without it and per_page the answer is all of it.")
     ] = None,
-    per_page: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
+    per_page: Annotated[int | None, Query(ge=1, le=MOST_ROWS, description=f"Otherwise {MOST_ROWS}.")] = None,
     attachment_links: Annotated[
         bool, Query(alias="attachmentLinks", description="Add where each file is fetched.")
     ] = False,
@@ -41,7 +41,8 @@ def read_conversation(  # noqa: PLR0917  ninja passes them by name
     key = keys.of(request)
     order = access.order_of_key(key, order_id)
     entries = conversations.messages(order)
-    if page:
+    if page or per_page:
+        page, per_page = page or 1, per_page or MOST_ROWS
         response["X-Total-Count"] = str(entries.count())
         entries = entries[(page - 1) * per_page : page * per_page]
     with transaction.atomic():

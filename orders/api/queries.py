@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 
 from django.http import QueryDict
 from pydantic import TypeAdapter, ValidationError
@@ -24,10 +24,10 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(schemas.Moment)
 LONGEST = 320
 
 
-def wanted(query: QueryDict) -> browsing.Wanted:
+def wanted(query: QueryDict, *, zone: tzinfo) -> browsing.Wanted:
     """What was asked for. Raises BadRequest with every problem found: a filter that is not known is one.
 
-    To pass a filter over would answer with orders that nobody asked for.
+    To pass a filter over would answer with orders that nobody asked for. A date without an offset is in this zone.
     """
     problems = [
         Problem(name, f"There is no such filter; there are {', '.join([*_SPANS, 'f_status'])}.")
@@ -35,7 +35,9 @@ def wanted(query: QueryDict) -> browsing.Wanted:
         if name.startswith("f_") and name not in {*_SPANS, "f_status"}
     ]
     statuses = _statuses(query, problems)
-    spans = {column: span for name, (wire, column) in _SPANS.items() if (span := _span(query, name, wire, problems))}
+    spans = {
+        column: span for name, (wire, column) in _SPANS.items() if (span := _span(query, name, wire, zone, problems))
+    }
     sort, _, direction = (query.get("orderBy") or "creationDate,desc").partition(",")
     if sort not in browsing.SORTS or direction not in {"asc", "desc", ""}:
         problems.append(Problem("orderBy", f"Write one of {', '.join(browsing.SORTS)}, and asc or desc after a comma."))
@@ -58,13 +60,13 @@ def _statuses(query: QueryDict, problems: list[Problem]) -> list[Status]:
     return [Status(name) for name in names]
 
 
-def _span(query: QueryDict, name: str, wire: str, problems: list[Problem]) -> browsing.Span | None:
+def _span(query: QueryDict, name: str, wire: str, zone: tzinfo, problems: list[Problem]) -> browsing.Span | None:
     if not (text := query.get(name, "").strip()):
         return None
     found = _SPAN.fullmatch(text)
     if found and found["name"] == wire:
         try:
-            return browsing.Span(_moment(found["start"]), _moment(found["end"]))
+            return browsing.Span(_moment(found["start"], zone), _moment(found["end"], zone))
         except ValidationError:
             pass
     problems.append(
@@ -73,5 +75,5 @@ def _span(query: QueryDict, name: str, wire: str, problems: list[Problem]) -> br
     return None
 
 
-def _moment(text: str) -> datetime | None:
-    return None if text == "*" else schemas.moment(_MOMENT.validate_python(text), UTC)
+def _moment(text: str, zone: tzinfo) -> datetime | None:
+    return None if text == "*" else schemas.moment(_MOMENT.validate_python(text), zone)

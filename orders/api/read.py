@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -44,8 +45,9 @@ def list_orders(
     ] = False,
 ) -> dict[str, Any]:
     """The orders of the store that meet every filter, newest first."""
-    wanted = queries.wanted(request.GET)
-    found = browsing.find(keys.of(request).store, wanted)
+    store = keys.of(request).store
+    wanted = queries.wanted(request.GET, zone=zoneinfo.ZoneInfo(store.time_zone))
+    found = browsing.find(store, wanted)
     return lists.page(
         browsing.page(found, wanted, number=page, size=per_page),
         total=found.count(),

@@ -75,7 +75,7 @@ def _draft(shop: ShopConnection, report: OrderReport) -> placing.Draft:
         "shippingData": {"address": report.shipping, "logisticsInfo": []},
         "paymentData": {"paymentSystemName": report.payment},
         **({"clientPreferencesData": {"locale": buyer.locale}} if buyer.locale else {}),
-        "openTextField": f"{shop.get_kind_display()} {shop.name}, {report.name}",
+        "openTextField": {"value": f"{shop.get_kind_display()} {shop.name}, {report.name}"},
     }  # fmt: skip
     return placing.Draft(
         marketplace_number=marketplace_number(shop, report.number),

@@ -5,15 +5,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
-from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeText, Text, or_else
+from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeObject, MaybeText, Text, or_else
 from orders.api.shapes.changes import Cancellation, CancellationRequest, Changes
 from orders.api.shapes.delivery import Shipping
 from orders.api.shapes.goods import Item, Metadata, Seller
 from orders.api.shapes.parcels import PackageAttachment
 from orders.api.shapes.payment import PaymentData
 from orders.api.shapes.people import ClientPreferences, ClientProfile
+
+
+def _as_value(value: Any) -> Any:
+    """Some systems post the bare text of what is an object with it."""
+    return {"value": value} if isinstance(value, str) else value
+
+
+OpenText = Annotated[MaybeObject, BeforeValidator(_as_value)]
 
 
 class Total(Answer):
@@ -110,13 +118,13 @@ class Order(Answer):
     changesAttachment: Changes | None = None
     callCenterOperatorData: Anything = None
     commercialConditionData: Anything = None
-    customData: Anything = None
-    giftRegistryData: Anything = None
-    invoiceData: Annotated[dict[str, Any] | None, or_else(None)] = None
-    marketingData: Anything = None
-    openTextField: Anything = None
-    subscriptionData: Anything = None
-    taxData: Anything = None
+    customData: MaybeObject = None
+    giftRegistryData: MaybeObject = None
+    invoiceData: MaybeObject = None
+    marketingData: MaybeObject = None
+    openTextField: OpenText = None
+    subscriptionData: MaybeObject = None
+    taxData: MaybeObject = None
     approvedBy: MaybeText = None
     cancelledBy: MaybeText = None
 

@@ -100,10 +100,13 @@ def test_pages_are_an_addition(api, placed):
     pages = [messages(api, placed.order, f"?page={page}&per_page=2") for page in (1, 2, 3, 4)]
     assert [[one["body"] for one in page.json()] for page in pages] == [["0", "1"], ["2", "3"], ["4"], []]
     assert [page["X-Total-Count"] for page in pages] == ["5"] * 4
+    for query, found in (("?per_page=1", 1), ("?page=1", 5)):
+        page = messages(api, placed.order, query)
+        assert (len(page.json()), page["X-Total-Count"]) == (found, "5")
     assert len(messages(api, placed.order).json()) == 5
 
 
-@pytest.mark.parametrize("query", ["?page=0", "?page=x", "?page=1&per_page=101", "?page=1&per_page=0"])
+@pytest.mark.parametrize("query", ["?page=0", "?page=x", "?page=1&per_page=101", "?per_page=0"])
 def test_a_page_that_cannot_be_is_named(api, placed, query):
     assert messages(api, placed.order, query).status_code == 400
 

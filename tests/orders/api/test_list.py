@@ -91,6 +91,7 @@ def test_orders_are_sorted(api, orders, by, places):
         ({"f_creationDate": "creationDate:[* TO 2026-02-02T00:00:00Z]"}, [0]),
         ({"f_creationDate": "creationDate:[2026-02-03 TO *]"}, [3, 2]),
         ({"f_creationDate": "creationDate:[2026-02-02T10:00:00-03:00 TO *]"}, [3, 2]),
+        ({"f_creationDate": "creationDate:[2026-02-02T09:00:01 TO 2026-02-03T09:00:00]"}, [2]),  # the store's time
         ({"f_authorizedDate": "authorizedDate:[* TO *]"}, [3, 2, 1, 0]),
         ({"f_authorizedDate": "authorizedDate:[2026-01-01 TO *]"}, [3, 1]),
         ({"f_invoicedDate": "invoicedDate:[2026-01-01 TO *]"}, []),

@@ -72,9 +72,9 @@ FIELDS: dict[str, tuple[type, ...]] = {
          "marketplace", "ratesAndBenefitsData", "storePreferencesData", "itemMetadata"), OBJECT),
     **dict.fromkeys(("items", "marketplaceItems", "totals", "sellers", "cancellationRequests"), LIST),
     **dict.fromkeys(
-        ("giftRegistryData", "marketingData", "callCenterOperatorData", "invoiceData", "changesAttachment",
-         "openTextField", "commercialConditionData", "customData", "subscriptionData", "taxData", "cancellationData"),
-        (NoneType, dict, str, list)),
+        ("giftRegistryData", "marketingData", "invoiceData", "changesAttachment", "openTextField", "customData",
+         "subscriptionData", "taxData", "cancellationData"), (NoneType, dict)),
+    **dict.fromkeys(("callCenterOperatorData", "commercialConditionData"), (NoneType, dict, str, list)),
 }  # fmt: skip
 INSIDE = {
     "items.0": """uniqueId id productId ean lockId itemAttachment attachments quantity seller name refId price listPrice
@@ -247,6 +247,10 @@ def test_whatever_was_posted_in_free_fields_an_order_keeps_its_shape(api, junk):
         "sellers",
         "invoiceData",
         "customData",
+        "giftRegistryData",
+        "marketingData",
+        "subscriptionData",
+        "taxData",
         "openTextField",
         "salesChannel",
         "ratesAndBenefitsData",
@@ -260,8 +264,19 @@ def test_whatever_was_posted_in_free_fields_an_order_keeps_its_shape(api, junk):
     found = api.read(placed.json()[0]["orderId"])
     assert found.status_code == 200
     wrong = {name for name, types in FIELDS.items() if type(found.json()[name]) not in types}
-    assert wrong <= {"customData", "openTextField"}
+    assert wrong == set()
     assert api.send("GET", "/api/oms/pvt/orders").status_code == 200
+
+
+def test_objects_are_answered_as_posted_and_a_bare_open_text_as_an_object(api):
+    given = {"marketingData": {"utmSource": "mail", "coupon": None}, "openTextField": {"value": "Ring twice", "by": 1}}
+    first, second = api.place(
+        make_order(**given), make_order(marketplaceOrderId="2", openTextField="Ring twice", marketingData="mail")
+    ).json()
+    found = api.read(first["orderId"]).json()
+    assert {name: found[name] for name in given} == given
+    found = api.read(second["orderId"]).json()
+    assert (found["openTextField"], found["marketingData"]) == ({"value": "Ring twice"}, None)
 
 
 def test_reading_gives_the_aliases_that_placing_gave(api):
@@ -328,7 +343,7 @@ def test_a_carriers_address_is_masked_once_it_is_a_party(api, number):
     order.document = Secret.of_json(make_order(openTextField="The carrier is Driver@Haulage.example"))
     order.save()
     expected = f"The carrier is {carrier.address.text()}"
-    assert api.read(number).json()["openTextField"] == expected
+    assert api.read(number).json()["openTextField"] == {"value": expected}
     assert api.place(make_order()).json()[0]["openTextField"] == expected
 
 
@@ -366,9 +381,9 @@ def test_a_foreign_order_and_one_that_does_not_exist_are_answered_alike(api, num
 
 def test_two_stores_with_one_order_number_each_read_their_own(api, number):
     theirs = Api(factories.make_store())
-    theirs.place(make_order(openTextField="theirs"))
+    theirs.place(make_order(customData={"whose": "theirs"}))
     Order.objects.filter(store=theirs.key.store).update(number=number)
-    assert (api.read(number).json()["openTextField"], theirs.read(number).json()["openTextField"]) == (None, "theirs")
+    assert [one.read(number).json()["customData"] for one in (api, theirs)] == [None, {"whose": "theirs"}]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
