@@ -14,7 +14,7 @@ from anymail.signals import AnymailInboundEvent
 from django.db import transaction
 
 from conversation_tracker import providers
-from conversation_tracker.mailflow import decide, hops, mask, match, parse, record
+from conversation_tracker.mailflow import decide, fingerprints, hops, mask, match, parse, record
 from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Envelope, Mail, Matched, Relay, Trait, Verdict
 from conversation_tracker.providers import base
 from orders import addresses, aliases, faults
@@ -77,7 +77,7 @@ def read(event: AnymailInboundEvent, *, esp_name: str) -> Arrival:
         except Exception as error:
             if original is None:  # nothing to tell a repeat by
                 raise
-            unread = base.unread(error, original).unread
+            unread = base.unread(error, base.from_writer(original)).unread
             log.error("a mail could not be parsed\n%s", faults.trace(error))  # noqa: TRY400  the text may quote a mail
     if mail is None:
         envelope = replace(envelope, verdict=Verdict.NONE)  # it is about a sender in the mail
@@ -104,16 +104,16 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
     """
     book = match.Book(arrivals, now=now)
     results: list[list[Result]] = [[] for _ in arrivals]
-    fingerprints = [record.fingerprint(arrival) for arrival in arrivals]
+    prints = [fingerprints.of(arrival) for arrival in arrivals]
     matches = [(index, matched) for index, arrival in enumerate(arrivals) for matched in book.look_up(arrival)]
     # Order by order, in every worker alike: two that issue aliases in the same orders wait for each other, and never
     # in a circle.
     matches.sort(key=lambda match: match[1].recipient.order_id)
-    known = _recorded_before([(matched.recipient.alias_id, fingerprints[index]) for index, matched in matches])
+    known = _recorded_before([(matched.recipient.alias_id, prints[index]) for index, matched in matches])
     fresh: dict[tuple[int, bytes], tuple[int, record.Settled]] = {}
     repeats: list[tuple[int, tuple[int, bytes]]] = []
     for index, matched in matches:
-        place = (matched.recipient.alias_id, fingerprints[index])
+        place = (matched.recipient.alias_id, prints[index])
         if place in known or place in fresh:
             repeats.append((index, place))
         else:
@@ -121,7 +121,7 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
             current = next(
                 one for one in book.look_up(arrivals[index]) if one.recipient.alias_id == matched.recipient.alias_id
             )
-            settled = _settle(arrivals[index], current, book, fingerprints[index], received_at[index], now=now)
+            settled = _settle(arrivals[index], current, book, prints[index], received_at[index], now=now)
             fresh[place] = (index, settled)
     entries = record.record([settled for _, settled in fresh.values()], now=now) if fresh else []
     for entry, (place, (index, _)) in zip(entries, fresh.items(), strict=True):

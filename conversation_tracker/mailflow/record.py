@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import html
-import itertools
-import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from conversation_tracker.mailflow import bodies, compose, hops, mask, threads
+from conversation_tracker.mailflow import compose, hops, mask, threads
 from conversation_tracker.mailflow.shapes import (
     MIME_TYPE,
     Arrival,
     Content,
     Decision,
-    File,
-    Mail,
     Masked,
     Matched,
     RecordOnly,
@@ -29,17 +24,12 @@ from conversation_tracker.mailflow.shapes import (
     Verdict,
 )
 from conversation_tracker.models import OutboundMail
-from orders import secrecy, vault
+from orders import vault
 from orders.models import Attachment, Copy, Kind, Order, TimelineEntry, Verification
 from orders.outcomes import Outcome
 from orders.secrecy import Secret
 
 FIRST_WORDS = 140  # characters
-_MARKS = re.compile(r"(?m)^[ \t>]+")
-_SPACE = re.compile(r"\s+")
-_ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')  # in HTML as the cleaner spells it
-# By these alone a mail is not relayed, and they may come with the way it takes.
-_DECISIVE = {Trait.OWN_HOP, Trait.TOO_MANY_HOPS, Trait.REPORT, Trait.BULK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +43,6 @@ class Settled:
     order: Order
     fingerprint: bytes
     received_at: datetime
-
-
-def fingerprint(arrival: Arrival) -> bytes:
-    """What is the same in every copy of one mail, by whatever way it comes: what its writer wrote.
-
-    Where lines end does not count, since providers rewrap; a repeat with other words, links or files is another mail.
-    So is one without that for which the first was refused: a copy that was called spam must not swallow the good one.
-    Without a Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where we
-    have them. They count alone for a mail that was not read.
-    """
-    if arrival.unread is not None:
-        return secrecy.digest(f"unread\0{arrival.unread.digest}", purpose="fingerprint")
-    parts = [" ".join(part.split()) for part in _written(arrival.mail)]
-    parts.append(" ".join(sorted(arrival.mail.traits & _DECISIVE)) + (" spam" if arrival.envelope.is_spam else ""))
-    if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
-        parts.append(secrecy.digest(arrival.original, purpose="file").hex())
-    elif not arrival.mail.message_id:
-        parts.append(arrival.provider_id)
-    return secrecy.digest("\0".join(parts), purpose="fingerprint")
-
-
-def _written(mail: Mail) -> Iterator[str]:
-    yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
-    yield _MARKS.sub("", mail.text)  # a flowed text comes with its paragraphs joined, or each line with its mark
-    yield bodies.bare(mail.html) if mail.html else ""
-    yield " ".join(_addresses(mail.html))
-    yield from itertools.chain.from_iterable(sorted(map(_of_file, mail.files)))  # providers order them as they like
-
-
-def _of_file(file: File) -> list[str]:
-    line = f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
-    return [line, *(_written(file.nested) if file.nested is not None else ())]
-
-
-def _addresses(source: str) -> Iterator[str]:
-    """Where a cleaned HTML leads, and where its pictures are; but for those in the mail, which count as files."""
-    for found in _ADDRESS.findall(source):
-        address = _SPACE.sub("", html.unescape(found))
-        if not address.lower().startswith("cid:"):
-            yield address
 
 
 def outcome_of(decision: Decision) -> Outcome:

@@ -96,7 +96,7 @@ class Arrival:
     envelope: Envelope
     original: bytes
     original_type: str
-    provider_id: str = ""  # the provider's own id of the mail, where it is the same in each repeat
+    provider_id: str = ""  # of the mail, the same in each repeat: the provider's own, or a digest of the header
     unread: Unread | None = None  # then ``mail`` holds what the envelope tells, and no more
 
 

@@ -21,6 +21,7 @@ from conversation_tracker.providers import (
     resend,
     sparkpost,
 )
+from orders import secrecy
 
 _MODULES = (
     amazon_ses, brevo, mailersend, mailgun, mailjet, mailtrap, mandrill, postal, postmark, resend, sparkpost,
@@ -61,9 +62,13 @@ def envelope(event: AnymailInboundEvent, esp_name: str) -> Envelope:
 
 
 def lasting_id(event: AnymailInboundEvent, esp_name: str) -> str:
-    """The provider's id of the mail, where a repeated notice carries the same one; Mailgun's is new each time."""
+    """The provider's id of the mail, where a repeated notice carries the same one, else a digest of its header.
+
+    Mailgun's id is new each time, and some have none. The header tells when and by which way the mail came.
+    """
     provider = _BY_ESP_NAME.get(esp_name)
-    return str(event.event_id or "") if provider is not None and provider.name != "mailgun" else ""
+    known = str(event.event_id or "") if provider is not None and provider.name != "mailgun" else ""
+    return known or secrecy.digest(repr(base.fields_of(event)), purpose="fingerprint").hex()
 
 
 def original(event: AnymailInboundEvent, esp_name: str) -> bytes | None:

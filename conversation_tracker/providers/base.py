@@ -27,6 +27,11 @@ from conversation_tracker.mailflow.shapes import Envelope, Unread, Verdict
 from orders import addresses, faults
 
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_STAMPS = re.compile(
+    rb"(?:(?:received|return-path|delivered-to|authentication-results|received-spf|dkim-signature|(?:arc|x)-[!-9;-~]+)"
+    rb"[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*",
+    re.IGNORECASE,
+)
 SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
 
 
@@ -211,7 +216,7 @@ def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> Anymail
         guards.check_raw(raw)
         parsed = read(raw)
     except Exception as error:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
-        parsed = unread(error, raw)
+        parsed = unread(error, from_writer(raw))
     if like is not None:
         for name in ("envelope_sender", "envelope_recipient", "spam_detected", "spam_score"):
             setattr(parsed, name, getattr(like, name))
@@ -230,7 +235,13 @@ def read(raw: bytes) -> AnymailInboundMessage:
         return frugal.parse(raw, AnymailInboundMessage, policy=policy.compat32)
 
 
-def unread(error: Exception, *pieces: bytes) -> AnymailInboundMessage:
+def from_writer(raw: bytes) -> memoryview:
+    """A mail without the fields that servers put before it on its way, which are others by another way."""
+    stamps = _STAMPS.match(raw)
+    return memoryview(raw)[stamps.end() if stamps else 0 :]
+
+
+def unread(error: Exception, *pieces: bytes | memoryview) -> AnymailInboundMessage:
     """An empty mail in the place of one that is of these bytes and could not be read, with an ``Unread`` as ``unread``.
 
     Raises the error again where it says nothing of the mail: memory or time of this process ran out.
@@ -239,7 +250,8 @@ def unread(error: Exception, *pieces: bytes) -> AnymailInboundMessage:
         raise error
     whole = hashlib.sha256()
     for piece in pieces:
-        whole.update(b"%d:" % len(piece) + piece)
+        whole.update(b"%d:" % len(piece))
+        whole.update(piece)
     is_over = isinstance(error, guards.OverLimit)
     found = AnymailInboundMessage()
     found.unread = Unread(is_over, str(error) if is_over else faults.describe(error), whole.hexdigest())

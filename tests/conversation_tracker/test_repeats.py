@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from conversation_tracker.models import Receipt
 from orders import vault
@@ -54,14 +57,38 @@ def test_a_forged_repeat_with_other_words_is_another_entry(client: Client, work:
     assert len(mails(placed.order)) == 2
 
 
+HTML = (
+    '<h1>Your <b>parcel</b></h1><p>See <a href="https://x.example/a_b?c=1&amp;d=2">this</a>, or '
+    '<a href="https://x.example/">https://x.example/</a>.</p><ul><li>one</li><li>two</li></ul>'
+)
+MADE = (
+    "# Your **parcel**\n\nSee [this](https://x.example/a_b?c=1&d=2), or\n<https://x.example/>.\n\n  * one\n  * two\n\n"
+)
+
+
+def test_html_is_one_entry_whoever_made_a_text_of_it(client: Client, work: Work, placed: Placed) -> None:
+    alias = placed.customer_alias.address.text()
+    header = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000").partition(b"Content-Type")[0]
+    letters.post_ses(client, letters.ses([alias], header + b"Content-Type: text/html\n\n" + HTML.encode() + b"\n"))
+    letters.post_mailgun(client, letters.mailgun(alias, **{"body-plain": MADE, "body-html": HTML}))
+    letters.post_postmark(client, letters.postmark(alias, TextBody="", HtmlBody=HTML))
+    assert len(work()) == 1
+    letters.post_postmark(client, letters.postmark(alias, TextBody=MADE.replace("x.e", "evil.e"), HtmlBody=HTML))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 2
+
+
 @pytest.mark.parametrize(
     "forged",
     [
         {"TextBody": "Deliver 10 lamps."},
         {"HtmlBody": '<p><a href="https://evil.example/">Pay here</a></p>'},
         {"HtmlBody": '<p><a href="https://acme.example/">Pay here</a><img src="https://evil.example/p"></p>'},
+        {"HtmlBody": '<p><a href="https://acme.example/" title="IBAN 666">Pay here</a></p>'},
+        {"HtmlBody": '<p><a href="https://acme.example/">Pay here</a><img alt="IBAN 666" src="cid:a"></p>'},
+        {"HtmlBody": '<p><a href="https://acme.example/" style="color:white">Pay here</a></p>'},
     ],
-    ids=["space", "link", "picture"],
+    ids=["space", "link", "picture", "title", "alternative", "look"],
 )
 def test_a_forged_repeat_with_other_content_is_another_entry(
     client: Client, work: Work, placed: Placed, forged: dict[str, str]
@@ -110,6 +137,20 @@ def test_two_short_mails_without_a_message_id_are_two(client: Client, work: Work
         letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=[], MessageID=message_id))
     assert len(work()) == 2
     assert len(mails(placed.order)) == 2
+
+
+def test_without_message_id_and_date_the_header_tells_mails_apart(
+    client: Client, work: Work, placed: Placed, settings: Settings
+) -> None:
+    letters.mount(settings, "mailjet")
+    alias = placed.customer_alias.address.text()
+    for day in ("21", "22", "22"):
+        came = f"by mx.example; {day} Nov 2026 10:00:00 +0000"
+        fields = [("Received", came), ("From", "Kim <kim@carrier.example>"), ("Subject", "Alarm")]
+        letters.post_mailgun(client, letters.mailgun(alias, **{"message-headers": json.dumps(fields)}))
+        letters.post(client, "/anymail/mailjet/inbound/", letters.mailjet(alias, Headers=dict(fields)))
+    assert len(work()) == 4
+    assert len(mails(placed.order)) == 4
 
 
 def test_the_original_of_a_repeat_with_other_bytes_is_kept_too(client: Client, work: Work, placed: Placed) -> None:

@@ -79,6 +79,13 @@ def test_the_same_through_two_providers_is_one_entry(client: Client, placed: Pla
     assert len(entries()) == 1
 
 
+def test_what_servers_put_before_it_makes_it_no_other(placed: Placed, work: Work) -> None:
+    for way in (b"", b"Received: from a by ses\r\n\tfor you\r\nX-Spam: no\r\n", b"Received: by another\r\n"):
+        hand_in(placed, way + b"Subject: " + b"x" * 20_000 + b"\r\n\r\nhi")
+    work()
+    assert [entry.reason for entry in entries()] == [Reason.UNREAD]
+
+
 def test_in_parts_every_part_counts(client: Client, placed: Placed, work: Work) -> None:
     absurd = [{"Name": "X-Pad", "Value": "y"}] * 2_000
     for text in ("one", "one", "two"):
