@@ -18,7 +18,7 @@ class Unanswered(Exception):
     """DNS did not answer in time, or could not; another time it may."""
 
 
-def name_server(text: str) -> dns.nameserver.Nameserver:
+def name_server(text: str) -> dns.nameserver.Do53Nameserver:
     """``192.0.2.1``, ``192.0.2.1:5353`` or ``[2001:db8::1]:5353``."""
     host, colon, port = text.strip().rpartition(":")
     if colon and port.isdigit() and (host.startswith("[") or ":" not in host):

@@ -6,10 +6,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import dns.exception
+import dns.message
 import dns.name
+import dns.nameserver
 import dns.resolver
+from billiard.exceptions import SoftTimeLimitExceeded
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 
@@ -22,7 +26,7 @@ Lookup = Callable[[str, str], tuple[str, ...]]
 
 LONGEST_TEXT = 4_096  # characters of a TXT record; a longer one is left out
 MOST_LOOKUPS = 40  # for one mail
-MOST_WAITING = 20.0  # seconds that a process waits in vain before it gives up at once …
+MOST_WAITING = 20.0  # seconds that a process waits for answers, late ones too, before it gives up at once …
 REGAINED = 1 / 3  # … and how much of that comes back each second
 REMEMBER_SILENCE = 60.0  # seconds during which a name that was not answered is not asked for again
 MOST_SILENT = 1_000
@@ -33,17 +37,34 @@ class Unanswered(Exception):
     """DNS did not answer in time, or could not; another time it may."""
 
 
+class _Stopped(BaseException):
+    """The worker's time is over. No Exception: dnspython takes those for faults of the server, and asks again."""
+
+
+class _Server(dns.nameserver.Do53Nameserver):
+    """A name server; the worker's limit of time is no fault of it."""
+
+    def query(self, *args: Any, **kwargs: Any) -> dns.message.Message:
+        try:
+            return super().query(*args, **kwargs)
+        except SoftTimeLimitExceeded as error:
+            raise _Stopped from error
+
+
 class Resolver:
     """DNS through the machine's name servers or named ones, with a cache. Safe to use from several threads.
 
     A worker asks while it holds its batch, so what strangers make it wait for is bounded: for one mail by
-    ``within``, for the process by a budget of seconds waited in vain.
+    ``within``, for the process, and so for its batch, by a budget of seconds waited. What is in the cache costs none.
     """
 
     def __init__(self, servers: Sequence[str] = (), *, seconds: float = 2.0) -> None:
         self._resolver = dns.resolver.Resolver(configure=not servers)
         if servers:
-            self._resolver.nameservers = [names.name_server(one) for one in servers]
+            known = [names.name_server(one) for one in servers]
+        else:
+            known = [names.name_server(str(one)) for one in self._resolver.nameservers]
+        self._resolver.nameservers = [_Server(one.address, one.port) for one in known]
         self._resolver.cache = dns.resolver.LRUCache(CACHED)
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -66,19 +87,29 @@ class Resolver:
         return lookup
 
     def _ask(self, name: str, kind: str, seconds: float) -> tuple[str, ...]:
-        began = time.monotonic()
-        if self._is_silent((name, kind), began):
+        if self._is_silent((name, kind), time.monotonic()):
             raise Unanswered
         try:
-            answer = self._resolver.resolve(f"{name}.", kind, lifetime=seconds, search=False)
+            answer = self._wait_for(name, kind, seconds)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return ()
         except (dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, dns.name.IDNAException, UnicodeError):
             return ()  # no such name can exist
         except (dns.exception.DNSException, OSError) as error:
-            self._note_silence((name, kind), time.monotonic() - began)
+            self._note_silence((name, kind))
             raise Unanswered from error
         return _texts(answer, kind)
+
+    def _wait_for(self, name: str, kind: str, seconds: float) -> dns.resolver.Answer:
+        """Ask, and charge the wait, whatever comes: answers that are always late keep a worker as silence does."""
+        began = time.monotonic()
+        try:
+            return self._resolver.resolve(f"{name}.", kind, lifetime=seconds, search=False)
+        except _Stopped as stopped:
+            raise SoftTimeLimitExceeded from stopped
+        finally:
+            with self._lock:
+                self._budget -= time.monotonic() - began
 
     def _is_silent(self, question: tuple[str, str], now: float) -> bool:
         with self._lock:
@@ -86,9 +117,8 @@ class Resolver:
             self._counted_at = now
             return self._budget <= 0 or self._silent.get(question, 0) > now
 
-    def _note_silence(self, question: tuple[str, str], waited: float) -> None:
+    def _note_silence(self, question: tuple[str, str]) -> None:
         with self._lock:
-            self._budget -= waited
             self._silent[question] = time.monotonic() + REMEMBER_SILENCE
             if len(self._silent) > MOST_SILENT:
                 self._silent.popitem(last=False)

@@ -71,7 +71,7 @@ def inside(part: Message[Any, Any]) -> list[Message[Any, Any] | None]:
 
     RFC 2046 §5.2.1 allows no base64 there, and some mailers write it all the same: it is decoded first.
     """
-    payload = part.get_payload()
+    payload = part.get_payload() if part.is_multipart() else None
     if not isinstance(payload, list):
         return [read(raw(part))]
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
@@ -83,7 +83,7 @@ def inside(part: Message[Any, Any]) -> list[Message[Any, Any] | None]:
 def raw(part: Message[Any, Any]) -> bytes:
     """The bytes of what is in a ``message/…`` part, decoded; empty when there is no getting at them."""
     try:
-        payload = part.get_payload()
+        payload = part.get_payload() if part.is_multipart() else None
         if not isinstance(payload, list):
             found = part.get_payload(decode=True)
             return found if isinstance(found, bytes) else b""

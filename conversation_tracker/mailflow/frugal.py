@@ -29,11 +29,9 @@ def from_base64(part: Message[Any, Any]) -> bytes | None:
     ``get_payload`` decodes the same to the same, but cuts it into lines first.
     """
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-    payload = part.get_payload() if encoding == "base64" else None
-    if not isinstance(payload, str):
-        return None
     try:
-        return a2b_base64(payload) or None
+        payload = part.get_payload() if encoding == "base64" else None
+        return (a2b_base64(payload) or None) if isinstance(payload, str) else None
     except ValueError:
         return None
 

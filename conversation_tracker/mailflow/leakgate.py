@@ -45,7 +45,7 @@ class _Gate:
             if not waiting:
                 return
             part = waiting.pop()
-            payload = part.get_payload()
+            payload = part.get_payload() if part.is_multipart() else None
             if self._name_shows(part, is_part=part is not message):
                 yield "file name"
             if part.get_content_maintype() == "message":

@@ -169,11 +169,10 @@ def _parts(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
     while waiting and given < MOST_PARTS:
         part, depth = waiting.pop()
         part.policy = policy.compat32  # its header access does not parse, and so does not fail
-        payload = part.get_payload()
-        multipart = isinstance(payload, list) and part.get_content_maintype() == "multipart"
-        if multipart and isinstance(payload, list):
-            if depth < DEEPEST:
-                waiting.extend((child, depth + 1) for child in reversed(payload) if isinstance(child, Message))
+        if part.is_multipart() and part.get_content_maintype() == "multipart":
+            if depth < DEEPEST:  # asked for a leaf's payload, Python would decode it, and stumble over its charset
+                children: Any = part.get_payload()
+                waiting.extend((child, depth + 1) for child in reversed(children) if isinstance(child, Message))
         else:
             given += 1
             yield part

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from conversation_tracker.authenticity import lookup
 from conversation_tracker.authenticity.lookup import Resolver, Unanswered
@@ -85,6 +88,35 @@ def test_who_has_waited_in_vain_too_much_waits_no_more(monkeypatch):
         with pytest.raises(Unanswered):
             resolver.within(5)("silent2.example", "TXT")
         assert time.monotonic() - began < 0.2
+
+
+def test_who_has_waited_for_late_answers_too_much_waits_no_more(monkeypatch):
+    monkeypatch.setattr(lookup, "MOST_WAITING", 0.3)
+    with zones.served(ZONE, late=0.2) as server:
+        resolver = Resolver([server])
+        assert resolver.within(5)("host.example", "A") == ("192.0.2.7",)
+        for _ in range(100):  # it is remembered, and costs nothing
+            assert resolver.within(5)("host.example", "A") == ("192.0.2.7",)
+        assert resolver.within(5)("mail.example", "MX") == ("mx.example",)
+        with pytest.raises(Unanswered):
+            resolver.within(5)("text.example", "TXT")
+
+
+def test_the_limit_of_a_workers_time_ends_a_question():
+    def stop(*_):
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    timer = threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
+    try:
+        with zones.served(ZONE) as server:
+            resolver = Resolver([server])
+            timer.start()
+            with pytest.raises(SoftTimeLimitExceeded):
+                resolver.within(5)("silent.example", "TXT")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_nobody_listening_is_no_answer():

@@ -43,13 +43,13 @@ def lookup(zone: Zone) -> Lookup:
 
 
 @contextmanager
-def served(zone: Zone) -> Iterator[str]:
-    """The table served by a name server on this machine; gives its address and port."""
+def served(zone: Zone, *, late: float = 0.0) -> Iterator[str]:
+    """The table served by a name server on this machine, so many seconds late; gives its address and port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         server.settimeout(0.1)
         ended = threading.Event()
-        thread = threading.Thread(target=_serve, args=(server, zone, ended))
+        thread = threading.Thread(target=_serve, args=(server, zone, ended, late))
         thread.start()
         try:
             yield f"127.0.0.1:{server.getsockname()[1]}"
@@ -58,7 +58,7 @@ def served(zone: Zone) -> Iterator[str]:
             thread.join()
 
 
-def _serve(server: socket.socket, zone: Zone, ended: threading.Event) -> None:
+def _serve(server: socket.socket, zone: Zone, ended: threading.Event, late: float) -> None:
     while not ended.is_set():
         try:
             data, client = server.recvfrom(4096)
@@ -78,6 +78,7 @@ def _serve(server: socket.socket, zone: Zone, ended: threading.Event) -> None:
         if texts:
             reply.answer.append(dns.rrset.from_text(question.name, 300, "IN", kind, *texts))
         wire = reply.to_wire(max_size=65_535)
+        ended.wait(late)
         if len(wire) <= 1_232:
             server.sendto(wire, client)
 

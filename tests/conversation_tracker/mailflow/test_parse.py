@@ -47,11 +47,18 @@ def test_text_is_made_of_html_when_there_is_none() -> None:
         ("utf-8", "日本語".encode(), "日本語"),
         ("iso-2022-jp", "日本語".encode("iso-2022-jp"), "日本語"),
         ("zip", b"plain", "plain"),
+        ('"utf-8\0"', "olá".encode(), "olá"),
+        ('"utf-8\0"', b"b2zDoQ==\xe9", "olá"),
     ],
 )
 def test_any_charset_is_read(charset: str, body: bytes, expected: str) -> None:
-    raw = b"From: a@b.example\r\nContent-Type: text/plain; charset=" + charset.encode() + b"\r\n\r\n" + body
-    assert read(raw).text == expected
+    encoding = b"\r\nContent-Transfer-Encoding: base64" if b"==" in body else b""
+    kind = b"Content-Type: text/plain; charset=" + charset.encode() + encoding + b"\r\n\r\n" + body
+    assert read(b"From: a@b.example\r\n" + kind).text == expected
+    inner = read(
+        b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + kind + b"\r\n--b--\r\n"
+    )
+    assert inner.text == expected
 
 
 def test_what_cannot_be_stored_is_taken_out() -> None:
