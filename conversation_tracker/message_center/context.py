@@ -61,7 +61,7 @@ def _of(
         },
         "delivery": _delivery(_dict(document.get("shippingData")), zoneinfo.ZoneInfo(store.time_zone)),
         "payment": _payment(said if _payments(said) else _dict(document.get("paymentData")), order.value),
-        "invoice": _invoice(invoice, items),
+        "invoice": _invoice(invoice, items, order.value),
         "parcel": _parcel(invoice),
         "change": {
             "before": said.get("before"),
@@ -189,18 +189,26 @@ def _payment(data: dict[str, Any], order_value: int) -> dict[str, Any]:
     }
 
 
-def _invoice(invoice: Invoice | None, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _invoice(invoice: Invoice | None, items: list[dict[str, Any]], order_value: int) -> dict[str, Any]:
     if invoice is None:
         return {}
     document = invoice.document.json() or {}
+    held = _items(document.get("items"), named=items)
+    # One that names no items is told by its value, by which an order counts as invoiced, too.
+    is_part = _count(held) < _count(items) if held else invoice.value < order_value
     return {
         "number": invoice.number,
         "value": invoice.value,
         "key": _text(document.get("invoiceKey")),
         "url": _link(document.get("invoiceUrl")),
         "issued_at": _iso(invoice.issued_at),
-        "items": _items(document.get("items"), named=items),
+        "items": held,
+        "is_part": is_part,
     }
+
+
+def _count(items: list[dict[str, Any]]) -> int:
+    return sum(item["quantity"] for item in items)
 
 
 def _parcel(invoice: Invoice | None) -> dict[str, Any]:

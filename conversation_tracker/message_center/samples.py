@@ -32,6 +32,7 @@ def of(store: Store, key: TemplateKey) -> dict[str, Any]:
     """The sample for this template. Its moments are late in the evening, to show in which time zone they are read."""
     lamp = _item("lamp", "Reading lamp, brass", 1, 18_990)
     cushion = _item("cushion", "Linen cushion, 45 × 45 cm", 2, 7_450)
+    is_returned = key is TemplateKey.REFUNDED
     found = {
         "locale": store.locale,
         "time_zone": store.time_zone,
@@ -44,8 +45,9 @@ def of(store: Store, key: TemplateKey) -> dict[str, Any]:
         "delivery": _delivery(),
         "payment": {"method": "Visa", "installments": 3, "value": 35_390, "url": f"{settings.PUBLIC_URL}/"},
         "invoice": {
-            "number": "000123", "value": 35_390, "key": "3526 1100 0000 0000", "url": f"{settings.PUBLIC_URL}/",
-            "issued_at": "2026-11-24T02:15:00+00:00", "items": [cushion],
+            "number": "000123", "value": 14_900 if is_returned else 35_390, "key": "3526 1100 0000 0000",
+            "url": f"{settings.PUBLIC_URL}/", "issued_at": "2026-11-24T02:15:00+00:00",
+            "items": [cushion] if is_returned else [lamp, cushion], "is_part": is_returned,
         },
         "parcel": _parcel(),
         "change": {

@@ -31,7 +31,9 @@ SHAPE: dict[str, Any] = {
         "state": None, "postal_code": None, "country": None, "lines": [None], "method": None, "estimated_at": None,
     },
     "payment": {"method": None, "installments": None, "value": None, "url": None},
-    "invoice": {"number": None, "value": None, "key": None, "url": None, "issued_at": None, "items": [ITEM]},
+    "invoice": {
+        "number": None, "value": None, "key": None, "url": None, "issued_at": None, "items": [ITEM], "is_part": None,
+    },
     "parcel": {
         "courier": None, "number": None, "url": None, "dispatched_at": None, "delivered_at": None,
         "events": [{"happened_at": None, "place": None, "city": None, "state": None, "description": None}],

@@ -60,7 +60,7 @@ def _steps(names: list[str], now: int) -> str:
     cells = []
     for turn, name in enumerate(names, 1):
         look = "done" if turn <= done else "now" if turn == now else "todo"
-        mark = "✓\u00a0" if turn <= done else ""
+        mark = "✓ " if turn <= done else ""
         cells.append(f'<td class="{look}" width="20%">{mark}{name}</td>')
     return _fill(_read("parts/steps.html"), {"cells": "\n    ".join(cells)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -183,6 +184,42 @@ def test_no_parcel_is_on_its_way_that_was_delivered(order):
         shipping.hand_over(order, made, shipping.Parcel("Fast", number, "https://t.example/1"), actor="Shop", now=NOW)
     assert OrderEvent.objects.filter(order=order, kind=EventKind.SHIPPED).count() == 2
     assert templates(order)[-2:] == [TemplateKey.INVOICED, TemplateKey.DELIVERED]
+
+
+@pytest.mark.parametrize("locale", ["en", "pt-BR", "es"])
+def test_the_mails_of_an_invoice_over_a_part_list_that_part_and_say_so(order, locale):
+    to_handling(order)
+    made = invoice(order, 5_000, courier="Fast", number="FP1", url="https://t.example/1")
+    shipping.track(order, made, [], delivered_at=NOW, actor="Carrier", now=NOW)
+    for key, kind in (
+        (TemplateKey.INVOICED, EventKind.INVOICED),
+        (TemplateKey.SHIPPED, EventKind.SHIPPED),
+        (TemplateKey.DELIVERED, EventKind.DELIVERED),
+    ):
+        mail = rendering.render(order.store, key, locale=locale, context=context.of_event(order, last(order, kind)))
+        assert re.findall(r"\n- (\S+ × \w+)", mail.text) == ["1 × Lamp"]
+        assert mail.html.count('class="what"') == 1
+        assert "129" not in re.sub(r"\d{7,}", "", mail.text)
+        part = {"en": "part of your", "pt-BR": "parte do seu", "es": "parte de su"}[locale]
+        title, _, rest = mail.text.partition("\n")
+        assert [part in one for one in (mail.subject, title, rest)] == [True] * 3
+
+
+def test_an_invoice_over_the_whole_order_is_no_part_of_it_and_one_without_items_is_told_by_its_value(order):
+    to_handling(order)
+    invoice(order)
+    event = last(order, EventKind.INVOICED)
+    whole = [{"id": "1", "quantity": 2}, {"id": "2", "quantity": 1}]
+    for items, value, is_part, listed in (
+        (whole, 1, False, ["2 × Lamp", "1 × 2"]),
+        ([], order.value, False, ["2 × Lamp", "1 × 2"]),
+        ([], order.value - 1, True, []),
+    ):
+        event.invoice.value, event.invoice.document = value, Secret.of_json({"items": items})
+        said = context.of_event(order, event)
+        assert said["invoice"]["is_part"] is is_part
+        mail = rendering.render(order.store, TemplateKey.INVOICED, locale="en", context=said)
+        assert re.findall(r"\n- (\S+ × \w+)", mail.text) == listed
 
 
 def test_a_denied_payment_is_told_once_and_not_as_a_cancellation_too(order):
