@@ -120,13 +120,13 @@ def _settle(delivery: ShopDelivery, applied: applying.Applied, *, now: datetime)
     log.info("shop delivery settled delivery=%s topic=%s outcome=%s", delivery.pk, delivery.topic, applied.outcome)
 
 
-def _wait(pk: int, error: BaseException, *, now: datetime) -> None:
-    """What came before its order waits for it, and is settled when none comes."""
+def _wait(pk: int, error: applying.TooEarly, *, now: datetime) -> None:
+    """What came before its order, or before what the order holds, waits for it, and is settled when it never comes."""
     delivery = ShopDelivery.objects.select_related("connection").get(pk=pk)
     if now < delivery.received_at + PATIENCE:
         _defer(pk, ShopTrouble.WAITING, error, now=now)
     else:
-        _settle(delivery, applying.Applied(ShopOutcome.NO_ORDER), now=now)
+        _settle(delivery, applying.give_up(error, now=now), now=now)
 
 
 def _defer(pk: int, trouble: ShopTrouble, error: BaseException, *, now: datetime) -> None:

@@ -29,7 +29,7 @@ def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, no
     flow.hold(order)
     known = Order.objects.values("shop_changed_at", "shop_state", "shop_buyer").get(pk=order.pk)
     at = report.changed_at
-    if at is not None and known["shop_changed_at"] is not None and at < known["shop_changed_at"]:
+    if _is_before(at, known["shop_changed_at"]):
         return True
     is_same_buyer = _is_same_buyer(order, report, known["shop_buyer"], now=now)
     state = _state(report)
@@ -42,6 +42,16 @@ def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, no
         alerts.raise_about(AlertKind.SHOP, UNSURE_VALUE, order=order, now=now)
         return False
     return (is_new or _edit(order, report, actor=actor, now=now)) and is_same_buyer
+
+
+def is_late(order: Order, report: OrderReport) -> bool:
+    """Whether the shop told something newer of the order before."""
+    known = Order.objects.values_list("shop_changed_at", flat=True).get(pk=order.pk)
+    return _is_before(report.changed_at, known)
+
+
+def _is_before(at: datetime | None, known: datetime | None) -> bool:
+    return at is not None and known is not None and at < known
 
 
 def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:

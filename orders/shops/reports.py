@@ -41,7 +41,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
-    """A parcel that left. ``worth``: its items in minor units; None when it is all that is left of the order."""
+    """A parcel that left. ``worth``: its items in minor units; None when it is all that is left of the order.
+
+    ``items`` as in the order; without prices in a parcel that is told by itself, and none where it is the whole order.
+    """
 
     number: str
     worth: int | None
@@ -52,6 +55,7 @@ class Fulfilment:
     sighting: Sighting | None = None
     delivered_at: datetime | None = None
     changed_at: datetime | None = None  # by the shop's clock
+    items: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,6 @@ class OrderReport:
     changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
     is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
     figure: int | None = None  # another than before tells of an edit, where the value, for its rounding, does not
-
-    @property
-    def worth(self) -> int:
-        """What the items cost together, before discounts, shipping and taxes."""
-        return sum(item["price"] * item["quantity"] for item in self.items)
 
     @property
     def item_count(self) -> int:

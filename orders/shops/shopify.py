@@ -60,7 +60,7 @@ def read(topic: str, body: bytes) -> Report | None:
     if topic in PARCEL_TOPICS:
         document = reports.parse(body)
         number = reports.required(document, "order_id")
-        return PartReport(number, _parcel(document, 0)) if _has_left(document) else None
+        return PartReport(number, _parcel(document, "")) if _has_left(document) else None
     if topic == REFUND_TOPIC:
         document = reports.parse(body)
         number = reports.required(document, "order_id")
@@ -71,8 +71,7 @@ def read(topic: str, body: bytes) -> Report | None:
 
 def _order(order: dict[str, Any]) -> OrderReport:
     currency = reports.currency(order, "currency")
-    status, canceled_at = reports.texts(order, "financial_status"), reports.moment(order, "cancelled_at")
-    reason = reports.texts(order, "cancel_reason") or "no reason given"
+    status = reports.texts(order, "financial_status")
     shipping = reports.inner(order, "shipping_address") or reports.inner(order, "billing_address")
     refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
     items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
@@ -87,18 +86,23 @@ def _order(order: dict[str, Any]) -> OrderReport:
         shipping=_address(shipping),
         payment=", ".join(str(one)[:50] for one in order.get("payment_gateway_names") or [] if isinstance(one, str)),
         is_paid=status in _PAID,
-        canceled=f"Cancelled in the shop: {reason}." if canceled_at else None,
+        canceled=_canceled(order, status),
         is_complete=reports.texts(order, "fulfillment_status") == "fulfilled",
         fulfilments=tuple(
-            _parcel(parcel, _items_worth(parcel, currency))
-            for parcel in reports.many(order, "fulfillments")
-            if _has_left(parcel)
+            _parcel(parcel, currency) for parcel in reports.many(order, "fulfillments") if _has_left(parcel)
         ),
         refunds=refunds,
         changed_at=reports.moment(order, "updated_at"),
         is_value_sure=worth.is_sure,
         figure=worth.figure,
     )
+
+
+def _canceled(order: dict[str, Any], status: str) -> str | None:
+    """Why the order is cancelled; one that is given back as a whole, or whose payment will never come, is too."""
+    if reports.moment(order, "cancelled_at"):
+        return f"Cancelled in the shop: {reports.texts(order, 'cancel_reason') or 'no reason given'}."
+    return {"refunded": "Refunded in the shop.", "voided": "Its payment was voided in the shop."}.get(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +192,16 @@ def _has_left(parcel: dict[str, Any]) -> bool:
     return reports.texts(parcel, "status") in ("", "success")  # others are planned, cancelled or failed
 
 
-def _items_worth(parcel: dict[str, Any], currency: str) -> int:
-    items = reports.many(parcel, "line_items")
-    return sum(_item(item, currency)["price"] * reports.quantity(item) for item in items)
-
-
-def _parcel(parcel: dict[str, Any], worth: int) -> Fulfilment:
+def _parcel(parcel: dict[str, Any], currency: str) -> Fulfilment:
     status = reports.texts(parcel, "shipment_status")
     told_at = reports.moment(parcel, "updated_at", "created_at")
     said = _SAID.get(status)
+    items = [
+        {**_item(item, currency), "quantity": reports.quantity(item)} for item in reports.many(parcel, "line_items")
+    ]
     return Fulfilment(
         number=reports.required(parcel, "id"),
-        worth=worth,
+        worth=sum(item["price"] * item["quantity"] for item in items),
         at=reports.moment(parcel, "created_at"),
         courier=reports.texts(parcel, "tracking_company"),
         tracking_number=reports.texts(parcel, "tracking_number"),
@@ -207,6 +209,7 @@ def _parcel(parcel: dict[str, Any], worth: int) -> Fulfilment:
         sighting=Sighting(told_at, said) if said and told_at else None,
         delivered_at=told_at if status == "delivered" else None,
         changed_at=told_at,
+        items=tuple(items),
     )
 
 

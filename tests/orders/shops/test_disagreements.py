@@ -1,0 +1,175 @@
+"""What a shop says is followed as far as it can be, and staff are told of the rest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from orders import alerts, cancelling
+from orders.models import Alert, AlertKind, EventKind, Invoice, Order, OrderEvent, ShopDelivery, ShopKind, Status
+from orders.shops import deliveries, settling
+from tests import factories
+from tests.orders.shops import payloads
+
+pytestmark = pytest.mark.django_db
+
+GONE = {**payloads.LAMPS, "current_quantity": 0}
+PAID = {"financial_status": "paid"}
+BULB_SENT = {**PAID, "fulfillment_status": "partial", "fulfillments": [payloads.parcel(1, [payloads.BULB])]}
+
+
+@pytest.fixture
+def shopify(store):
+    return payloads.make_shop(store, ShopKind.SHOPIFY)
+
+
+@pytest.fixture
+def woo(store):
+    return payloads.make_shop(store, ShopKind.WOOCOMMERCE)
+
+
+def says(shop: Any, topic: str, **fields: Any) -> Order:
+    return posts(shop, topic, payloads.shopify(**fields))
+
+
+def posts(shop: Any, topic: str, payload: dict[str, Any]) -> Order:
+    assert payloads.post_shopify(shop, payload, topic=topic).status_code == 200
+    payloads.work()
+    return Order.objects.get()
+
+
+def woo_says(shop: Any, *states: str, **fields: Any) -> Order:
+    for status in states:
+        assert payloads.post_woocommerce(shop, payloads.woocommerce(status, **fields)).status_code == 200
+        payloads.work()
+    return Order.objects.get()
+
+
+def invoices() -> list[tuple[str, int]]:
+    return list(Invoice.objects.order_by("pk").values_list("number", "value"))
+
+
+def open_alerts() -> list[tuple[str, str]]:
+    return list(Alert.objects.open().order_by("pk").values_list("kind", "about"))
+
+
+def outcomes() -> list[str]:
+    return list(ShopDelivery.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+def test_what_is_out_of_stock_and_given_back_closes_the_order_with_its_refund(shopify):
+    says(shopify, "orders/partially_fulfilled", **BULB_SENT)
+    posts(shopify, "refunds/create", payloads.refund(5, "259.80"))
+    assert (invoices(), open_alerts(), outcomes()[-1]) == ([("1", 1_037)], [(AlertKind.SHOP, "refund-5")], "impossible")
+    done = {
+        **BULB_SENT, "financial_status": "partially_refunded", "fulfillment_status": "fulfilled",
+        "refunds": [payloads.refund(5, "259.80")], "current_total_price": "20.00", "line_items": [GONE, payloads.BULB],
+        "updated_at": "2026-11-23T12:00:00-05:00",
+    }  # fmt: skip
+    for _ in range(2):
+        order = says(shopify, "orders/updated", **done)
+    assert (order.status, open_alerts()) == (Status.INVOICED, [])
+    assert invoices() == [("1", 1_037), ("rest-820982911946154508", 26_943), ("refund-5", 25_980)]
+    assert OrderEvent.objects.filter(order=order, kind=EventKind.REFUNDED).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("refunds", "value", "ends", "told"),
+    [
+        (["279.80"], 27_980, [("rest-820982911946154508", 26_943), ("refund-5", 27_980)], []),
+        (["10.00"], 1_037, [("refund-5", 1_000)], [(AlertKind.SHOP, settling.KEPT)]),
+        ([], 1_037, [], [(AlertKind.SHOP, settling.KEPT)]),
+    ],
+)
+def test_an_order_cancelled_after_a_part_of_it_left_ends(refunds, value, ends, told, shopify):
+    says(shopify, "orders/partially_fulfilled", **BULB_SENT)
+    gone = {"cancelled_at": "2026-11-23T12:00:00-05:00", "refunds": [payloads.refund(5, one) for one in refunds]}
+    for _ in range(2):
+        order = says(shopify, "orders/cancelled", **BULB_SENT, **gone)
+    assert (order.status, order.value, invoices()[1:], open_alerts()) == (Status.INVOICED, value, ends, told)
+
+
+def test_parcels_told_by_themselves_are_invoiced_and_add_up(shopify):
+    says(shopify, "orders/paid", **PAID)
+    lamps, bulb = payloads.parcel(1, [payloads.LAMPS]), payloads.parcel(2, [payloads.BULB], tracking_number="other")
+    order = posts(shopify, "fulfillments/create", lamps)
+    assert (order.status, invoices()) == (Status.INVOICE, [("1", 26_942)])
+    posts(shopify, "fulfillments/update", {**lamps, "shipment_status": "delivered"})
+    order = posts(shopify, "fulfillments/update", bulb)
+    assert (order.status, invoices()) == (Status.INVOICED, [("1", 26_942), ("2", 1_038)])
+    kinds = OrderEvent.objects.exclude(kind=EventKind.STATUS).order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == [
+        EventKind.INVOICED, EventKind.SHIPPED, EventKind.DELIVERED, EventKind.INVOICED, EventKind.SHIPPED,
+    ]  # fmt: skip
+    order = says(shopify, "orders/fulfilled", **PAID, fulfillment_status="fulfilled", fulfillments=[lamps, bulb])
+    assert (len(invoices()), open_alerts()) == (2, [])
+
+
+def test_a_parcel_with_what_the_order_does_not_hold_waits_and_then_is_told_to_staff(shopify):
+    says(shopify, "orders/paid", **PAID)
+    posts(shopify, "fulfillments/create", payloads.parcel(1, [{**payloads.BULB, "sku": "NEW"}]))
+    assert (ShopDelivery.objects.latest("pk").state, invoices(), open_alerts()) == ("pending", [], [])
+    deliveries.work(now=timezone.now() + timedelta(hours=2))
+    assert (outcomes()[-1], open_alerts()) == ("impossible", [(AlertKind.SHOP, "parcel-1")])
+
+
+def test_a_parcel_after_all_was_invoiced_is_told_to_staff(shopify):
+    done = {**PAID, "fulfillment_status": "fulfilled"}
+    says(shopify, "orders/fulfilled", **done, fulfillments=[payloads.parcel(1)])
+    says(shopify, "orders/updated", **done, fulfillments=[payloads.parcel(1, status="cancelled"), payloads.parcel(2)])
+    assert (len(invoices()), outcomes()[-1], open_alerts()) == (1, "impossible", [(AlertKind.SHOP, "parcel-2")])
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_parcel_that_is_worth_nothing_is_no_invoice(place, shopify):
+    gift = {"id": 3, "variant_id": 13, "name": "Gift", "sku": "GIFT", "quantity": 1, "price": "0.00"}
+    items = [payloads.LAMPS, payloads.BULB, gift]
+    parcels = [payloads.parcel(2, items[:2])]
+    parcels.insert(place, payloads.parcel(1, [gift]))
+    says(shopify, "orders/partially_fulfilled", **PAID, line_items=items, fulfillments=parcels[:1])
+    order = says(
+        shopify, "orders/fulfilled", **PAID, line_items=items, fulfillments=parcels, fulfillment_status="fulfilled"
+    )  # fmt: skip
+    assert (order.status, invoices(), open_alerts()) == (Status.INVOICED, [("2", 27_980)], [])
+
+
+def test_an_order_that_costs_nothing_is_invoiced_once_with_its_last_parcel(shopify):
+    free = {**PAID, "total_price": "0.00"}
+    parcels = [payloads.parcel(1, [payloads.LAMPS]), payloads.parcel(2, [payloads.BULB])]
+    order = says(shopify, "orders/partially_fulfilled", **free, fulfillments=parcels[:1])
+    assert (order.status, invoices()) == (Status.WINDOW_TO_CANCEL, [])
+    order = says(shopify, "orders/fulfilled", **free, fulfillments=parcels, fulfillment_status="fulfilled")
+    assert (order.status, len(invoices()), open_alerts()) == (Status.INVOICED, 1, [])
+
+
+def test_a_cancellation_after_all_was_invoiced_is_told_to_staff_until_it_is_taken_back(woo):
+    order = woo_says(woo, "completed", "cancelled", "cancelled")
+    assert (order.status, outcomes()) == (Status.INVOICED, ["taken", "impossible", "impossible"])
+    assert open_alerts() == [(AlertKind.SHOP, settling.KEPT)]
+    woo_says(woo, "refunded", refunds=[{"id": 9, "total": "-269.80"}])
+    assert (outcomes()[-1], open_alerts()) == ("taken", [])
+
+
+def test_a_shop_that_goes_on_with_an_order_cancelled_here_is_told_to_staff_once(woo, store):
+    order = woo_says(woo, "processing")
+    cancelling.cancel(order, reason="x", actor="staff", now=timezone.now())
+    woo_says(woo, "processing", "completed")
+    assert (outcomes()[1:], open_alerts()) == (["impossible"] * 2, [(AlertKind.SHOP, settling.GOES_ON)])
+    alerts.dismiss(order, Alert.objects.get().pk, user=factories.make_user(store=store), now=timezone.now())
+    woo_says(woo, "completed")
+    assert open_alerts() == []
+
+
+def test_a_late_word_on_a_cancelled_order_needs_nobody(woo):
+    woo_says(woo, "cancelled", date_modified_gmt="2026-11-23T12:00:00")
+    order = woo_says(woo, "processing", date_modified_gmt="2026-11-23T11:00:00")
+    assert (order.status, outcomes(), open_alerts()) == (Status.CANCELED, ["taken", "nothing"], [])
+
+
+@pytest.mark.parametrize("status", ["refunded", "voided"])
+def test_an_order_given_back_or_voided_in_shopify_is_cancelled(status, shopify):
+    says(shopify, "orders/create")
+    assert says(shopify, "orders/updated", financial_status=status).status == Status.CANCELED
