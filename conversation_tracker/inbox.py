@@ -18,13 +18,13 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
-from conversation_tracker import batches, bytea, delivery, limits, providers, replay, setbacks
+from conversation_tracker import batches, bytea, delivery, limits, nowhere, providers, replay, setbacks
 from conversation_tracker.mailflow import guards, pipeline
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import REPLAYABLE, Channel, Receipt, ReceiptState, Trouble
 from conversation_tracker.providers import fetching, mime
 from conversation_tracker.providers.smtp_verdict import Handover
-from orders import addresses, audit, claims, events, faults, secrecy
+from orders import audit, claims, events, faults, secrecy
 from orders.models import Action, User
 from orders.secrecy import Secret
 
@@ -254,18 +254,12 @@ def _settle(rows: Sequence[Receipt], *, alone: bool, now: datetime) -> None:
                 owner.pk, owner.provider, result.outcome, result.reason, result.entry_id, result.is_repeat,
             )  # fmt: skip
     for owner, arrival in zip(owners, arrivals, strict=True):
-        if not any(found["entry"] for found in owner.results) and _is_for_postmaster(arrival):
-            owner.trouble = owner.trouble or Trouble.POSTMASTER
-    nowhere = [row for row in readable if row.trouble and not any(found["entry"] for found in row.results)]
-    for row in nowhere:
+        if not owner.trouble and not any(found["entry"] for found in owner.results):
+            owner.trouble, owner.trouble_detail = nowhere.trouble(arrival)
+    lost = [row for row in readable if row.trouble and not any(found["entry"] for found in row.results)]
+    for row in lost:
         setbacks.quarantine(row, Trouble(row.trouble), row.trouble_detail, now=now)
-    _mark_done([row for row in readable if row not in nowhere], now=now)
-
-
-def _is_for_postmaster(arrival: Arrival) -> bool:
-    """Whether it is for the one mailbox that every domain with mail has (RFC 5321 §4.5.1)."""
-    recipients = arrival.envelope.recipients
-    return not arrival.envelope.is_spam and any(addresses.is_postmaster(one) for one in recipients)
+    _mark_done([row for row in readable if row not in lost], now=now)
 
 
 def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
@@ -288,7 +282,9 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
         return None
     try:
         found = _replay(row, alone=alone, now=now)
-        is_apart = any(arrival.unread for arrival in found) and batches.split(row, now=now)
+        is_apart = any(arrival.unread or nowhere.may_be_untold(arrival) for arrival in found) and batches.split(
+            row, now=now
+        )
         return None if is_apart else found  # noqa: TRY300  what it raises is sorted below
     except (fetching.Unavailable, fetching.NotAlone, delivery.TooEarly) as error:
         _wait(row, error, now=now)

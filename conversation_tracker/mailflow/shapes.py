@@ -28,6 +28,7 @@ class Envelope:
     recipients: tuple[str, ...]
     verdict: Verdict
     is_spam: bool
+    is_header: bool = False  # the recipients are those of To and Cc, since the envelope's are not told
     from_fallback: str = ""  # the provider's own reading of From, for a payload without that header
 
 

@@ -28,6 +28,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         sender=sender or "",
         has_sender=sender is not None,
         recipients=base.unique([event.message.envelope_recipient, *listed]),
+        is_header=names != ("Recipients",) and not event.message.envelope_recipient,
         verdict=authentication.verdict(fields, authserv_id=base.authserv_id("BREVO")),
         is_spam=base.number(base.dig(item, "SpamScore")) >= REJECT_SCORE,
         from_fallback=str(base.dig(item, "From", "Address") or ""),

@@ -24,6 +24,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         sender=sender or "",
         has_sender=sender is not None,
         recipients=base.addresses_in(listed),
+        is_header=True,
         verdict=authentication.verdict(fields, authserv_id=base.authserv_id("MAILTRAP")),
         is_spam=False,  # Mailtrap does not judge
         from_fallback=str(base.dig(data, "from") or ""),

@@ -29,6 +29,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         sender=event.message.envelope_sender if event.message.envelope_sender is not None else "",
         has_sender=event.message.envelope_sender is not None,
         recipients=base.unique([payload.get("OriginalRecipient"), *listed]),
+        is_header=not payload.get("OriginalRecipient"),
         verdict=_verdict(headers, author=base.author(base.fields_of(event))),
         is_spam=bool(event.message.spam_detected),
         from_fallback=payload["From"] if isinstance(payload.get("From"), str) else "",

@@ -20,13 +20,13 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
     data = base.dig(event.esp_event, "data")
     fields = base.fields_of(event)
     sender = base.return_path(fields)
-    listed = base.items(base.dig(data, "received_for")) or [
-        one for name in ("to", "cc", "bcc") for one in base.items(base.dig(data, name))
-    ]
+    told = base.items(base.dig(data, "received_for"))
+    listed = told or [one for name in ("to", "cc", "bcc") for one in base.items(base.dig(data, name))]
     return Envelope(
         sender=sender or "",
         has_sender=sender is not None,
         recipients=base.addresses_in(listed),
+        is_header=not told,
         verdict=authentication.verdict(fields, authserv_id=AUTHSERV_ID, received_by=RECEIVED_BY),
         is_spam=any(name.lower() in _SES_VERDICTS and value.strip().upper() == "FAIL" for name, value in fields),
         from_fallback=str(base.dig(data, "from") or ""),

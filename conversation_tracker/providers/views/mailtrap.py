@@ -8,6 +8,7 @@ from urllib.parse import quote, urljoin
 
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.mailtrap import MailtrapInboundWebhookView
+from django.http import HttpRequest
 
 from conversation_tracker.providers import base, fetching
 
@@ -16,6 +17,11 @@ class Inbound(MailtrapInboundWebhookView):  # type: ignore[misc]  # anymail has 
     """As anymail's, with an end to waiting, and with the mail's bytes kept."""
 
     _raw = b""
+
+    def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent | None]:
+        if not isinstance(base.dig(base.document(request), "events"), list):
+            raise TypeError("no notice of Mailtrap's")
+        return list(super().parse_events(request))
 
     def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailInboundEvent | None:
         event = super().esp_to_anymail_event(esp_event)

@@ -6,12 +6,18 @@ from typing import Any
 
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.sparkpost import SparkPostInboundWebhookView
+from django.http import HttpRequest
 
 from conversation_tracker.providers import base
 
 
 class Inbound(SparkPostInboundWebhookView):  # type: ignore[misc]  # anymail has no types
-    """As anymail's, with the mail parsed from its bytes."""
+    """As anymail's, with the mail parsed from its bytes. An object without an event in a list is SparkPost's ping."""
+
+    def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
+        if not isinstance(base.document(request), list):
+            raise TypeError("no batch of SparkPost's")
+        return list(super().parse_events(request))
 
     def esp_to_anymail_event(
         self, event_class: str, event: dict[str, Any], raw_event: dict[str, Any]
