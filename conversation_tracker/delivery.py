@@ -27,7 +27,8 @@ _STATES = {
     EventType.FAILED: SendState.FAILED,
     EventType.COMPLAINED: SendState.COMPLAINED,
 }
-# Reports come in any order and more than once; a later stage is never undone by an earlier one.
+# Reports come in any order and more than once; a later stage is never undone by an earlier one. A bounce for a reason
+# that may pass is no last word: it gives way to any report that is not older.
 _STAGES = {
     SendState.QUEUED: 0,
     SendState.SENDING: 0,
@@ -72,11 +73,15 @@ def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
     bare = message_id.strip("<>")
     about = Q(provider_message_id__in=[message_id, bare, f"<{bare}>"]) | Q(message_id=f"<{bare}>")
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
+    changeable = Q(state__in=earlier)
+    if not _is_soft(event):
+        # The provider tried again; but what is older than the bounce is no news.
+        changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
     is_sending = OutboundMail.objects.filter(state=SendState.SENDING).exists()
     collected = _unknown.get()
     try:
-        changed = _note(event, OutboundMail.objects.filter(about, state__in=earlier), state=state, now=now)
+        changed = _note(event, OutboundMail.objects.filter(about & changeable), state=state, now=now)
     except OperationalError as error:
         if collected is None or not isinstance(error.__cause__, LockNotAvailable):
             raise
@@ -85,7 +90,7 @@ def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
     log.info("delivery reported state=%s changed=%s", state, changed)
     if changed or not is_sending or collected is None:
         return
-    if not OutboundMail.objects.filter(about).exclude(state__in=earlier).exists():
+    if not OutboundMail.objects.filter(about).exclude(changeable).exists():
         collected.append(message_id)
 
 
@@ -99,15 +104,22 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
     with transaction.atomic():
         locked = rows.select_for_update(of=("self",), nowait=True)
         changed = list(locked.select_related("order", "recipient_alias").order_by("pk"))
+        newly_bounced = [row for row in changed if row.state != SendState.BOUNCED]
         for row in changed:
+            row.soft_bounced_at = (event.timestamp or now) if _is_soft(event) else None
             row.state, row.state_changed_at, row.problem = state, now, (event.reject_reason or "")[:200]
-            row.save(update_fields=["state", "state_changed_at", "problem"])
+            row.save(update_fields=["state", "state_changed_at", "soft_bounced_at", "problem"])
             if verdict is not None:
                 alarm.suppress(row, verdict, now=now)
             alarm.follow(row, now=now)
         if state is SendState.BOUNCED:
-            events.publish(_bounced(row, now=now) for row in changed)
+            events.publish(_bounced(row, now=now) for row in newly_bounced)
     return len(changed)
+
+
+def _is_soft(event: AnymailTrackingEvent) -> bool:
+    """Whether it says that the mail bounced, for a reason that may pass."""
+    return event.event_type == EventType.BOUNCED and bounces.verdict(event) is None
 
 
 def _bounced(row: OutboundMail, *, now: datetime) -> OrderEvent:

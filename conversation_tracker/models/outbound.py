@@ -77,6 +77,7 @@ class OutboundMail(models.Model):
     queued_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     state_changed_at = models.DateTimeField()
+    soft_bounced_at = models.DateTimeField(null=True, blank=True)  # of one bounced that may still arrive
     problem = models.CharField(max_length=200, blank=True)  # the error's class or where a leak was found; no address
 
     class Meta:

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from conversation_tracker import inbox, outbox, send
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import alerts, suppression
-from orders.models import Alert, AlertKind, Alias, Suppression, SuppressionReason, User
+from orders.models import Alert, AlertKind, Alias, EventKind, OrderEvent, Suppression, SuppressionReason, User
 from orders.placing import Placed
 from tests import factories, letters
 
@@ -64,6 +64,9 @@ def test_delivered_is_shown(client: Client, work: Work, sent: OutboundMail) -> N
         (["Delivery", "SpamComplaint", "HardBounce"], SendState.COMPLAINED),
         (["Open", "Click"], SendState.SENT),
         (["Delivery", "Delivery"], SendState.DELIVERED),
+        (["SoftBounce", "Delivery"], SendState.DELIVERED),
+        (["SoftBounce", "HardBounce", "SoftBounce", "Delivery"], SendState.BOUNCED),
+        (["Delivery", "SoftBounce"], SendState.BOUNCED),
     ],
 )
 def test_reports_in_any_order_end_alike(
@@ -71,6 +74,7 @@ def test_reports_in_any_order_end_alike(
 ) -> None:
     kinds: dict[str, dict[str, Any]] = {
         "HardBounce": {"RecordType": "Bounce", "Type": "HardBounce"},
+        "SoftBounce": {"RecordType": "Bounce", "Type": "SoftBounce"},
         "SpamComplaint": {"RecordType": "SpamComplaint", "Type": "SpamComplaint"},
     }
     for event in events:
@@ -128,6 +132,28 @@ def test_a_report_about_another_mail_waits_two_minutes_at_most(client: Client, w
     assert Receipt.objects.latest("id").state == ReceiptState.PENDING
     inbox.work(now=received_at + timedelta(seconds=180))
     assert Receipt.objects.latest("id").state == ReceiptState.DONE
+
+
+def test_delivered_after_a_soft_bounce_settles_its_alert(client: Client, work: Work, sent: OutboundMail) -> None:
+    report(client, {**SOFT, "BouncedAt": "2026-11-20T10:00:00Z"})
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "DeliveredAt": "2026-11-20T09:00:00Z"})
+    work()
+    sent.refresh_from_db()
+    assert (sent.state, Alert.objects.get().settled_at) == (SendState.BOUNCED, None)
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "DeliveredAt": "2026-11-20T11:00:00Z"})
+    work()
+    sent.refresh_from_db()
+    assert sent.state == SendState.DELIVERED
+    assert Alert.objects.get().settled_at is not None
+    assert OrderEvent.objects.filter(kind=EventKind.MESSAGE_BOUNCED).count() == 1
+
+
+def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, work: Work, sent: OutboundMail) -> None:
+    for said in (SOFT, HARD):
+        report(client, said)
+        work()
+    assert Suppression.objects.count() == 1
+    assert OrderEvent.objects.filter(kind=EventKind.MESSAGE_BOUNCED).count() == 1
 
 
 HARD = {"RecordType": "Bounce", "Type": "HardBounce", "MessageID": "pm-1"}
