@@ -141,6 +141,9 @@ class StoreForm(_StoreForm):
             self.instance.sender_address = Secret.of(address)
         if self.instance.created_at is None:
             self.instance.created_at = timezone.now()
+        former = self.initial.get("tracking_domain")
+        if former and "tracking_domain" in self.changed_data:
+            self.instance.former_domains = list(dict.fromkeys([*self.instance.former_domains, former]))
         return super().save(commit)
 
 

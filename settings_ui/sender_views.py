@@ -47,7 +47,7 @@ def _page(request: HttpRequest, store: Store, *, form: SenderForm, status: int =
         "form": form,
         "rows": rows,
         "own_domain": own,
-        "domains": list(dict.fromkeys([store.tracking_domain, *(domain for _sender, domain in rows), own])),
+        "domains": list(dict.fromkeys([*_of_aliases(store), *(domain for _sender, domain in rows), own])),
         "has_default": any(sender.is_default for sender, _domain in rows),
         "tests": trials.recent(store, None),
     }
@@ -124,7 +124,7 @@ def test(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
 def domain(request: HttpRequest, account: str, name: str) -> HttpResponseBase:
     """What DNS says of a domain of this store, in words. The list of senders loads it after itself."""
     store = access.store(request.user, account, Right.SETTINGS)
-    known = {store.tracking_domain, addresses.split(store.sender_address.text()).domain}
+    known = {*_of_aliases(store), addresses.split(store.sender_address.text()).domain}
     known |= {addresses.split(sender.address.text()).domain for sender in senders.of(store)}
     if name not in known:
         raise Http404
@@ -135,12 +135,17 @@ def domain(request: HttpRequest, account: str, name: str) -> HttpResponseBase:
     page = {
         "store": store,
         "domain": name,
-        "is_tracking": name == store.tracking_domain,
+        "is_tracking": name in _of_aliases(store),
         "selector": selector,
         "is_bad_selector": is_bad,
         "findings": [(one, domain_words.of(one.verdict)) for one in found],
     }
     return render(request, "settings_ui/parts/domain.html" if is_fragment else "settings_ui/domain.html", page)
+
+
+def _of_aliases(store: Store) -> list[str]:
+    """The tracking domain, and those of before, whose aliases still send and are answered to."""
+    return [store.tracking_domain, *store.former_domains]
 
 
 def _sender(store: Store, pk: int) -> Any:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections
+from django.db.models import Q
 
 from conversation_tracker import inbox, tasks
 from conversation_tracker.providers.mime import Handed
@@ -56,7 +57,7 @@ class Desk:
         if any(self._known.get(domain, 0) > now for domain in domains):
             return True
         try:
-            found = await self._run(lambda: list(_tracking_domains(domains)))
+            found = await self._run(lambda: _tracking_domains(domains))
         except (Error, OSError) as error:
             raise NotStored(is_full=False) from error
         self._known = {domain: until for domain, until in self._known.items() if until > now}
@@ -118,5 +119,8 @@ def _with_parents(domain: str) -> list[str]:
     return [".".join(labels[place:]) for place in range(len(labels))]
 
 
-def _tracking_domains(domains: list[str]) -> list[str]:
-    return list(Store.objects.filter(tracking_domain__in=domains).values_list("tracking_domain", flat=True).distinct())
+def _tracking_domains(domains: list[str]) -> set[str]:
+    """Those among them that are a store's, or were: aliases there go on working."""
+    found = Store.objects.filter(Q(tracking_domain__in=domains) | Q(former_domains__overlap=domains))
+    ours = {one for now, former in found.values_list("tracking_domain", "former_domains") for one in (now, *former)}
+    return ours.intersection(domains)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zoneinfo
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -44,6 +46,10 @@ class Store(models.Model):
             )
         ],
     )
+    # Where aliases of before live, which are answered to for as long as they work, and renewed.
+    former_domains = ArrayField(
+        models.CharField(max_length=190), default=list, db_default=[], blank=True, editable=False
+    )
     mask_type = models.CharField(max_length=4, choices=MaskType.choices, default=MaskType.HARD)
     sender_name = models.CharField(max_length=200)
     sender_address = secrecy.SealedField()  # the store's own real address: where its copies of the mail go
@@ -63,7 +69,10 @@ class Store(models.Model):
                 condition=models.Q(account__regex=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), name="store_account_is_a_label"
             ),
         ]
-        indexes = [models.Index(fields=["tracking_domain"], name="store_tracking_domain")]
+        indexes = [
+            models.Index(fields=["tracking_domain"], name="store_tracking_domain"),
+            GinIndex(fields=["former_domains"], name="store_former_domains"),
+        ]
 
     def __str__(self) -> str:
         return self.account

@@ -223,6 +223,17 @@ def test_a_store_with_a_wrong_field_is_not_kept(as_operator, field, value):
     assert (Store.objects.count(), audited()) == (0, [])
 
 
+def test_a_stores_former_domains_are_kept(as_operator, store):
+    form = {**STORE, "account": store.account, "new_sender_address": ""}
+    for domain in ("ct.newstore.example", "ct.newstore.example", "mail.acme.example"):
+        as_operator.post(url(Store, "change", store.pk), {**form, "tracking_domain": domain})
+    kept = Store.objects.get()
+    assert (kept.tracking_domain, kept.former_domains) == (
+        "mail.acme.example",
+        ["ct.acme.example", "ct.newstore.example"],
+    )
+
+
 def test_a_stores_address_stays_when_none_is_filled_in(as_operator, store):
     form = {**STORE, "account": store.account, "new_sender_address": "", "name": "Renamed"}
     as_operator.post(url(Store, "change", store.pk), form)

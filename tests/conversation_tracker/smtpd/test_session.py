@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import socket
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection
 
 from conversation_tracker.models import Channel, OutboundMail, Receipt, ReceiptState, Trouble
-from orders.models import Kind, TimelineEntry
+from orders.models import Kind, Store, TimelineEntry
 from orders.outcomes import Reason
 from orders.placing import Placed
 from tests.conversation_tracker.smtpd.doors import (
@@ -70,6 +71,16 @@ def test_a_soft_alias_below_the_tracking_domain_is_taken(door: Door, placed: Pla
     with door.smtp() as client:
         client.sendmail(SENDER, ["ana@people.example-207700027841b.ct.acme.example"], MAIL)
     assert bodies() == [MAIL]
+
+
+def test_an_alias_at_or_below_a_former_tracking_domain_is_taken(door: Door, placed: Placed) -> None:
+    Store.objects.update(tracking_domain="new.acme.example", former_domains=["older.acme.example", "old.acme.example"])
+    for recipient in (f"{'0' * 32}@old.acme.example", "ana@people.example-207700027841b.old.acme.example"):
+        with door.smtp() as client:
+            client.sendmail(SENDER, [recipient], MAIL)
+    assert bodies() == [MAIL, MAIL]
+    with door.smtp() as client, pytest.raises(smtplib.SMTPRecipientsRefused):
+        client.sendmail(SENDER, ["x@oldest.acme.example"], MAIL)
 
 
 def test_an_unknown_alias_is_taken_and_decided_on_later(door: Door, placed: Placed, work: Work) -> None:
