@@ -89,7 +89,7 @@ def test_an_empty_mail_is_a_mail() -> None:
         ("Feedback-ID", "campaign:x", {Trait.BULK}),
         ("Feedback-ID", "1.us-east-1.abc=:AmazonSES", set()),
         ("Auto-Submitted", "auto-replied", {Trait.AUTO_REPLY}),
-        ("Auto-Submitted", "auto-generated", set()),
+        ("Auto-Submitted", "auto-generated", {Trait.AUTO_GENERATED}),
         ("Auto-Submitted", "no", set()),
         ("Precedence", "auto_reply", {Trait.AUTO_REPLY}),
         ("X-Autoreply", "yes", {Trait.AUTO_REPLY}),
