@@ -1,4 +1,4 @@
-"""Take in what providers report of the mails we sent: delivered, bounced, complained."""
+"""Take in what providers and mail servers report of the mails we sent: delivered, bounced, complained."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from django.db.models import Q, QuerySet
 from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, bounces
+from conversation_tracker.mailflow import reports
+from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import OutboundMail, SendState
-from orders import events
+from orders import aliases, events
 from orders.models import EventKind, OrderEvent
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,21 @@ def noting() -> Iterator[list[str]]:
         _unknown.reset(token)
 
 
-def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
+def returned(arrival: Arrival, *, at: datetime, now: datetime) -> None:
+    """Note on the outbound mail that it came back, where the arrival is a mail server's report of that, to its sender.
+
+    Anybody can write such a report who has the mail, so it does not suppress an address.
+    """
+    found = reports.returned(arrival.mail)
+    if found is not None:
+        senders = [alias.pk for alias in aliases.find(arrival.envelope.recipients).values()]
+        event = AnymailTrackingEvent(
+            event_type=EventType.BOUNCED, timestamp=at, message_id=found.message_id, reject_reason=found.status
+        )
+        report(event, among=Q(sender_alias__in=senders), now=now)
+
+
+def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: datetime) -> None:
     """Note the event on the outbound mail it is about; events about other mails, or of no account, are passed over."""
     state = _STATES.get(event.event_type) if event is not None else None
     if event is None or state is None or not event.message_id:
@@ -72,6 +88,7 @@ def report(event: AnymailTrackingEvent | None, *, now: datetime) -> None:
     message_id = str(event.message_id)  # Postal's is a number
     bare = message_id.strip("<>")
     about = Q(provider_message_id__in=[message_id, bare, f"<{bare}>"]) | Q(message_id=f"<{bare}>")
+    about &= among or Q()
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
     changeable = Q(state__in=earlier)
     if not _is_soft(event):

@@ -325,6 +325,8 @@ def _replay(row: Receipt, *, alone: bool, now: datetime) -> list[Arrival]:
     """
     with pipeline.gathering() as basket, delivery.noting() as unknown, fetching.within(alone=alone):
         replay.run(row)
+        for arrival in basket:
+            delivery.returned(arrival, at=row.received_at, now=now)
     if unknown and now < row.received_at + delivery.PATIENCE:
         raise delivery.TooEarly
     return [

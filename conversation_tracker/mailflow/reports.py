@@ -1,0 +1,41 @@
+"""Read what a mail server reports of a mail that came back (RFC 3464). Pure, never raises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from conversation_tracker.mailflow.shapes import File, Mail, Trait
+
+_STATUSES = {"message/delivery-status", "message/global-delivery-status"}
+_HEADERS = {"text/rfc822-headers", "message/global-headers"}
+_FAILED = re.compile(rb"(?im)^Action:[ \t]*failed\b")
+_STATUS = re.compile(rb"(?im)^Status:[ \t]*(5\.[0-9]{1,3}\.[0-9]{1,3})\b")
+_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,900}>)")
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A mail that will not arrive: its Message-ID, and why, as RFC 3463 numbers it."""
+
+    message_id: str
+    status: str
+
+
+def returned(mail: Mail) -> Returned | None:
+    """What the report says failed for good; None where it tells of a delay, a success or of no mail."""
+    told = [file.content for file in mail.files if file.content_type in _STATUSES]
+    failed = next((one for one in told if _FAILED.search(one)), None)
+    message_id = next((found for file in mail.files if (found := _message_id(file))), "")
+    if Trait.REPORT not in mail.traits or failed is None or not message_id:
+        return None
+    status = _STATUS.search(failed)
+    return Returned(message_id, status[1].decode() if status else "failed")
+
+
+def _message_id(file: File) -> str:
+    """That of a mail that came back, whole or its header only."""
+    if file.nested is not None:
+        return file.nested.message_id
+    found = _MESSAGE_ID.search(file.content) if file.content_type in _HEADERS else None
+    return found[1].decode("ascii", "replace") if found else ""
