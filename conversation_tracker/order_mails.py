@@ -29,6 +29,7 @@ TOO_SLOW = gettext_noop("It took too long to write.")
 RETIRED = gettext_noop("An alias of this conversation was retired.")
 FORGOTTEN = gettext_noop("What happened is no longer known.")
 OFF = gettext_noop("The store switched it off.")
+COPY_TO_SENDER = gettext_noop("A copy was left out: it would go to the mail’s own sender.")
 COPY_RETIRED = gettext_noop("A copy was left out: its alias was retired.")
 
 
@@ -125,14 +126,14 @@ def _write(row: OrderMail, *, now: datetime) -> None:
     rendered = rendering.render(order.store, key, locale=locale, context=said)
     letter = Letter(rendered.subject, rendered.text, rendered.html, from_name=choice.sender_name)
     row.context = Secret.of_json(said)
-    row.entry, is_whole = _send(row, letter, choice, now=now)
-    if not is_whole:
+    row.entry, left_out = _send(row, letter, choice, now=now)
+    if left_out:
         alerts.raise_about(AlertKind.NOT_SENT, name_of(key), order=order, now=now)
     elif rendered.problem:
         alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, now=now)
     else:
         alerts.settle_about(name_of(key), order=order, now=now)
-    _settle(row, OrderMailState.QUEUED, problem="" if is_whole else COPY_RETIRED, now=now)
+    _settle(row, OrderMailState.QUEUED, problem=left_out, now=now)
 
 
 def _why_not(key: TemplateKey, order: Order, choice: Choice) -> str:
@@ -140,9 +141,9 @@ def _why_not(key: TemplateKey, order: Order, choice: Choice) -> str:
     return occasions.over(key, order) if choice.is_enabled else OFF
 
 
-def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> tuple[TimelineEntry, bool]:
+def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> tuple[TimelineEntry, str]:
     """Write to the customer, and to everybody who gets a copy under an alias of their own; a resend goes to nobody
-    but the customer. Returns the customer's entry, and whether nobody was left out since their alias was retired.
+    but the customer. Returns the customer's entry, and why a copy was left out; empty when none was.
     """
     order = row.order
     customer = placing.parties(order.aliases.all())[0]
@@ -161,7 +162,10 @@ def _send(row: OrderMail, letter: Letter, choice: Choice, *, now: datetime) -> t
     recipients = {alias.pk: alias for alias in others if alias.pk not in {customer.pk, sender.pk}}
     valid = [alias for alias in recipients.values() if aliases.renew(alias, now=now).is_valid_at(now)]
     entries = [_mail(row, letter, sender=sender, recipient=alias, now=now) for alias in (customer, *valid)]
-    return entries[0], len(valid) == len(recipients)
+    if len(valid) < len(recipients):
+        return entries[0], COPY_RETIRED
+    is_to_sender = sender.pk != customer.pk and any(alias.pk == sender.pk for alias in others)
+    return entries[0], COPY_TO_SENDER if is_to_sender else ""
 
 
 def _mail(row: OrderMail, letter: Letter, *, sender: Alias, recipient: Alias, now: datetime) -> TimelineEntry:

@@ -10,9 +10,11 @@ from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from conversation_tracker.message_center import choices, senders
+from conversation_tracker.message_center.choices import Sender
 from conversation_tracker.message_center.defaults import Source
-from orders import addresses, feeds, hook_care, hooks, telling
-from orders.models import ApiKey, Feed, MaskType, ShopKind, Status
+from orders import addresses, customers, feeds, hook_care, hooks, telling
+from orders.models import ApiKey, Feed, MaskType, ShopKind, Status, Store
 from orders.models.feed import LONGEST_INVISIBLE, LONGEST_KEPT, SHORTEST_KEPT
 from orders.shops import connections
 
@@ -130,11 +132,27 @@ class SendingForm(forms.Form):
     cc = AddressesField(label=_("CC"), max_length=4_000, required=False)
     bcc = AddressesField(label=_("BCC"), max_length=4_000, required=False)
 
-    def __init__(self, *args: Any, senders: Sequence[tuple[int, str]], **options: Any) -> None:
+    def __init__(self, *args: Any, store: Store, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._store = store
         chosen = self.fields["sender"]
         if isinstance(chosen, forms.ChoiceField):
-            chosen.choices = [("", _("The default sender")), *((str(pk), name) for pk, name in senders)]
+            known = ((str(sender.pk), sender.name) for sender in senders.of(store))
+            chosen.choices = [("", _("The default sender")), *known]
+
+    def chosen(self) -> Sender | None:
+        """The sender; None for the default one. Only of a form that was cleaned."""
+        pk = self.cleaned_data.get("sender")
+        return senders.find(self._store, int(pk)) if pk else None
+
+    def clean(self) -> None:
+        """No copy goes to the mailbox that the mail itself comes from."""
+        own = customers.real_digest(choices.mailbox(self._store, self.chosen()))
+        for name in ("cc", "bcc"):
+            for address in self.cleaned_data.get(name, ()):
+                if customers.real_digest(address) == own:
+                    said = _("“%(value)s” is the sender’s own mailbox. Name another address, or choose another sender.")
+                    self.add_error(name, forms.ValidationError(said, params={"value": address}))
 
 
 class SenderForm(forms.Form):

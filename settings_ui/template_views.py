@@ -22,7 +22,6 @@ from conversation_tracker.message_center import (
     locales,
     names,
     rendering,
-    senders,
     shape,
     trials,
     versions,
@@ -144,13 +143,12 @@ def _page(
 
 
 def _sending(opened: _Opened, data: Any = None) -> SendingForm:
-    known = [(sender.pk, sender.name) for sender in senders.of(opened.store)]
     if data is not None:
-        return SendingForm(data, senders=known)
+        return SendingForm(data, store=opened.store)
     row = choices.of_all(opened.store).get(opened.key)
     copies = (row.copies.json() if row else None) or {}
     return SendingForm(
-        senders=known,
+        store=opened.store,
         initial={
             "is_enabled": row.is_enabled if row else True,
             "sender": str(row.sender_id or "") if row else "",
@@ -173,7 +171,7 @@ def sending(request: HttpRequest, account: str, key: str) -> HttpResponseBase:
         opened.store,
         opened.key,
         is_enabled=said["is_enabled"],
-        sender=senders.find(opened.store, int(said["sender"])) if said["sender"] else None,
+        sender=form.chosen(),
         cc=said["cc"],
         bcc=said["bcc"],
         user=pages.user(request),

@@ -13,7 +13,7 @@ from orders import audit
 from orders.models import Action, Store, User
 from orders.secrecy import Secret
 
-__all__ = ["Choice", "TemplateKey", "choose", "of", "of_all"]
+__all__ = ["Choice", "Sender", "TemplateKey", "choose", "mailbox", "of", "of_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,28 @@ class Choice:
 def of(store: Store, key: TemplateKey) -> Choice:
     """What the store chose; else the mail is sent, by the default sender or the store's own, without copies."""
     chosen = TemplateChoice.objects.select_related("sender").filter(store=store, key=key).first()
-    sender = (chosen.sender if chosen else None) or Sender.objects.filter(store=store, is_default=True).first()
+    sender = _sender(store, chosen.sender if chosen else None)
     copies = (chosen.copies.json() if chosen else None) or {}
     return Choice(
         is_enabled=chosen.is_enabled if chosen else True,
         sender_name=sender.name if sender else store.sender_name,
-        sender_address=(sender.address if sender else store.sender_address).text(),
+        sender_address=_mailbox(store, sender),
         cc=tuple(copies.get("cc", ())),
         bcc=tuple(copies.get("bcc", ())),
     )
+
+
+def mailbox(store: Store, sender: Sender | None) -> str:
+    """The real address behind mails for which this sender is chosen, or none."""
+    return _mailbox(store, _sender(store, sender))
+
+
+def _sender(store: Store, chosen: Sender | None) -> Sender | None:
+    return chosen or Sender.objects.filter(store=store, is_default=True).first()
+
+
+def _mailbox(store: Store, sender: Sender | None) -> str:
+    return (sender.address if sender else store.sender_address).text()
 
 
 def of_all(store: Store) -> dict[str, TemplateChoice]:

@@ -119,6 +119,16 @@ class TestAliases:
         assert (the_mail().state, the_mail().problem) == (OrderMailState.QUEUED, order_mails.COPY_RETIRED)
         assert Alert.objects.get().kind == AlertKind.NOT_SENT
 
+    def test_a_copy_that_has_become_the_sender_s_own_mailbox_is_left_out_and_somebody_is_told(
+        self, shopped: Placed, work: Work
+    ):
+        copies = Secret.of_json({"cc": [], "bcc": ["help@acme.example"]})
+        TemplateChoice.objects.create(store=shopped.order.store, key=TemplateKey.NEW_ORDER, copies=copies)
+        write()
+        assert [mail.to for mail in work()] == [["ana@people.example"]]
+        assert (the_mail().state, the_mail().problem) == (OrderMailState.QUEUED, order_mails.COPY_TO_SENDER)
+        assert Alert.objects.get().kind == AlertKind.NOT_SENT
+
     def test_a_store_that_orders_from_itself_gets_its_mail(self, store: Store, work: Work):
         factories.place_order(store, email="help@acme.example")
         write()

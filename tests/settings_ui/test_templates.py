@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from conversation_tracker.message_center import defaults, trials
-from conversation_tracker.models import TemplateChoice, TemplateKey, TemplateVersion, TrialMail
+from conversation_tracker.models import Sender, TemplateChoice, TemplateKey, TemplateVersion, TrialMail
 from orders.models import Action, AuditEntry
+from orders.secrecy import Secret
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +136,19 @@ def test_how_a_mail_is_sent_is_kept_sealed_and_audited_without_addresses(as_admi
 def test_copies_to_what_is_no_address_are_refused(cc, as_admin):
     assert as_admin.post(f"{URL}sending/", {"cc": cc, "is_enabled": "on"}).status_code == 400
     assert TemplateChoice.objects.count() == 0
+
+
+def test_a_copy_to_the_mailbox_that_the_mail_comes_from_is_refused(as_admin, store):
+    sender = Sender.objects.create(
+        store=store, name="News", address=Secret.of("news@acme.example"), address_digest=b"1", created_at=timezone.now()
+    )
+    for chosen, own, other in (("", "HELP@acme.example", "news@"), (str(sender.pk), "news@acme.example", "help@")):
+        said = {"sender": chosen, "is_enabled": "on", "cc": "audit@acme.example"}
+        answer = as_admin.post(f"{URL}sending/", {**said, "bcc": own})
+        assert (answer.status_code, TemplateChoice.objects.count()) == (400, 0)
+        assert f"“{own}” is the sender’s own mailbox." in answer.content.decode()
+        assert as_admin.post(f"{URL}sending/", {**said, "bcc": f"{other}acme.example"}).status_code == 302
+        TemplateChoice.objects.all().delete()
 
 
 def test_a_sender_of_another_store_cannot_be_chosen(as_admin):
