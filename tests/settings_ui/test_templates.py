@@ -110,6 +110,14 @@ def test_the_default_words_come_back_and_ones_own_stay_among_the_versions(as_adm
     assert as_admin.get(URL).context["form"]["subject"].value().startswith("We have your order")
 
 
+def test_each_text_of_a_version_is_called_by_its_heading_in_the_language_of_the_page(as_admin):
+    save(as_admin)
+    page = as_admin.get(f"{URL}versions/1/?in=en", headers={"accept-language": "pt-BR"}).content.decode()
+    named = re.findall(r'<section class="card" aria-labelledby="([^"]+)">\s*<h2 id="([^"]+)">([^<]+)</h2>', page)
+    assert [one == other for one, other, _heading in named] == [True] * 4
+    assert [heading for *_ids, heading in named] == ["Assunto", "Pré-cabeçalho", "HTML", "Texto"]
+
+
 def test_languages_have_versions_of_their_own(as_admin):
     save(as_admin)
     save(as_admin, **{"in": "es"})
