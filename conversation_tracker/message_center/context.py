@@ -9,7 +9,7 @@ from typing import Any
 
 from conversation_tracker.message_center import samples, shape
 from conversation_tracker.models.template import TemplateKey
-from orders import bounds, customers, masking
+from orders import bounds, customers, masking, totals
 from orders.models import Alias, Invoice, InvoiceKind, Order, OrderEvent, PartyKind, Store
 
 MOST_SIGHTINGS = 20  # of what a carrier said of a parcel, the newest
@@ -57,7 +57,7 @@ def _of(
             "value": order.value,
             "item_count": order.item_count,
             "items": items,
-            "totals": _totals(document, items),
+            "totals": _totals(order, document, items),
         },
         "delivery": _delivery(_dict(document.get("shippingData")), zoneinfo.ZoneInfo(store.time_zone)),
         "payment": _payment(said if _payments(said) else _dict(document.get("paymentData")), order.value),
@@ -125,21 +125,14 @@ def _items(posted: Any, *, named: list[dict[str, Any]] | None = None) -> list[di
     return found
 
 
-def _totals(document: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    posted = document.get("totals")
-    if isinstance(posted, list) and posted:
-        totals = [_dict(one) for one in posted]
-        return [
-            {"id": _text(one.get("id")), "name": _text(one.get("name")), "value": _whole(one.get("value"))}
-            for one in totals
-            if _whole(one.get("value")) or one.get("id") == "Items"
-        ]
-    found = [{"id": "Items", "name": "Items", "value": sum(item["total"] or 0 for item in items)}]
-    logistics = _dict(document.get("shippingData")).get("logisticsInfo")
-    prices = [_whole(_dict(one).get("price")) for one in logistics] if isinstance(logistics, list) else []
-    if shipping := sum(price for price in prices if price):
-        found.append({"id": "Shipping", "name": "Shipping", "value": shipping})
-    return found
+def _totals(order: Order, document: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the value is made of, without what is nothing; of goods without a price that is not known."""
+    goods = [item["total"] for item in items if item["total"] is not None]
+    if len(goods) < len(items):
+        return [{"id": "Items", "name": "Items", "value": sum(goods)}]
+    parts = totals.of(order.value, document, goods=sum(goods), pieces=order.item_count)
+    shown = [one for one in parts if one["value"] or one["id"] == "Items"]
+    return [{**one, "name": one["name"].removesuffix(" Total")} for one in shown]
 
 
 def _delivery(shipping: dict[str, Any], zone: zoneinfo.ZoneInfo) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Prefetch, Q
 from django.utils import translation
 
-from orders import changing, currencies, customers, flow, masking, placing
+from orders import changing, currencies, customers, flow, masking, placing, totals
 from orders.api import fields, shapes
 from orders.models import (
     Alias,
@@ -112,7 +112,7 @@ def order(order: Order) -> dict[str, Any]:
         "authorizedDate": shapes.moment(order.authorized_at),
         "invoicedDate": shapes.moment(order.invoiced_at),
         "items": items,
-        "totals": _totals(order, items, shipping),
+        "totals": _totals(order, document, items),
         "itemMetadata": {"Items": [_metadata(item) for item in items]},
         "sellers": _sellers(order, document, items),
         "clientProfileData": {
@@ -194,19 +194,9 @@ def _shipping(posted: Any) -> dict[str, Any]:
     return found
 
 
-def _totals(order: Order, items: Sequence[dict[str, Any]], shipping: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the value is made of: the parts add up to it."""
+def _totals(order: Order, document: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     goods = sum(fields.whole(item.get("price")) * fields.whole(item.get("quantity")) for item in items)
-    freight = sum(fields.whole(one.get("price")) for one in fields.mappings(shipping.get("logisticsInfo")))
-    rest = order.value - goods - freight
-    totals = [
-        ("Items", "Items Total", goods),
-        ("Discounts", "Discounts Total", min(rest, 0)),
-        ("Shipping", "Shipping Total", freight),
-        ("Tax", "Tax Total", 0),
-        *([("Change", "Change Total", rest)] if rest > 0 else []),
-    ]
-    return [{"id": name, "name": title, "value": value} for name, title, value in totals]
+    return totals.of(order.value, document, goods=goods, pieces=order.item_count)
 
 
 def payment(posted: Any) -> dict[str, Any]:

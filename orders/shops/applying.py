@@ -84,6 +84,7 @@ def _draft(shop: ShopConnection, report: OrderReport) -> placing.Draft:
         "marketplaceOrderId": marketplace_number(shop, report.number),
         "marketplacePaymentValue": report.value,
         "items": list(report.items),
+        "totals": editing.totals_of(report),
         "clientProfileData": {
             "email": buyer.address, "firstName": first, "lastName": last, "phone": buyer.phone or None,
         },

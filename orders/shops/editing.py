@@ -1,4 +1,4 @@
-"""Take over what was edited of an order in its shop: items and totals. An alert tells of what cannot be taken over.
+"""Take over what was edited of an order in its shop: items, totals and where it goes. An alert tells of what cannot be.
 
 A report tells how the shop has the order now. It counts where that is other than the shop had it before, so that what
 was changed here stays; and where it is not older than the newest one, so that a report that comes late undoes nothing.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext_noop
 
-from orders import alerts, changing, customers, flow, secrecy
-from orders.models import AlertKind, Order
+from orders import alerts, changing, customers, flow, secrecy, timeline, totals
+from orders.models import AlertKind, Kind, Order
+from orders.secrecy import Secret
 from orders.shops.reports import OrderReport
 
 REASON = "Changed in the shop."
+OTHER_PLACE = "Its delivery address was changed in the shop."
+ADDRESS = "order.address"  # on a timeline entry: another address for the delivery
 OTHER_ADDRESS = gettext_noop("The shop has another e-mail address of the customer.")
 UNSURE_VALUE = gettext_noop(
     "After a refund in another currency the shop does not say what the order is worth, so no edit of it is taken over."
@@ -36,7 +40,11 @@ def take_over(order: Order, report: OrderReport, *, is_new: bool, actor: str, no
     before = bytes(known["shop_state"]) if known["shop_state"] is not None else None
     if (at, state) != (known["shop_changed_at"], before):
         Order.objects.filter(pk=order.pk).update(shop_changed_at=at or known["shop_changed_at"], shop_state=state)
-    if state == before or report.canceled is not None:
+    if report.canceled is not None:
+        return is_same_buyer
+    if not is_new:
+        _take_address(order, report, actor=actor, now=now)
+    if state == before:
         return is_same_buyer
     if not report.is_value_sure:
         alerts.raise_about(AlertKind.SHOP, UNSURE_VALUE, order=order, now=now)
@@ -67,7 +75,35 @@ def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bo
         about = ENDED if isinstance(error, changing.TooLate) else NOT_SO
         alerts.raise_about(AlertKind.SHOP, about, order=order, now=now)
         return False
+    if not report.refunds:  # after one, the shop's taxes are those of what is left
+        _write(order, {**order.document.json(), "totals": totals_of(report)}, now=now)
     return True
+
+
+def _take_address(order: Order, report: OrderReport, *, actor: str, now: datetime) -> None:
+    """The order goes where the shop says now; its mails are not about that, so it is on the timeline alone."""
+    document = order.document.json()
+    known = (document.get("shippingData") or {}).get("address")
+    if report.shipping == known or not any(report.shipping.values()):
+        return
+    document["shippingData"] = {**(document.get("shippingData") or {}), "address": report.shipping}
+    _write(order, document, now=now)
+    timeline.happened(order, Kind.CHANGE, data={"event": ADDRESS}, text=OTHER_PLACE, actor=actor, now=now)
+
+
+def totals_of(report: OrderReport) -> list[dict[str, Any]]:
+    """What the shop's total is made of."""
+    goods = sum(item["price"] * item["quantity"] for item in report.items)
+    return totals.made_of(
+        report.value, goods=goods, pieces=report.item_count, shipping=report.shipping_cost, tax=report.tax
+    )  # fmt: skip
+
+
+def _write(order: Order, document: dict[str, Any], *, now: datetime) -> None:
+    if document == order.document.json():
+        return
+    order.document, order.changed_at = Secret.of_json(document), now
+    order.save(update_fields=["document", "changed_at"])
 
 
 def _state(report: OrderReport) -> bytes:

@@ -87,6 +87,8 @@ class OrderReport:
     refunds: tuple[Refund, ...]
     changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
     is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
+    shipping_cost: int = 0
+    tax: int = 0  # on top of the prices
     figure: int | None = None  # another than before tells of an edit, where the value, for its rounding, does not
 
     @property

@@ -94,8 +94,22 @@ def _order(order: dict[str, Any]) -> OrderReport:
         refunds=refunds,
         changed_at=reports.moment(order, "updated_at"),
         is_value_sure=worth.is_sure,
+        shipping_cost=_shipping_cost(order, currency),
+        tax=_tax(order, currency),
         figure=worth.figure,
     )
+
+
+def _shipping_cost(order: dict[str, Any], currency: str) -> int:
+    money = reports.inner(reports.inner(order, "total_shipping_price_set"), "shop_money")
+    return reports.minor(reports.texts(money, "amount"), currency)
+
+
+def _tax(order: dict[str, Any], currency: str) -> int:
+    """The taxes on top of the prices; none where the prices have them."""
+    if order.get("taxes_included") is True:
+        return 0
+    return reports.minor(reports.texts(order, "current_total_tax", "total_tax"), currency)
 
 
 def _canceled(order: dict[str, Any], status: str) -> str | None:

@@ -66,6 +66,8 @@ def read(topic: str, body: bytes) -> OrderReport | None:
         fulfilments=(Fulfilment(number, None, reports.moment(order, "date_completed_gmt")),) if is_complete else (),
         refunds=tuple(_refund(refund, currency) for refund in reports.many(order, "refunds")),
         changed_at=reports.moment(order, "date_modified_gmt"),
+        shipping_cost=reports.minor(reports.texts(order, "shipping_total"), currency),
+        tax=reports.minor(reports.texts(order, "total_tax"), currency),
     )
 
 

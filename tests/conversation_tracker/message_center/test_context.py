@@ -64,6 +64,7 @@ def test_an_order_is_told_with_items_totals_delivery_and_payment(order):
     ]
     assert said["order"]["totals"] == [
         {"id": "Items", "name": "Items", "value": 12_990},
+        {"id": "Discounts", "name": "Discounts", "value": -500},
         {"id": "Shipping", "name": "Shipping", "value": 500},
     ]
     assert said["delivery"]["lines"] == ["Rua A 1", "Recife, PE"]

@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from conversation_tracker.message_center import context
 from orders import alerts, cancelling
-from orders.models import Alert, AlertKind, EventKind, Invoice, Order, OrderEvent, ShopDelivery, ShopKind, Status
-from orders.shops import deliveries, settling
+from orders.api import documents
+from orders.models import (
+    Alert,
+    AlertKind,
+    EventKind,
+    Invoice,
+    Order,
+    OrderEvent,
+    ShopDelivery,
+    ShopKind,
+    Status,
+    TimelineEntry,
+)  # fmt: skip
+from orders.shops import deliveries, editing, settling
 from tests import factories
 from tests.orders.shops import payloads
 
@@ -173,3 +186,47 @@ def test_a_late_word_on_a_cancelled_order_needs_nobody(woo):
 def test_an_order_given_back_or_voided_in_shopify_is_cancelled(status, shopify):
     says(shopify, "orders/create")
     assert says(shopify, "orders/updated", financial_status=status).status == Status.CANCELED
+
+
+def totals(order: Order) -> dict[str, int]:
+    found = documents.order(Order.objects.select_related("store", "customer").get(pk=order.pk))["totals"]
+    assert sum(one["value"] for one in found) == order.value
+    return {one["id"]: one["value"] for one in found if one["value"]}
+
+
+def test_taxes_shipping_and_discounts_of_woocommerce_are_told_by_api_and_mail(woo):
+    order = woo_says(woo, "processing", total="299.80", total_tax="40.00", discount_total="10.00")
+    expected = {"Items": 25_980, "Shipping": 1_000, "Tax": 4_000, "Discounts": -1_000}
+    assert totals(order) == expected
+    mailed = context.of_order(order, now=timezone.now())["order"]["totals"]
+    assert {one["id"]: one["value"] for one in mailed} == expected
+    order = woo_says(woo, "processing", total="319.80", total_tax="60.00", discount_total="10.00")
+    assert totals(order) == {**expected, "Tax": 6_000}
+
+
+def test_prices_of_many_pieces_that_are_rounded_are_no_change(woo):
+    three = {**payloads.woocommerce()["line_items"][0], "quantity": 3, "total": "100.00", "price": 33.333333}
+    assert totals(woo_says(woo, "processing", line_items=[three], total="110.00")) == {
+        "Items": 10_000, "Shipping": 1_000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("is_included", "tax"), [(False, {"Tax": 2_000}), (True, {})])
+def test_taxes_shipping_and_discounts_of_shopify_are_told(is_included, tax, shopify):
+    shipping = {"total_shipping_price_set": {"shop_money": {"amount": "10.00", "currency_code": "USD"}}}
+    said = {"total_price": f"{210 - 20 * is_included}.00", "total_tax": "20.00", "taxes_included": is_included}
+    order = says(shopify, "orders/paid", **PAID, **shipping, **said)
+    assert totals(order) == {"Items": 26_980, "Shipping": 1_000, "Discounts": -8_980, **tax}
+
+
+def test_another_delivery_address_is_taken_over_and_on_the_timeline_once(woo):
+    def moved(street: str, day: int) -> dict[str, Any]:
+        shipping = {**payloads.woocommerce()["shipping"], "address_1": street}
+        return {"shipping": shipping, "date_modified_gmt": f"2026-11-{day}T12:00:00"}
+
+    woo_says(woo, "processing", **moved("Rua das Flores 1", 22))
+    woo_says(woo, "processing", **moved("Rua Nova 99", 23))
+    order = woo_says(woo, "processing", **moved("Rua das Flores 1", 21))
+    assert order.document.json()["shippingData"]["address"]["street"] == "Rua Nova 99"
+    assert list(TimelineEntry.objects.filter(kind="change").values_list("text", flat=True)) == [editing.OTHER_PLACE]
+    assert (documents.changes(order), outcomes(), open_alerts()) == ([], ["taken", "taken", "nothing"], [])
