@@ -49,6 +49,11 @@ class Reading:
             yield first, after.end() if after else ends[end - 1]
 
 
+def may_be(text: str) -> bool:
+    """Whether the text has a reading at all."""
+    return _MARKS.search(text) is not None or _UTF_7.search(text) is not None
+
+
 def readings(text: str) -> Iterator[Reading]:
     """The readings in which the text says something else than it does as it stands."""
     for pattern, meaning in ((_MARKS, _unmarked), (_UTF_7, _of_utf_7)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from orders import addresses, spellings
@@ -23,7 +23,7 @@ def of_order(order: Order) -> tuple[Known, ...]:
 
 def text(value: str, parties: tuple[Known, ...]) -> str:
     """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
-    if spellings.is_too_short(value, parties):
+    if not spellings.glance(parties).may_show(value):
         return value
     masked, _ = spellings.replace(value, parties)
     return Secret.DOTS if spellings.find(masked, parties) else masked
@@ -44,7 +44,22 @@ def document(value: Any, parties: tuple[Known, ...], seen: dict[str, str] | None
     Names of fields and the like come again and again; each is masked once. ``seen`` keeps them for further documents
     about the same parties.
     """
-    return _document(value, parties, {} if seen is None else seen)
+    seen = {} if seen is None else seen
+    fresh = set(_texts(value)).difference(seen)
+    seen.update((one, one) for one in spellings.harmless(fresh, parties))
+    return _document(value, parties, seen)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _document(value: Any, parties: tuple[Known, ...], seen: dict[str, str]) -> Any:

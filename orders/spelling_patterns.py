@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -23,6 +24,13 @@ _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
+_INVISIBLE = re.compile(
+    "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
+# Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
+# never joins the piece before it, but where more marks follow each other than any script has.
+_PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
 _SHORT = 3  # letters of a local part
@@ -159,3 +167,11 @@ def matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, in
     """What the pattern finds in these stretches of the text."""
     for start, end in windows:
         yield from pattern.finditer(text, start, end)
+
+
+def plain(text: str) -> str:
+    """Compatibility forms made ordinary (NFKC), what nobody sees taken out, and the full stop that IDNA also takes."""
+    if text.isascii():
+        return text
+    normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
+    return _INVISIBLE.sub("", normal).replace("\u3002", ".")

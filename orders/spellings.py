@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote
 
-from orders import disguises, marked, packed
+from orders import disguises, glances, marked, packed
 from orders import spelling_patterns as patterns
 
-_INVISIBLE = re.compile(
-    "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff9-\ufffb\U000e0000-\U000e01ef]"
-)
 # What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
 # of it changes where a string ends.
 _ESCAPED = re.compile(
@@ -33,14 +27,13 @@ _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
 _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
-# Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
-# never joins the piece before it, but where more marks follow each other than any script has.
-_PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
-# Without one of these no text says an address plainly, or in an encoding, but for packed ones.
-_TELLING = re.compile(r"[@%&\\]|\+A[A-H]|begin ")
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
+
+
+# So many signs that nothing packed before them goes on behind them.
+_APART = " " * 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +44,9 @@ class Known:
     alias: str
 
 
-def is_too_short(text: str, known: Sequence[Known]) -> bool:
-    """Whether no address fits into the text: most texts of an order are names of fields and the like."""
-    return text.isascii() and all(len(text) < patterns.fewest_octets(one.real) for one in known)
+def glance(known: Sequence[Known]) -> glances.Glance:
+    """What of these addresses can be seen at once."""
+    return glances.Glance(one.real for one in known)
 
 
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -163,25 +156,16 @@ def _packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
     return found
 
 
-def _may_show(text: str, known: Sequence[Known]) -> bool:
-    """Whether it is worth to search the text in every way. A quick look, after which nothing is left to find in most
-    plain texts: no sign of an address or an encoding, nothing of one that no disguise changes, no packed word.
+def harmless(texts: Iterable[str], known: Sequence[Known]) -> set[str]:
+    """Those of the texts in which ``replace`` and ``find`` find nothing, as far as a glance tells. What they pack is
+    unpacked in all of them at once, which takes much less time than in one after the other.
     """
-    if not text.isascii() or _TELLING.search(text):
-        return True
-    lowered = text.lower()
-    if any(anchor in lowered for one in known for anchor in _anchors(one.real)):
-        return True
-    return bool(known) and packed.may_pack(text.encode(), min(patterns.fewest_octets(one.real) for one in known))
-
-
-@lru_cache(maxsize=4096)
-def _anchors(real: str) -> tuple[str, ...]:
-    """In every spelling without a sign of an address or an encoding stands one of these."""
-    local = real.rpartition("@")[0]
-    domains = patterns.domains(real)
-    is_dotless = patterns.is_dotless(real)
-    return (*domains, *disguises.anchors(patterns.untagged(local)[0], domains, is_dotless=is_dotless))
+    look = glance(known)
+    plain = {text for text in texts if look.is_plain(text)}
+    packing = {text for text in plain if look.may_pack(text)}
+    if not _packed_in(_APART.join(packing).encode("latin-1", "replace"), known):
+        return plain
+    return plain - packing
 
 
 def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -190,7 +174,7 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     A spelling that cannot be replaced where it stands (with invisible characters in it, letters that only look alike,
     encoded letter by letter) is replaced in the decoded text; a line that shows an address even then becomes dots.
     """
-    if not _may_show(text, known):
+    if not glance(known).may_show(text):
         return text, 0
     text, count = replace(text, known)
     text, blotted = blot(text, known)
@@ -305,7 +289,7 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that the text still shows, in any of the spellings a reader or program would decode, or cut
     in two by line ends.
     """
-    if not _may_show(text, known):
+    if not glance(known).may_show(text):
         return []
     tracking_domains = _tracking_domains(known)
     forms = _decoded_forms(text) if known else []
@@ -369,12 +353,12 @@ def _tracking_domain(one: Known) -> str:
 
 
 def _decoded_forms(text: str) -> list[str]:
-    plain = _plain(text)
+    plain = patterns.plain(text)
     forms = [text, plain]
     if "%" in plain:
-        forms.append(_plain(unquote(unquote(plain))))
+        forms.append(patterns.plain(unquote(unquote(plain))))
     if "&" in plain:
-        forms.append(_plain(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain)))))
+        forms.append(patterns.plain(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain)))))
     if "\\" in plain:
         forms.append(_unescaped(plain))
     if "@" in plain and not plain.isascii():
@@ -386,11 +370,3 @@ def _decoded_forms(text: str) -> list[str]:
 
 def _unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
-
-
-def _plain(text: str) -> str:
-    """Compatibility forms made ordinary (NFKC), what nobody sees taken out, and the full stop that IDNA also takes."""
-    if text.isascii():
-        return text
-    normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
-    return _INVISIBLE.sub("", normal).replace("\u3002", ".")
