@@ -70,6 +70,7 @@ class Draft:
     document: dict[str, Any]
     parcel: shipping.Parcel
     positions: Sequence[Position] = ()
+    is_closing: bool = False  # nothing leaves with it: it is there for returns, and the customer hears of those
 
 
 def invoice(order: Order, draft: Draft, *, actor: str, now: datetime) -> tuple[Invoice, bool]:
@@ -225,7 +226,9 @@ def _write(order: Order, draft: Draft, kind: EventKind, *, actor: str, now: date
             )
     except IntegrityError as error:  # cannot be while the order is held, but for a hand in the database
         raise AlreadyInvoiced(f"the order has an invoice {draft.number}") from error
-    said = {"number": made.number, "value": made.value, "type": made.kind}
+    said: dict[str, Any] = {"number": made.number, "value": made.value, "type": made.kind}
+    if draft.is_closing:
+        said["closing"] = True
     masked = masking.document(said, masking.of_order(order))
     entry = timeline.happened(order, Kind.INVOICE, data=masked, actor=actor, now=now)
     occasion = f"invoice:{made.number}"

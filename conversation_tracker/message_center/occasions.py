@@ -49,7 +49,8 @@ def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0
         case EventKind.PAYMENT_CHANGED:
             return TemplateKey.PAYMENT_CHANGED
         case EventKind.INVOICED:
-            return TemplateKey.INVOICED
+            is_closing = bool((event.details.json() or {}).get("closing"))
+            return None if is_closing else TemplateKey.INVOICED
         case EventKind.SHIPPED:
             return None if _has_arrived(event) else TemplateKey.SHIPPED
         case EventKind.TRACKING:

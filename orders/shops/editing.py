@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 from orders import alerts, changing, customers, flow, secrecy, timeline, totals
 from orders.models import AlertKind, Kind, Order
 from orders.secrecy import Secret
+from orders.shops import settling
 from orders.shops.reports import OrderReport
 
 REASON = "Changed in the shop."
@@ -63,14 +64,14 @@ def _is_before(at: datetime | None, known: datetime | None) -> bool:
 
 
 def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:
-    if not report.items:
+    if not report.items or _is_return(order, report):
         return True
     try:
         changing.restate(
             order, items=list(report.items), value=report.value, reason=REASON, actor=actor, now=now
         )  # fmt: skip
     except (changing.TooLate, changing.NotSo) as error:
-        if report.value == order.value:  # goods that were sent back are fewer, too, and are told as a return
+        if report.value == order.value:
             return True
         about = ENDED if isinstance(error, changing.TooLate) else NOT_SO
         alerts.raise_about(AlertKind.SHOP, about, order=order, now=now)
@@ -78,6 +79,13 @@ def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bo
     if not report.refunds:  # after one, the shop's taxes are those of what is left
         _write(order, {**order.document.json(), "totals": totals_of(report)}, now=now)
     return True
+
+
+def _is_return(order: Order, report: OrderReport) -> bool:
+    """Whether goods are fewer for what was given back of them: after an invoice that is told as a return."""
+    known = {item["id"] for item in order.document.json().get("items") or []}
+    is_fewer = report.item_count < order.item_count and all(item["id"] in known for item in report.items)
+    return is_fewer and bool(report.refunds) and report.value == order.value and settling.is_begun(order)
 
 
 def _take_address(order: Order, report: OrderReport, *, actor: str, now: datetime) -> None:

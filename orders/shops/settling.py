@@ -6,6 +6,7 @@ A shop of these makes no invoice that we could know of, so each parcel is one, u
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -104,7 +105,7 @@ def close(order: Order, report: OrderReport, *, actor: str, now: datetime) -> No
         part = min(left, max(back - invoiced, 0))
     if part:
         draft = _draft(InvoiceKind.OUTPUT, f"rest-{report.number}"[:100], part, [], at=now, parcel=shipping.Parcel())
-        invoicing.invoice(order, draft, actor=actor, now=now)
+        invoicing.invoice(order, replace(draft, is_closing=True), actor=actor, now=now)
     if part < left:
         items, reason = order.document.json().get("items") or [], report.canceled or ""
         changing.restate(order, items=items, value=invoiced + part, reason=reason, actor=actor, now=now)

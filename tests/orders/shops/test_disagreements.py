@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from conversation_tracker.message_center import context
+from conversation_tracker.models import OrderMail, TemplateKey
 from orders import alerts, cancelling
 from orders.api import documents
 from orders.models import (
@@ -25,6 +26,7 @@ from orders.models import (
 )  # fmt: skip
 from orders.shops import deliveries, editing, settling
 from tests import factories
+from tests.conversation_tracker import order_mails
 from tests.orders.shops import payloads
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +88,9 @@ def test_what_is_out_of_stock_and_given_back_closes_the_order_with_its_refund(sh
         order = says(shopify, "orders/updated", **done)
     assert (order.status, open_alerts()) == (Status.INVOICED, [])
     assert invoices() == [("1", 1_037), ("rest-820982911946154508", 26_943), ("refund-5", 25_980)]
-    assert OrderEvent.objects.filter(order=order, kind=EventKind.REFUNDED).count() == 1
+    order_mails.write()
+    told = OrderMail.objects.order_by("pk").values_list("template", "occasion")
+    assert list(told)[-2:] == [(TemplateKey.SHIPPED, "shipped:1"), (TemplateKey.REFUNDED, "invoice:refund-5")]
 
 
 @pytest.mark.parametrize(
