@@ -76,7 +76,7 @@ def sequence(order: Order) -> str:
     return str(500_000 + order.pk)
 
 
-def order(order: Order) -> dict[str, Any]:
+def order(order: Order) -> shapes.Order:
     """One order, in the shape of the order document: five queries."""
     aliases = list(order.aliases.all())
     customer_alias, store_alias = placing.parties(aliases)
@@ -135,7 +135,7 @@ def order(order: Order) -> dict[str, Any]:
         "cancellationRequests": _cancellation_requests(order, history),
     }  # fmt: skip
     found["cancelReason"] = (found["cancellationData"] or {}).get("Reason")
-    return shapes.Order.model_validate(found).model_dump()
+    return shapes.Order.model_validate(found)
 
 
 def changes(order: Order) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from orders import access, browsing
@@ -58,9 +58,10 @@ def list_orders(
 
 
 @router.get("/oms/pvt/orders/{order_id}", summary="Read an order", openapi_extra=answers(shapes.Order))
-def read_order(request: HttpRequest, order_id: str) -> dict[str, Any]:
+def read_order(request: HttpRequest, order_id: str) -> HttpResponse:
     """The order with aliases in the place of addresses."""
-    return documents.order(access.order_of_key(keys.of(request), order_id))
+    found = documents.order(access.order_of_key(keys.of(request), order_id))
+    return HttpResponse(shapes.written(found), content_type="application/json; charset=utf-8")
 
 
 @router.get(

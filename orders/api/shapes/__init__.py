@@ -1,6 +1,6 @@
 """What the API answers, field by field, each of its type and empty where we have no value."""
 
-from orders.api.shapes.base import moment
+from orders.api.shapes.base import moment, written
 from orders.api.shapes.changes import Change, Changes, Receipt
 from orders.api.shapes.conversation import Mapping, Message
 from orders.api.shapes.lists import ListedOrder, OrderList
@@ -17,4 +17,5 @@ __all__ = [
     "PlacedOrder",
     "Receipt",
     "moment",
+    "written",
 ]

@@ -268,6 +268,13 @@ def test_whatever_was_posted_in_free_fields_an_order_keeps_its_shape(api, junk):
     assert api.send("GET", "/api/oms/pvt/orders").status_code == 200
 
 
+@pytest.mark.parametrize("odd", ["half \ud800", 10**400, 0.1, 1e300, "ação \U0001f6d2\u2028", [None, {"": [True]}]])
+def test_whatever_an_object_holds_is_answered_as_posted(api, odd):
+    [placed] = api.place(make_order(customData={"odd": odd})).json()
+    answer = api.read(placed["orderId"])
+    assert (answer.json()["customData"], answer["Content-Type"]) == ({"odd": odd}, "application/json; charset=utf-8")
+
+
 def test_objects_are_answered_as_posted_and_a_bare_open_text_as_an_object(api):
     given = {"marketingData": {"utmSource": "mail", "coupon": None}, "openTextField": {"value": "Ring twice", "by": 1}}
     first, second = api.place(

@@ -193,9 +193,9 @@ def test_an_order_given_back_or_voided_in_shopify_is_cancelled(status, shopify):
 
 
 def totals(order: Order) -> dict[str, int]:
-    found = documents.order(Order.objects.select_related("store", "customer").get(pk=order.pk))["totals"]
-    assert sum(one["value"] for one in found) == order.value
-    return {one["id"]: one["value"] for one in found if one["value"]}
+    found = documents.order(Order.objects.select_related("store", "customer").get(pk=order.pk)).totals
+    assert sum(one.value for one in found) == order.value
+    return {one.id: one.value for one in found if one.value}
 
 
 def test_taxes_shipping_and_discounts_of_woocommerce_are_told_by_api_and_mail(woo):
