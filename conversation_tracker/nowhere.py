@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import Trouble
-from orders import addresses
-from orders.models import Store
+from orders import addresses, aliases
 
 UNTOLD = "it is not told whom it is for"
 
@@ -31,6 +30,6 @@ def may_be_untold(arrival: Arrival) -> bool:
 
 
 def _are_ours(recipients: Iterable[str]) -> bool:
-    """Whether any of them is at a store's tracking domain."""
-    domains = {addresses.split(one).domain for one in recipients}
-    return Store.objects.filter(tracking_domain__in=domains).exists()
+    """Whether any of them is at a store's tracking domain or below it."""
+    domains = {above for one in recipients for above in addresses.with_parents(addresses.split(one).domain)}
+    return bool(aliases.homes(sorted(domains)))

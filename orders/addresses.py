@@ -65,6 +65,12 @@ def split(text: str) -> Parts:
     return Parts(local, normal_domain(domain))
 
 
+def with_parents(domain: str) -> list[str]:
+    """The domain and all above it: ``a.b.c``, ``b.c``, ``c``."""
+    labels = domain.split(".")
+    return [".".join(labels[place:]) for place in range(len(labels))]
+
+
 def is_postmaster(text: str) -> bool:
     """Whether it is the postmaster's address, with a domain or, as RFC 5321 §4.1.1.3 allows, without."""
     return text.strip().strip("<>").partition("@")[0].strip().lower() == "postmaster"

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from orders import audit, customers, masks, secrecy, timeline, validity
-from orders.models import Action, Alias, AliasEvent, Order, PartyKind, User
+from orders.models import Action, Alias, AliasEvent, Order, PartyKind, Store, User
 from orders.secrecy import Secret
 
 RETIRED_BY_HAND = Q(retired_at__lt=F("expires_at"))  # before its time; what ended by itself is retired after it
@@ -88,6 +88,13 @@ def _build(order: Order, party: Party, digest: bytes, *, now: datetime) -> Alias
         issued_at=now,
         expires_at=validity.expires_at(now),
     )
+
+
+def homes(domains: Sequence[str]) -> set[str]:
+    """Those of the domains that are a store's, or were: aliases there go on working."""
+    found = Store.objects.filter(Q(tracking_domain__in=domains) | Q(former_domains__overlap=domains))
+    ours = {one for now, former in found.values_list("tracking_domain", "former_domains") for one in (now, *former)}
+    return ours.intersection(domains)
 
 
 def find(addresses: Iterable[str]) -> dict[str, Alias]:

@@ -13,12 +13,10 @@ from typing import TypeVar
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections
-from django.db.models import Q
 
 from conversation_tracker import inbox, tasks
 from conversation_tracker.providers.mime import Handed
-from orders import addresses, clock, faults
-from orders.models import Store
+from orders import addresses, aliases, clock, faults
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +50,12 @@ class Desk:
 
         Nothing is asked about the alias: an unknown one is accepted like an expired one, and decided on later.
         """
-        domains = _with_parents(addresses.split(address).domain)
+        domains = addresses.with_parents(addresses.split(address).domain)
         now = time.monotonic()
         if any(self._known.get(domain, 0) > now for domain in domains):
             return True
         try:
-            found = await self._run(lambda: _tracking_domains(domains))
+            found = await self._run(lambda: aliases.homes(domains))
         except (Error, OSError) as error:
             raise NotStored(is_full=False) from error
         self._known = {domain: until for domain, until in self._known.items() if until > now}
@@ -111,16 +109,3 @@ def _accept(handed: Handed) -> None:
         handover=handed.handover,
         now=clock.now(),
     )
-
-
-def _with_parents(domain: str) -> list[str]:
-    """The domain and all above it: ``a.b.c``, ``b.c``, ``c``."""
-    labels = domain.split(".")
-    return [".".join(labels[place:]) for place in range(len(labels))]
-
-
-def _tracking_domains(domains: list[str]) -> set[str]:
-    """Those among them that are a store's, or were: aliases there go on working."""
-    found = Store.objects.filter(Q(tracking_domain__in=domains) | Q(former_domains__overlap=domains))
-    ours = {one for now, former in found.values_list("tracking_domain", "former_domains") for one in (now, *former)}
-    return ours.intersection(domains)

@@ -40,11 +40,12 @@ def test_a_mail_that_does_not_tell_whom_it_is_for_is_quarantined(
     assert found == (ReceiptState.QUARANTINED, Trouble.UNREADABLE, nowhere.UNTOLD)
 
 
+@pytest.mark.parametrize("below", ["", "people.example-1234567890b."])
 @pytest.mark.parametrize("told", [True, False])
 def test_a_mail_to_an_address_of_ours_that_is_no_alias_is_not(
-    client: Client, work: Work, placed: Placed, told: bool
+    client: Client, work: Work, placed: Placed, told: bool, below: str
 ) -> None:
-    nobody = f"{'0' * 32}@{placed.order.store.tracking_domain}"
+    nobody = f"{'0' * 32}@{below}{placed.order.store.tracking_domain}"
     fields = {} if told else {"OriginalRecipient": ""}
     letters.post_postmark(client, letters.postmark(nobody, **fields))
     work()
