@@ -72,6 +72,13 @@ class AnswerForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["to"].choices = [(alias.pk, str(alias)) for alias in recipients]  # type: ignore[attr-defined]  # a choice
 
+    def clean_text(self) -> str:
+        """Something that one can see."""
+        text: str = self.cleaned_data["text"]
+        if not headers.clean(text).strip():
+            raise forms.ValidationError(self.fields["text"].error_messages["required"], code="required")
+        return text
+
     def letter(self) -> writing.Letter:
         """What a valid form says."""
         files = tuple(

@@ -96,13 +96,10 @@ def write_message(request: HttpRequest, order_id: str) -> JsonResponse:
     key = keys.of(request)
     access.ensure_may_answer(key)
     order = access.order_of_key(key, order_id)
-    said, files = _read(request)
+    to, letter = _read(request)
     parties = list(order.aliases.all())
     _, sender = placing.parties(parties)
-    recipient = _recipient(parties, said.to)
-    letter = writing.Letter(
-        subject=said.subject, text=said.text, html=bodies.clean(said.html) if said.html else "", files=files
-    )
+    recipient = _recipient(parties, to)
     try:
         entry = writing.answer(
             order, letter, sender=sender, recipient=recipient, actor=key.label, now=clock.now()
@@ -123,22 +120,24 @@ def _recipient(parties: Sequence[Alias], to: str) -> Alias:
     return found
 
 
-def _read(request: HttpRequest) -> tuple[NewMessage, tuple[File, ...]]:
-    """What is to be written, and its files. Raises BadRequest."""
+def _read(request: HttpRequest) -> tuple[str, writing.Letter]:
+    """To whom something is to be written, and what. Raises BadRequest."""
     is_form = request.content_type == "multipart/form-data"
     posted = _form(request) if is_form else _json(request)
     try:
         said = NewMessage.model_validate(posted)
     except ValidationError as error:
         raise BadRequest(_problem(found) for found in error.errors()) from error
-    if not said.text.strip() and not said.html.strip():
+    html = bodies.clean(said.html) if said.html else ""
+    shown = html if bodies.shows(html) else ""
+    if not shown and not headers.clean(said.text).strip():
         raise BadRequest([Problem("text", "write text, html or both")])
     files = tuple(_uploaded(request.FILES.getlist(FILES)) if is_form else _decoded(said.attachments))
     if len(files) > writing.MOST_FILES:
         raise BadRequest([Problem("attachments", f"attach at most {writing.MOST_FILES} files")])
     if sum(len(file.content) for file in files) > writing.MOST_BYTES:
         raise BadRequest([Problem("attachments", f"together they are larger than {writing.MOST_BYTES} bytes")])
-    return said, files
+    return said.to, writing.Letter(subject=said.subject, text=said.text, html=shown, files=files)
 
 
 def _json(request: HttpRequest) -> dict[str, Any]:

@@ -94,6 +94,11 @@ def to_text(source: str) -> str:
     return tidy(bare(marked))
 
 
+def shows(cleaned: str) -> bool:
+    """Whether one would see anything of this HTML, which is clean."""
+    return "<img" in cleaned or bool(bare(cleaned).strip())
+
+
 def bare(source: str) -> str:
     """The HTML's text with every tag simply taken out, as two halves of a word around a tag are read as one."""
     stripped = markup.untagged(source) if markup.is_absurd(source) else _STRIPPER.clean(source)

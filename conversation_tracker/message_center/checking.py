@@ -26,8 +26,12 @@ WORDS = {
     Problem.TOO_MUCH: _("It loops or grows too far"),
     Problem.TOO_LONG: _("It is too long from here on; this is the most there may be"),
     Problem.HTML: _("The finished HTML would be too much for a mail"),
+    Problem.EMPTY: _("Nobody would see anything of this mail"),
     Problem.UNSAFE: _("This must not be in a mail"),
 }
+UNKNOWN = {
+    names.Kind.VARIABLE: Problem.VARIABLE, names.Kind.FILTER: Problem.FILTER, names.Kind.CURRENCY: Problem.VALUE,
+}  # fmt: skip
 # What every order has; of all else a template has to ask whether it is there.
 _BARE = {
     "locale": "en", "time_zone": "UTC", "currency": "BRL", "store": {"name": "Store"},
@@ -89,11 +93,7 @@ def _of_field(field: str, written: str, sample: dict[str, Any]) -> list[Fault]:
     except Faulty as fault:
         return [_fault(field, fault)]
     unknown = names.unknown(template, shape.SHAPE)
-    found = [
-        Fault(field, Problem.FILTER if one.is_filter else Problem.VARIABLE, one.name,
-              *engine.place(written, one.index))
-        for one in unknown
-    ]  # fmt: skip
+    found = [Fault(field, UNKNOWN[one.kind], one.name, *engine.place(written, one.index)) for one in unknown]
     if is_html:
         found.extend(_unsafe(field, written))
     return found if unknown else found + _unfit(field, written, template, sample)
@@ -109,6 +109,8 @@ def _unfit(field: str, written: str, template: BoundTemplate, sample: dict[str, 
         if field == "html" and (wrong := document.excess(filled)):
             place = engine.written_at(template, written, context, wrong.index)
             return [Fault(field, Problem.HTML, wrong.why, *place)]
+        if field == "html" and context is sample and not document.shows(filled):
+            return [Fault(field, Problem.EMPTY, "", 1, 1)]
     return []
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import css_inline
 import nh3
 
+from conversation_tracker.mailflow import bodies
 from orders import markup, rendering
 
 _HERE = Path(__file__).parent / "defaults"
@@ -102,6 +103,10 @@ class TooLarge(ValueError):
     """The finished mail is larger than a mail may be."""
 
 
+class ShowsNothing(ValueError):
+    """Nobody would see anything of the finished mail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Excess:
     """Why HTML is not composed, and from which place on."""
@@ -126,11 +131,19 @@ def excess(filled: str) -> Excess | None:
     return None
 
 
+def shows(filled: str) -> bool:
+    """Whether one would see anything of a mail that is composed of this HTML."""
+    return bodies.shows(_CLEANER.clean(filled))
+
+
 def compose(filled: str, *, lang: str, title: str, preheader: str, before: str = "") -> str:
     """The finished HTML of a mail. ``title`` and ``preheader`` are text; ``before`` is HTML of ours, for a preview.
 
-    Only of HTML without ``excess``. Raises TooLarge.
+    Only of HTML without ``excess``. Raises TooLarge or ShowsNothing.
     """
+    body = _CLEANER.clean(filled)
+    if not bodies.shows(body):
+        raise ShowsNothing
     own = "\n".join(found for found in _STYLE.findall(filled) if not STYLE_TRICKS.search(found))
     document = _SHELL.format(
         lang=html.escape(lang),
@@ -139,7 +152,7 @@ def compose(filled: str, *, lang: str, title: str, preheader: str, before: str =
         before=before,
         preheader=html.escape(preheader),
         padding=_PADDING if preheader else "",
-        body=_CLEANER.clean(filled),
+        body=body,
     )
     finished = _AT_RULES.sub(r"\1\3\2\4", _INLINER.inline(document), count=1)
     if len(finished) > LARGEST:

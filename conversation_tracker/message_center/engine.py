@@ -62,6 +62,7 @@ class Problem(StrEnum):
     TOO_MUCH = "too_much"  # one of the limits
     TOO_LONG = "too_long"
     HTML = "html"  # elements too deep in each other, or too many for the styles
+    EMPTY = "empty"  # nobody would see anything of the mail
     UNSAFE = "unsafe"  # scripts, forms, styles that load something
 
 

@@ -4,30 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from liquid import BoundTemplate, RenderContext
 from liquid.ast import Node
-from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions import Filter, FilteredExpression, Path, StringLiteral
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.for_tag import ForNode
 from liquid.expression import Expression
 
+from orders import currencies
+
 ANYTHING = object()  # what cannot be known before: of a variable that filters made, or of a loop's own
 _OF_ALL = frozenset({"size", "first", "last"})
+_BY_PROPERTY = frozenset({"compact", "map", "sort", "sum", "where"})  # filters that are told a name that items have
+_SAME_ITEMS = frozenset({"compact", "reverse", "slice", "sort", "where"})  # what they give holds what they are given
+
+
+class Kind(Enum):
+    """What there is none of."""
+
+    VARIABLE = auto()
+    FILTER = auto()
+    CURRENCY = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A variable or filter that there is none of, and where in the template it stands."""
+    """What there is none of, and where in the template it stands."""
 
     name: str
     index: int
-    is_filter: bool = False
+    kind: Kind = Kind.VARIABLE
 
 
 def unknown(template: BoundTemplate, shape: dict[str, Any]) -> list[Unknown]:
-    """Every variable that is not in the shape and every filter there is none of, in the order in which they stand."""
+    """Every variable, filter and currency that there is none of, in the order in which they stand.
+
+    Of what filters are told, only what stands there as a text can be known.
+    """
     found = _Walk(template, shape)
     found.through(template.nodes, {})
     return sorted(found.unknown, key=lambda one: one.index)
@@ -61,9 +77,8 @@ class _Walk:
     def _expression(self, expression: Expression, scope: dict[str, Any]) -> None:
         if isinstance(expression, Path):
             self._resolve(expression, scope, notes=True)
-        for one in (expression.filters or ()) if isinstance(expression, FilteredExpression) else ():
-            if one.name not in self._filters:
-                self.unknown.append(Unknown(one.name, one.token.start_index, is_filter=True))
+        if isinstance(expression, FilteredExpression):
+            self._filtered(expression, scope, notes=True)
         inner = {**scope, **{str(name): ANYTHING for name in expression.scope() or ()}}
         for child in expression.children():
             self._expression(child, inner)
@@ -71,8 +86,22 @@ class _Walk:
     def _value(self, expression: Any, scope: dict[str, Any]) -> Any:
         """The shape of what an expression gives."""
         if isinstance(expression, FilteredExpression):
-            return ANYTHING if expression.filters else self._value(expression.left, scope)
+            return self._filtered(expression, scope, notes=False)
         return self._resolve(expression, scope, notes=False) if isinstance(expression, Path) else ANYTHING
+
+    def _filtered(self, expression: FilteredExpression, scope: dict[str, Any], *, notes: bool) -> Any:
+        shape = self._value(expression.left, scope)
+        for one in expression.filters or ():
+            told = _told(one)
+            if notes and one.name not in self._filters:
+                self.unknown.append(Unknown(one.name, one.token.start_index, Kind.FILTER))
+            elif notes and told is not None:
+                if one.name == "money" and told.value and not currencies.is_known(told.value.upper()):
+                    self.unknown.append(Unknown(told.value, told.token.start_index, Kind.CURRENCY))
+                if one.name in _BY_PROPERTY and isinstance(shape, list) and not _has(shape[0], told.value):
+                    self.unknown.append(Unknown(told.value, told.token.start_index))
+            shape = _given(one.name, told, shape)
+        return shape
 
     def _resolve(self, path: Path, scope: dict[str, Any], *, notes: bool) -> Any:
         shape: Any = {**self._shape, **self._assigned, **scope}
@@ -92,6 +121,29 @@ class _Walk:
 
 
 _NOTHING = object()
+
+
+def _told(one: Filter) -> StringLiteral | None:
+    """The text that a filter is told first, where it is one."""
+    first = getattr(one.args[0], "value", None) if one.args else None
+    return first if isinstance(first, StringLiteral) else None
+
+
+def _has(item: Any, name: str) -> bool:
+    return item is ANYTHING or (isinstance(item, dict) and name in item)
+
+
+def _given(name: str, told: StringLiteral | None, shape: Any) -> Any:
+    """The shape of what a filter makes of a list; of anything else it cannot be known."""
+    if not isinstance(shape, list):
+        return ANYTHING
+    if name in _SAME_ITEMS:
+        return shape
+    if name in {"first", "last"}:
+        return shape[0]
+    if name == "map" and told is not None and isinstance(shape[0], dict):
+        return [shape[0].get(told.value, ANYTHING)]
+    return ANYTHING
 
 
 def _member(shape: Any, segment: str | int) -> Any:

@@ -79,6 +79,8 @@ def fill(
         html = document.compose(body, lang=locale.replace("_", "-"), title=subject, preheader=preheader, before=before)
     except document.TooLarge as error:
         raise engine.Faulty(engine.Problem.HTML, str(error)) from error
+    except document.ShowsNothing as error:
+        raise engine.Faulty(engine.Problem.EMPTY) from error
     return Rendered(subject, preheader, html, text, problem)
 
 
@@ -89,4 +91,5 @@ def one_line(text: str) -> str:
 
 def _tidy(text: str) -> str:
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    said = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return said and f"{said}\n"

@@ -137,6 +137,7 @@ class TestTheBox:
         ("changed", "words"),
         [
             ({"text": ""}, "Write something first."),
+            ({"text": "\u200b \u2060"}, "Write something first."),
             ({"subject": ""}, "Write a subject."),
             ({"to": "0"}, "This alias is not of this order"),
             ({"attachments": [SimpleUploadedFile(f"{n}.txt", b"x") for n in range(21)]}, "Attach at most 20 files."),

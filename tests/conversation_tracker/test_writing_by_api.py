@@ -91,6 +91,8 @@ class TestTheCall:
         [
             ({"subject": ""}, "subject"),
             ({"text": ""}, "text"),
+            ({"text": "\u200b\0 "}, "text"),
+            ({"text": "", "html": "<script>1</script><p>&#8203;</p>"}, "text"),
             ({"text": 5}, "text"),
             ({"to": "nobody@else.example"}, "to"),
             ({"attachments": [{"name": "a", "content": "no base64!"}]}, "attachments.0.content"),

@@ -126,6 +126,7 @@ def test_another_stores_template_is_not_used(store):
         ({"subject": "{{ customer.nothing_at_all }}"}, engine.Problem.VARIABLE),
         ({"subject": "{% comment %}nothing{% endcomment %}"}, engine.Problem.VALUE),
         ({"text": "{{ order.number | date }}"}, engine.Problem.VALUE),
+        ({"html": "<p>{% if false %}x{% endif %}&nbsp;&#8203;</p>"}, engine.Problem.EMPTY),
     ],
 )  # fmt: skip
 def test_a_template_that_fails_is_replaced_by_the_default_and_says_why(store, texts, problem):
@@ -206,6 +207,6 @@ def test_styles_of_the_store_stand_in_the_elements_and_its_media_queries_in_the_
     ],
 )  # fmt: skip
 def test_money_and_moments_are_written_for_the_customer_and_in_the_stores_time_zone(store, template, locale, shown):
-    source = defaults.Source("x", "", "", template)
+    source = defaults.Source("x", "", "<p>x</p>", template)
     mail = rendering.fill(source, locale=locale, context=context.sample(store, TemplateKey.INVOICED))
-    assert mail.text == f"{shown}\n"
+    assert mail.text == (shown and f"{shown}\n")
