@@ -22,6 +22,10 @@ _WORDS: dict[Verdict, Promise | str] = {
         "The domain names servers but says nothing of all others. Set this record, so that they are marked "
         "as suspicious:"
     ),
+    Verdict.SPF_BROKEN: _(
+        "Receivers cannot use the record: it leads to a domain without one, or asks DNS more than ten times. Take out "
+        "what is not needed."
+    ),
     Verdict.SPF_TWO: _(
         "There are several SPF records, and receivers then ignore all of them. Keep only one, put together:"
     ),

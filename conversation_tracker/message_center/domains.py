@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conversation_tracker.authenticity import dmarc
+from conversation_tracker.authenticity import dmarc, spf
 from conversation_tracker.authenticity.lookup import Lookup, Unanswered
 
 # Under these names mail providers keep their keys; any other has to be told.
@@ -14,6 +15,11 @@ SELECTORS = (
     "default", "google", "selector1", "selector2", "s1", "s2", "k1", "k2", "mail", "dkim", "pm", "mta", "mailjet",
     "resend", "krs",
 )  # fmt: skip
+
+
+_ALL = re.compile(r"([+~?-]?)all", re.IGNORECASE)
+_REDIRECT = re.compile(r"redirect=(.*)", re.IGNORECASE)
+_ASKING = re.compile(r"[+~?-]?(include|a|mx|ptr|exists)(?=[:/]|\Z):?(.*)", re.IGNORECASE)
 
 
 class State(StrEnum):
@@ -35,6 +41,7 @@ class Verdict(StrEnum):
     SPF_SOFT = "spf_soft"
     SPF_OPEN = "spf_open"
     SPF_NEUTRAL = "spf_neutral"
+    SPF_BROKEN = "spf_broken"
     SPF_TWO = "spf_two"
     SPF_NONE = "spf_none"
     DKIM_FOUND = "dkim_found"
@@ -96,15 +103,63 @@ def _spf(domain: str, lookup: Lookup) -> Finding:
         allowed = dict.fromkeys(term for one in records for term in one.split()[1:] if not term.endswith("all"))
         merged = " ".join(("v=spf1", *allowed, "~all"))
         return Finding("SPF", State.BAD, Verdict.SPF_TWO, records, domain, "TXT", merged)
-    terms = records[0].lower().split()
-    if "-all" in terms or any(term.startswith("redirect=") for term in terms):
+    found = _Spf(lookup)
+    try:
+        end = found.of(records[0])
+    except _Broken:
+        return Finding("SPF", State.BAD, Verdict.SPF_BROKEN, records)
+    if end == "-":
         return Finding("SPF", State.GOOD, Verdict.SPF_STRICT, records)
-    if "~all" in terms:
+    if end == "~":
         return Finding("SPF", State.GOOD, Verdict.SPF_SOFT, records)
-    is_open = "+all" in terms or "all" in terms
-    kept = " ".join(term for term in records[0].split() if term.lower() not in {"+all", "all", "?all"})
+    is_open = end == "+"
+    terms = [term for term in records[0].split() if not _ALL.fullmatch(term)]
+    goes_on = not is_open and len(terms) == len(records[0].split())  # beside an "all" nobody follows a redirect
+    kept = " ".join(_REDIRECT.sub(r"include:\1" if goes_on else "", term) for term in terms).strip()
     verdict, state = (Verdict.SPF_OPEN, State.BAD) if is_open else (Verdict.SPF_NEUTRAL, State.WEAK)
     return Finding("SPF", state, verdict, records, domain, "TXT", f"{kept} ~all")
+
+
+class _Broken(Exception):
+    """Receivers make nothing of the record: it leads to none, or asks DNS more often than it may (RFC 7208 §4.6.4)."""
+
+
+class _Spf:
+    """What a record says of all servers that it does not name, and how often receivers have to ask DNS for it."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._asked = 0
+
+    def of(self, record: str) -> str:
+        """The sign of its first *all*, else that of where it is redirected; ``?`` without either. Raises _Broken."""
+        target = ""
+        for term in record.split()[1:]:
+            if found := _ALL.fullmatch(term):
+                return found[1] or "+"
+            if found := _REDIRECT.match(term):
+                target = found[1]
+            elif found := _ASKING.match(term):
+                self._count()
+                if found[1].lower() == "include":
+                    self._follow(found[2])
+        if not target:
+            return "?"
+        self._count()
+        return self._follow(target)
+
+    def _count(self) -> None:
+        self._asked += 1
+        if self._asked > spf.MOST_LOOKUPS:
+            raise _Broken
+
+    def _follow(self, domain: str) -> str:
+        if "%" in domain:  # made anew for each mail
+            return "?"
+        records = [text for text in self._lookup(domain, "TXT") if text.lower().split(" ", 1)[0] == spf.VERSION]
+        if len(records) != 1:
+            raise _Broken
+        return self.of(records[0])
 
 
 def _dkim(domain: str, lookup: Lookup, selectors: Sequence[str]) -> Finding:
@@ -132,7 +187,7 @@ def _dmarc(domain: str, lookup: Lookup) -> Finding:
         if len(records) > 1:
             return Finding("DMARC", State.BAD, Verdict.DMARC_TWO, records, f"_dmarc.{asked}", "TXT", records[0])
         if records:
-            return _judged(records[0], asked, is_own=asked == domain)
+            return _judged(records[0], domain, is_own=asked == domain)
     wanted = f"v=DMARC1; p=none; rua=mailto:dmarc@{domain}"
     return Finding("DMARC", State.BAD, Verdict.DMARC_NONE, (), f"_dmarc.{domain}", "TXT", wanted)
 
@@ -143,5 +198,7 @@ def _judged(record: str, domain: str, *, is_own: bool) -> Finding:
     policy = tags.get("p", "none") if is_own else tags.get("sp", tags.get("p", "none"))
     if policy in {"quarantine", "reject"}:
         return Finding("DMARC", State.GOOD, Verdict.DMARC_ENFORCED, (record,))
-    wanted = f"v=DMARC1; p=quarantine; rua={tags.get('rua') or f'mailto:dmarc@{domain}'}"
+    said = {"rua": f"mailto:dmarc@{domain}", **tags, "v": "DMARC1", "p": "quarantine"}
+    kept = [f"{name}={said[name]}" for name in ("v", "p", *said) if name and (is_own or name != "sp")]
+    wanted = "; ".join(dict.fromkeys(kept))
     return Finding("DMARC", State.WEAK, Verdict.DMARC_WATCHING, (record,), f"_dmarc.{domain}", "TXT", wanted)

@@ -11,6 +11,9 @@ from tests.conversation_tracker.authenticity import zones
 GOOD = {
     ("acme.example", "MX"): ("mx1.acme.example",),
     ("acme.example", "TXT"): ("other", "v=spf1 include:spf.acme.example -all"),
+    ("spf.acme.example", "TXT"): ("v=spf1 ip4:192.0.2.1 -all",),
+    ("strict.example", "TXT"): ("v=spf1 -all",),
+    ("open.example", "TXT"): ("v=spf1 +all",),
     ("selector1._domainkey.acme.example", "TXT"): ("v=DKIM1; k=rsa; p=AAAA",),
     ("_dmarc.acme.example", "TXT"): ("v=DMARC1; p=reject",),
 }
@@ -36,7 +39,14 @@ def test_a_domain_in_order_is_good_in_all_four():
         ("TXT", ("v=spf1 +all",), "SPF", Verdict.SPF_OPEN),
         ("TXT", ("v=spf1 mx ?all",), "SPF", Verdict.SPF_NEUTRAL),
         ("TXT", ("v=spf1 mx",), "SPF", Verdict.SPF_NEUTRAL),
-        ("TXT", ("v=spf1 redirect=x.example",), "SPF", Verdict.SPF_STRICT),
+        ("TXT", ("v=spf1 redirect=strict.example",), "SPF", Verdict.SPF_STRICT),
+        ("TXT", ("v=spf1 redirect=open.example",), "SPF", Verdict.SPF_OPEN),
+        ("TXT", ("v=spf1 redirect=none.example",), "SPF", Verdict.SPF_BROKEN),
+        ("TXT", ("v=spf1 redirect=acme.example",), "SPF", Verdict.SPF_BROKEN),
+        ("TXT", ("v=spf1 +all -all",), "SPF", Verdict.SPF_OPEN),
+        ("TXT", ("v=spf1 ?all redirect=strict.example",), "SPF", Verdict.SPF_NEUTRAL),
+        ("TXT", ("v=spf1" + " include:strict.example" * 10 + " -all",), "SPF", Verdict.SPF_STRICT),
+        ("TXT", ("v=spf1" + " include:strict.example" * 11 + " -all",), "SPF", Verdict.SPF_BROKEN),
         ("TXT", ("v=spf1 mx -all", "v=spf1 a -all"), "SPF", Verdict.SPF_TWO),
         ("TXT", ("v=spf10 mx -all",), "SPF", Verdict.SPF_NONE),
     ],
@@ -78,8 +88,11 @@ def test_dmarc(texts, verdict):
 
 def test_a_subdomain_is_under_the_policy_of_its_organization():
     assert check({}, domain="ct.acme.example")["DMARC"].verdict is Verdict.DMARC_ENFORCED
-    weak = {("_dmarc.acme.example", "TXT"): ("v=DMARC1; p=reject; sp=none",)}
-    assert check(weak, domain="ct.acme.example")["DMARC"].verdict is Verdict.DMARC_WATCHING
+    weak = {("_dmarc.acme.example", "TXT"): ("v=DMARC1; p=reject; sp=none; adkim=s",)}
+    found = check(weak, domain="ct.acme.example")["DMARC"]
+    assert found.verdict is Verdict.DMARC_WATCHING
+    assert found.advised_name == "_dmarc.ct.acme.example"
+    assert found.advised_value == "v=DMARC1; p=quarantine; rua=mailto:dmarc@ct.acme.example; adkim=s"
 
 
 def test_what_is_not_answered_is_unknown_and_the_rest_is_told():
