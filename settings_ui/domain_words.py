@@ -13,6 +13,10 @@ _WORDS: dict[Verdict, Promise | str] = {
     Verdict.MX_NONE: _(
         "No server takes mail for this domain, so answers cannot arrive. Set the record your mail provider names:"
     ),
+    Verdict.MX_NO_WILDCARD: _(
+        "Soft aliases live below this domain, and no server takes mail there, so answers cannot arrive. Set "
+        "this record:"
+    ),
     Verdict.SPF_STRICT: _("The domain names the servers that may send for it, and refuses all others."),
     Verdict.SPF_SOFT: _("The domain names the servers that may send for it. Others are marked as suspicious."),
     Verdict.SPF_OPEN: _(

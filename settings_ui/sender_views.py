@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from conversation_tracker.message_center import resolving, senders, trials
 from orders import access, addresses, pages
 from orders.access import Right
-from orders.models import Store
+from orders.models import MaskType, Store
 from settings_ui import domain_words
 from settings_ui.forms import SenderForm
 
@@ -130,7 +130,8 @@ def domain(request: HttpRequest, account: str, name: str) -> HttpResponseBase:
         raise Http404
     selector = request.GET.get("selector", "").strip()
     is_bad = bool(selector) and not _SELECTOR.fullmatch(selector)
-    found = resolving.check(name, selector="" if is_bad else selector)
+    is_soft = store.mask_type == MaskType.SOFT and name in _of_aliases(store)
+    found = resolving.check(name, selector="" if is_bad else selector, is_soft=is_soft)
     is_fragment = request.headers.get("X-Fragment") == "1"
     page = {
         "store": store,

@@ -17,6 +17,7 @@ SELECTORS = (
 )  # fmt: skip
 
 
+SOME_LABEL = "wildcard-check"  # any that nobody has: only a wildcard answers for it
 _ALL = re.compile(r"([+~?-]?)all", re.IGNORECASE)
 _REDIRECT = re.compile(r"redirect=(.*)", re.IGNORECASE)
 _ASKING = re.compile(r"[+~?-]?(include|a|mx|ptr|exists)(?=[:/]|\Z):?(.*)", re.IGNORECASE)
@@ -37,6 +38,7 @@ class Verdict(StrEnum):
     MX_FOUND = "mx_found"
     MX_NULL = "mx_null"
     MX_NONE = "mx_none"
+    MX_NO_WILDCARD = "mx_no_wildcard"
     SPF_STRICT = "spf_strict"
     SPF_SOFT = "spf_soft"
     SPF_OPEN = "spf_open"
@@ -67,10 +69,13 @@ class Finding:
     advised_value: str = ""
 
 
-def check(domain: str, *, lookup: Lookup, selector: str = "") -> tuple[Finding, ...]:
-    """MX, SPF, DKIM and DMARC of a domain, in this order. A ``selector`` is where to look for its DKIM key."""
+def check(domain: str, *, lookup: Lookup, selector: str = "", is_soft: bool = False) -> tuple[Finding, ...]:
+    """MX, SPF, DKIM and DMARC of a domain, in this order. A ``selector`` is where to look for its DKIM key.
+
+    ``is_soft``: it has Soft aliases, which live below it.
+    """
     steps: tuple[tuple[str, Callable[[], Finding]], ...] = (
-        ("MX", lambda: _mx(domain, lookup)),
+        ("MX", lambda: _mx(domain, lookup, is_soft=is_soft)),
         ("SPF", lambda: _spf(domain, lookup)),
         ("DMARC", lambda: _dmarc(domain, lookup)),
         ("DKIM", lambda: _dkim(domain, lookup, (selector,) if selector else SELECTORS)),
@@ -86,9 +91,11 @@ def _answered(topic: str, step: Callable[[], Finding]) -> Finding:
         return Finding(topic, State.UNKNOWN, Verdict.UNANSWERED)
 
 
-def _mx(domain: str, lookup: Lookup) -> Finding:
+def _mx(domain: str, lookup: Lookup, *, is_soft: bool) -> Finding:
     hosts = lookup(domain, "MX")
     if any(hosts):
+        if is_soft and not any(lookup(f"{SOME_LABEL}.{domain}", "MX")):
+            return Finding("MX", State.BAD, Verdict.MX_NO_WILDCARD, hosts, f"*.{domain}", "MX", f"10 {hosts[0]}")
         return Finding("MX", State.GOOD, Verdict.MX_FOUND, hosts)
     verdict = Verdict.MX_NULL if hosts else Verdict.MX_NONE  # RFC 7505: "." says that it takes no mail
     return Finding("MX", State.BAD, verdict, (), domain, "MX", "10 mx.your-provider.example")

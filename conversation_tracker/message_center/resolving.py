@@ -12,10 +12,10 @@ from conversation_tracker.message_center import domains
 MOST_SECONDS = 4.0  # for all questions about one domain; a page waits for it
 
 
-def check(domain: str, *, selector: str = "") -> tuple[domains.Finding, ...]:
+def check(domain: str, *, selector: str = "", is_soft: bool = False) -> tuple[domains.Finding, ...]:
     """What DNS says of the domain now; what was not answered in time is unknown."""
     resolver = _resolver(tuple(settings.DNS_SERVERS))
-    return domains.check(domain, lookup=resolver.within(MOST_SECONDS), selector=selector)
+    return domains.check(domain, lookup=resolver.within(MOST_SECONDS), selector=selector, is_soft=is_soft)
 
 
 @lru_cache(maxsize=1)

@@ -55,6 +55,13 @@ def test_mx_and_spf(kind, texts, topic, verdict):
     assert check({("acme.example", kind): texts})[topic].verdict is verdict
 
 
+def test_below_a_domain_of_soft_aliases_mail_is_taken_too():
+    found = check({}, is_soft=True)["MX"]
+    assert (found.verdict, found.advised_name) == (Verdict.MX_NO_WILDCARD, "*.acme.example")
+    below = {(f"{domains.SOME_LABEL}.acme.example", "MX"): ("mx1.acme.example",)}
+    assert check(below, is_soft=True)["MX"].verdict is Verdict.MX_FOUND
+
+
 def test_two_spf_records_are_put_together_in_the_advice():
     found = check({("acme.example", "TXT"): ("v=spf1 mx a -all", "v=spf1 a include:x.example ~all")})["SPF"]
     assert found.advised_value == "v=spf1 mx a include:x.example ~all"
