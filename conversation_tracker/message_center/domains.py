@@ -120,11 +120,22 @@ def _spf(domain: str, lookup: Lookup) -> Finding:
     if end == "~":
         return Finding("SPF", State.GOOD, Verdict.SPF_SOFT, records)
     is_open = end == "+"
-    terms = [term for term in records[0].split() if not _ALL.fullmatch(term)]
-    goes_on = not is_open and len(terms) == len(records[0].split())  # beside an "all" nobody follows a redirect
-    kept = " ".join(_REDIRECT.sub(r"include:\1" if goes_on else "", term) for term in terms).strip()
+    said = _inlined(records[0], lookup) if is_open else records[0].split()
+    terms = [term for term in said if not _ALL.fullmatch(term)]
+    goes_on = len(terms) == len(said)  # beside an "all" nobody follows a redirect
+    kept = " ".join(filter(None, (_REDIRECT.sub(r"include:\1" if goes_on else "", term) for term in terms)))
     verdict, state = (Verdict.SPF_OPEN, State.BAD) if is_open else (Verdict.SPF_NEUTRAL, State.WEAK)
     return Finding("SPF", state, verdict, records, domain, "TXT", f"{kept} ~all")
+
+
+def _inlined(record: str, lookup: Lookup) -> list[str]:
+    """The terms of a record; in the place of a redirect those of where it leads, which can be followed."""
+    terms = record.split()
+    target = next((found[1] for term in terms if (found := _REDIRECT.match(term))), "")
+    if not target or any(map(_ALL.fullmatch, terms)):
+        return terms
+    leads_to = next(text for text in lookup(target, "TXT") if text.lower().split(" ", 1)[0] == spf.VERSION)
+    return [term for term in terms if not _REDIRECT.match(term)] + _inlined(leads_to, lookup)[1:]
 
 
 class _Broken(Exception):

@@ -67,6 +67,19 @@ def test_two_spf_records_are_put_together_in_the_advice():
     assert found.advised_value == "v=spf1 mx a include:x.example ~all"
 
 
+@pytest.mark.parametrize(
+    ("record", "advised"),
+    [
+        ("v=spf1 mx +all", "v=spf1 mx ~all"),
+        ("v=spf1 mx +all redirect=strict.example", "v=spf1 mx ~all"),
+        ("v=spf1 a redirect=wide.example", "v=spf1 a ip4:192.0.2.0/24 ~all"),
+    ],
+)
+def test_of_an_open_record_what_it_names_is_kept(record, advised):
+    zone = {("acme.example", "TXT"): (record,), ("wide.example", "TXT"): ("v=spf1 ip4:192.0.2.0/24 +all",)}
+    assert check(zone)["SPF"].advised_value == advised
+
+
 def test_a_key_is_found_under_a_usual_name_or_the_one_that_is_told():
     bare = {("selector1._domainkey.acme.example", "TXT"): ()}
     own = {**bare, ("shop._domainkey.acme.example", "TXT"): ("k=rsa; p=AAAA",)}
