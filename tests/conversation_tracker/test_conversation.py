@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from conversation_tracker import inbox
-from conversation_tracker.mailflow import decide, record
+from conversation_tracker.mailflow import record
 from conversation_tracker.models import OutboundMail
 from orders import aliases, vault
 from orders.models import AliasEvent, Kind, MaskType, PartyKind, TimelineEntry, Verification
@@ -216,67 +216,6 @@ def test_mail_to_a_retired_alias_is_refused(client: Client, work: Work, placed: 
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     assert work() == []
     assert [(entry.outcome, entry.reason) for entry in mails(placed.order)] == [(Outcome.REFUSED, Reason.RETIRED)]
-
-
-def test_our_own_mail_that_comes_back_is_stopped(client: Client, work: Work, placed: Placed) -> None:
-    letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    (sent,) = work()
-    letters.post_ses(client, letters.ses([placed.store_alias.address.text()], sent.message().as_bytes()))
-    assert work() == []
-    assert mails(placed.order)[-1].reason == Reason.LOOP
-
-
-def test_a_forwarded_copy_with_our_mark_is_stopped(client: Client, work: Work, placed: Placed) -> None:
-    letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    (sent,) = work()
-    mark = {"X_Conversation_Tracker_Hop": sent.extra_headers["X-Conversation-Tracker-Hop"]}
-    letters.post_ses(client, letters.ses([placed.store_alias.address.text()], letters.mime(**mark)))
-    assert work() == []
-    assert mails(placed.order)[-1].reason == Reason.LOOP
-
-
-def test_a_newsletter_is_recorded_and_not_relayed(client: Client, work: Work, placed: Placed) -> None:
-    headers = ids("<1@news.example>", List_Unsubscribe="<https://news.example>")
-    letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers))
-    assert work() == []
-    assert [(entry.outcome, entry.reason) for entry in mails(placed.order)] == [(Outcome.REFUSED, Reason.BULK)]
-    assert placed.order.aliases.count() == 2
-
-
-def test_two_out_of_office_machines_stop_after_one_mail(client: Client, work: Work, placed: Placed) -> None:
-    customer, store = placed.customer_alias, placed.store_alias
-    for number in range(3):
-        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-replied")
-        letters.post_postmark(client, letters.postmark(store, FromFull=person(customer), Headers=headers))
-        sent = work()
-        assert len(sent) == (1 if number == 0 else 0)
-    assert [entry.reason for entry in mails(placed.order)] == [
-        Reason.CONVERSATION,
-        Reason.AUTO_REPLY,
-        Reason.AUTO_REPLY,
-    ]
-
-
-def test_two_automatic_replies_at_once_are_one_mail(client: Client, work: Work, placed: Placed) -> None:
-    for number in range(2):
-        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-replied")
-        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
-        letters.post_postmark(client, letter)
-    assert len(work()) == 1
-
-
-def test_two_programs_that_confirm_each_mail_stop(client: Client, work: Work, placed: Placed) -> None:
-    """What they are stays visible behind the alias; where they do not look at it, only so many go in an hour."""
-    for number in range(decide.MOST_AUTOMATIC + 2):
-        headers = ids(f"<{number}@people.example>", Auto_Submitted="auto-generated", X_Auto_Response_Suppress="OOF")
-        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
-        letters.post_postmark(client, letter)
-    sent = work()
-    assert len(sent) == decide.MOST_AUTOMATIC
-    assert {
-        (mail.extra_headers["Auto-Submitted"], mail.extra_headers["X-Auto-Response-Suppress"]) for mail in sent
-    } == {("auto-generated", "All")}
-    assert [entry.reason for entry in mails(placed.order)][-2:] == [Reason.LOOP] * 2
 
 
 @pytest.mark.parametrize("message_id", ["<BzYxW12-x9_Zq-AQA-{}>", "<12345.{}>"])

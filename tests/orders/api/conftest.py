@@ -103,3 +103,9 @@ class Api:
 def api(store: Store) -> Api:
     """A system with a key of the store."""
     return Api(store)
+
+
+@pytest.fixture
+def number(api) -> str:
+    """The number of an order placed through the API."""
+    return str(api.place(make_order()).json()[0]["orderId"])
