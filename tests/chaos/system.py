@@ -52,7 +52,7 @@ class System:
         self.programs = {
             "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "-b", f"127.0.0.1:{self.port}", "-w", "2",
                     "--threads", "4", "--log-level", "error"],
-            "worker1": [*worker, "-n", "one@%h", "-Q", "celery"],
+            "worker1": [*worker, "-n", "one@%h"],
             "worker2": [*worker, "-n", "two@%h"],
             "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "-s", str(self.var / "beat"), "-l", "ERROR"],
             "smtpd": ["manage.py", "smtpd", "--listen", f"127.0.0.1:{self.smtp_port}"],
