@@ -17,6 +17,7 @@ _ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')
 _PICTURE = re.compile(r'(?<==")cid:[^"]*')
 _WRITTEN_ADDRESS = re.compile(r'(?:https?://|mailto:|tel:|cid:)[^\s()<>\[\]"]+')
 _NO_WORD = re.compile(r"[\W_]+")
+_NO_ASCII_WORD = bytes(code for code in range(128) if not chr(code).isalnum())
 # By these alone a mail is not relayed, and they may come with the way it takes.
 _DECISIVE = {Trait.OWN_HOP, Trait.TOO_MANY_HOPS, Trait.REPORT, Trait.BULK}
 
@@ -56,14 +57,17 @@ def _is_made_of(source: str, text: str) -> bool:
     addresses = {html.unescape(found) for found in _ADDRESS.findall(source)}
     source = source.replace("<", " <")  # so that no address and what follows are read as one; spaces do not count
     letters = _letters(text, addresses)
-    return letters in {_letters(told, addresses) for told in (bodies.bare(source), bodies.read_aloud(source))}
+    return any(letters == _letters(read(source), addresses) for read in (bodies.bare, bodies.read_aloud))
 
 
 def _letters(text: str, addresses: Container[str]) -> str:
     def other(found: re.Match[str]) -> str:
         return "" if found[0].rstrip(".,;:!?") in addresses else found[0]
 
-    return _NO_WORD.sub("", _WRITTEN_ADDRESS.sub(other, text))
+    text = _WRITTEN_ADDRESS.sub(other, text)
+    if text.isascii():  # the same, many times quicker
+        return text.encode().translate(None, _NO_ASCII_WORD).decode()
+    return _NO_WORD.sub("", text)
 
 
 def _of_file(file: File) -> list[str]:
