@@ -20,7 +20,6 @@ from orders.models import (
     Order,
     OrderEvent,
     ShopDelivery,
-    ShopKind,
     Status,
     TimelineEntry,
 )  # fmt: skip
@@ -34,16 +33,6 @@ pytestmark = pytest.mark.django_db
 GONE = {**payloads.LAMPS, "current_quantity": 0}
 PAID = {"financial_status": "paid"}
 BULB_SENT = {**PAID, "fulfillment_status": "partial", "fulfillments": [payloads.parcel(1, [payloads.BULB])]}
-
-
-@pytest.fixture
-def shopify(store):
-    return payloads.make_shop(store, ShopKind.SHOPIFY)
-
-
-@pytest.fixture
-def woo(store):
-    return payloads.make_shop(store, ShopKind.WOOCOMMERCE)
 
 
 def says(shop: Any, topic: str, **fields: Any) -> Order:

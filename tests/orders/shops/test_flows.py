@@ -29,16 +29,6 @@ from tests.orders.shops import payloads
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def woo(store):
-    return payloads.make_shop(store, ShopKind.WOOCOMMERCE)
-
-
-@pytest.fixture
-def shopify(store):
-    return payloads.make_shop(store, ShopKind.SHOPIFY)
-
-
 def outcomes() -> list[str]:
     return list(ShopDelivery.objects.order_by("pk").values_list("outcome", flat=True))
 

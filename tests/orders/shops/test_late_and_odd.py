@@ -9,17 +9,12 @@ from django.utils import timezone
 
 from conversation_tracker.models import OrderMail, TemplateKey
 from orders import alerts
-from orders.models import Alert, AlertKind, Invoice, Order, ShopDelivery, ShopKind, TimelineEntry
+from orders.models import Alert, AlertKind, Invoice, Order, ShopDelivery, TimelineEntry
 from orders.shops import editing
 from tests.conversation_tracker.order_mails import write
 from tests.orders.shops import payloads
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shopify(store):
-    return payloads.make_shop(store, ShopKind.SHOPIFY)
 
 
 def says(shop: Any, topic: str, payload: dict[str, Any]) -> Order:
