@@ -120,7 +120,7 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
             courier=wanted.courier,
             number=wanted.trackingNumber,
             url=wanted.trackingUrl,
-            dispatched_at=schemas.moment(wanted.dispatchDate, zone),
+            dispatched_at=schemas.moment(wanted.dispatchedDate or wanted.dispatchDate, zone),
         ),
         positions=[invoicing.Position(item.id, item.quantity) for item in wanted.items],
     )

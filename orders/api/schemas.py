@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -19,6 +20,7 @@ from orders import addresses, bounds, currencies, shipping
 
 MOST_ORDERS = 100
 MOST_ITEMS = 1_000
+LONGEST_DOCUMENT = 500_000  # characters of an invoice's XML; tax offices take no larger ones
 
 
 def _nothing(value: object) -> object:
@@ -37,6 +39,27 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10
 Money = Annotated[int, Field(ge=0, le=bounds.LARGEST, strict=True)]
 
 
+def _spoken(value: object) -> object:
+    """What systems post where a text is meant: nothing at all, and numbers."""
+    return "" if value is None else _worded(value)
+
+
+def _worded(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _counted(value: object) -> object:
+    """An amount as digits in a text, as many systems post it."""
+    is_digits = isinstance(value, str) and value.strip().isascii() and value.strip().isdigit()
+    return int(str(value)) if is_digits and len(str(value)) <= _MOST_DIGITS else value
+
+
+_MOST_DIGITS = 20
+Spoken = Annotated[Text, BeforeValidator(_spoken)]
+LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
+MaybeSpoken = Annotated[Text | None, BeforeValidator(_worded)]
+
+
 class _Posted(BaseModel):
     # Not ninja's Schema: that one reads attributes from anything, and loses the fields it does not know.
     model_config = ConfigDict(extra="allow")
@@ -45,11 +68,11 @@ class _Posted(BaseModel):
 class Item(_Posted):
     """One position of an order. ``price`` in minor units."""
 
-    id: Annotated[Text, StringConstraints(min_length=1)]
+    id: Annotated[Spoken, StringConstraints(min_length=1)]
     quantity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-    seller: Text = "1"
+    seller: Annotated[Spoken, AfterValidator(lambda text: text or "1")] = "1"
     price: Money
-    name: Text | None = None
+    name: MaybeSpoken = None
 
 
 class ClientProfile(_Posted):
@@ -59,8 +82,8 @@ class ClientProfile(_Posted):
     firstName: Text | None = None  # noqa: N815  the wire's names
     lastName: Text | None = None  # noqa: N815
     documentType: Text | None = None  # noqa: N815
-    document: Text | None = None
-    phone: Text | None = None
+    document: MaybeSpoken = None
+    phone: MaybeSpoken = None
 
     @field_validator("email")
     @classmethod
@@ -71,10 +94,13 @@ class ClientProfile(_Posted):
             raise ValueError(f"this cannot be an e-mail address: {error}") from error
 
 
+_Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}$")]
+
+
 class ClientPreferences(_Posted):
     """What the buyer prefers."""
 
-    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}$")] | None = None
+    locale: Annotated[_Locale | None, BeforeValidator(_nothing)] = None
     optinNewsLetter: bool | None = None  # noqa: N815
 
 
@@ -94,7 +120,7 @@ class StorePreferences(_Posted):
 class NewOrder(_Posted):
     """An order to place."""
 
-    marketplaceOrderId: Annotated[Text, StringConstraints(min_length=1, max_length=128)]  # noqa: N815
+    marketplaceOrderId: Annotated[Spoken, StringConstraints(min_length=1, max_length=128)]  # noqa: N815
     marketplacePaymentValue: Money  # noqa: N815
     items: Annotated[list[Item], Field(min_length=1, max_length=MOST_ITEMS)]
     clientProfileData: ClientProfile  # noqa: N815
@@ -108,13 +134,6 @@ class NewOrder(_Posted):
     @classmethod
     def _holds_no_address(cls, value: str) -> str:
         return _no_address(value)
-
-
-def _spoken(value: object) -> object:
-    """What systems post where a text is meant: nothing at all, and numbers."""
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _listed(value: object) -> object:
@@ -139,13 +158,27 @@ def _web_address(text: str) -> str:
     return text
 
 
-Spoken = Annotated[Text, BeforeValidator(_spoken)]
-LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
 WebAddress = Annotated[LongSpoken, AfterValidator(_web_address)]
 Number = Annotated[Spoken, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_address)]
 Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Moment = Annotated[datetime, AfterValidator(_in_our_time)]  # naive: in the store's time zone
 MaybeMoment = Annotated[Moment | None, BeforeValidator(_nothing)]
+CountedMoney = Annotated[
+    Money,
+    BeforeValidator(_counted),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": bounds.LARGEST},
+                   {"type": "string", "pattern": "^[0-9]{1,15}$"}]}
+    ),
+]  # fmt: skip
+Xml = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DOCUMENT), AfterValidator(_storable),
+    BeforeValidator(_spoken),
+]  # fmt: skip
+Direction = Annotated[
+    str, StringConstraints(pattern="^(Output|Input)$"),
+    BeforeValidator(lambda value: value.capitalize() if isinstance(value, str) else value),
+]  # fmt: skip
 
 
 class _Taken(BaseModel):
@@ -197,19 +230,24 @@ class InvoicedItem(_Taken):
 
 
 class NewInvoice(_Taken):
-    """An invoice over all of an order or a part (Output), or a return (Input). ``invoiceValue`` in minor units."""
+    """An invoice over all of an order or a part (Output), or a return (Input).
 
-    type: Annotated[str, StringConstraints(pattern="^(Output|Input)$")] = "Output"
+    ``invoiceValue`` in minor units, as a number or as its digits. When it left is ``dispatchedDate`` or
+    ``dispatchDate``: systems know either.
+    """
+
+    type: Direction = "Output"
     invoiceNumber: Number  # noqa: N815
-    invoiceValue: Money  # noqa: N815
+    invoiceValue: CountedMoney  # noqa: N815
     issuanceDate: Moment  # noqa: N815
     invoiceKey: Spoken = ""  # noqa: N815
     invoiceUrl: LongSpoken = ""  # noqa: N815
-    embeddedInvoice: LongSpoken = ""  # noqa: N815
+    embeddedInvoice: Xml = ""  # noqa: N815
     courier: Spoken = ""
     trackingNumber: Spoken = ""  # noqa: N815
     trackingUrl: WebAddress = ""  # noqa: N815
     dispatchDate: MaybeMoment = None  # noqa: N815
+    dispatchedDate: MaybeMoment = None  # noqa: N815
     cfop: Spoken = ""
     items: Annotated[list[InvoicedItem], Field(max_length=MOST_ITEMS), BeforeValidator(_listed)] = []
 

@@ -48,6 +48,18 @@ def test_the_least_that_an_invoice_needs_and_nulls(api, store):
     assert (Invoice.objects.get().number, Order.objects.get().status) == ("77", Status.INVOICED)
 
 
+def test_an_invoice_is_taken_as_public_descriptions_of_the_call_write_it(api, store):
+    order, xml = make(store), "<NFe>" + "<det/>" * 40_000 + "</NFe>"
+    body = {
+        **INVOICE, "type": "output", "invoiceValue": "13000", "embeddedInvoice": xml, "dispatchedDate": "2026-02-03",
+    }  # fmt: skip
+    assert is_receipt(api.act(order, "invoice", body), order)
+    made = Invoice.objects.get()
+    assert (made.kind, made.value, Order.objects.get().status) == ("Output", 13_000, Status.INVOICED)
+    assert made.dispatched_at.isoformat() == "2026-02-03T03:00:00+00:00"
+    assert api.read(order.number).json()["packageAttachment"]["packages"][0]["embeddedInvoice"] == xml
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [
@@ -58,7 +70,9 @@ def test_the_least_that_an_invoice_needs_and_nulls(api, store):
         ({"invoiceNumber": "n" * 129}, "invoiceNumber"),
         ({"invoiceNumber": "\0"}, "invoiceNumber"),
         ({"invoiceValue": -1}, "invoiceValue"),
-        ({"invoiceValue": "13000"}, "invoiceValue"),
+        ({"invoiceValue": "130.00"}, "invoiceValue"),
+        ({"invoiceValue": "9" * 20}, "invoiceValue"),
+        ({"embeddedInvoice": "x" * 500_001}, "embeddedInvoice"),
         ({"invoiceValue": 10**16}, "invoiceValue"),
         ({"issuanceDate": "soon"}, "issuanceDate"),
         ({"issuanceDate": "0001-01-01T00:00:00+14:00"}, "issuanceDate"),

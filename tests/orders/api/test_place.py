@@ -272,3 +272,20 @@ def test_an_order_is_in_the_currency_that_it_says(api, said, currency, digits):
     shown = api.read(placed["orderId"]).json()["storePreferencesData"]
     assert (shown["currencyCode"], shown["currencyFormatInfo"]["CurrencyDecimalDigits"]) == (currency, digits)
     assert Order.objects.get().currency == currency
+
+
+def test_numbers_where_a_text_is_meant_and_empty_texts_are_taken(api):
+    order = make_order(
+        marketplaceOrderId=956, clientProfileData__document=12345678909, clientProfileData__phone=5511987654321,
+        clientPreferencesData__locale="",
+    )  # fmt: skip
+    order["items"] = [
+        {"id": 7, "quantity": 1, "seller": 1, "price": 10, "name": 50},
+        {**order["items"][0], "seller": None},
+    ]
+    [placed] = api.place(order).json()
+    found = api.read(placed["orderId"]).json()
+    assert (found["marketplaceOrderId"], found["clientProfileData"]["document"]) == ("956", "12345678909")
+    assert [(item["id"], item["seller"], item["name"]) for item in found["items"]] == [
+        ("7", "1", "50"), ("sku-7", "1", "Lamp"),
+    ]  # fmt: skip
