@@ -24,7 +24,7 @@ _AUTO_REPLY_SUBJECT = re.compile(
 )
 _REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon)@", re.IGNORECASE)
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
-_CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
+_CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
 
 Headers = dict[str, list[str]]
 
@@ -129,12 +129,14 @@ def _is_auto_reply(found: Headers, subject: str) -> bool:
 
 
 def _is_bulk(found: Headers) -> bool:
-    """Mailing lists and campaigns. Amazon SES puts a Feedback-ID of its own on every mail; that one says nothing."""
+    """Mailing lists and campaigns.
+
+    A Feedback-ID says nothing: Proton, Fastmail, Zoho and QQ put one on each mail that a person writes, and services
+    that send parcel notices on each of those. Nor does X-MC-Unique, which Mimecast puts on all mail of a company.
+    """
     if _first(found, "precedence").strip().lower() in _BULK_PRECEDENCE:
         return True
-    if any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found):
-        return True
-    return any(value and not value.strip().endswith(":AmazonSES") for value in found.get("feedback-id", []))
+    return any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found)
 
 
 def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], list[str], list[File]]:

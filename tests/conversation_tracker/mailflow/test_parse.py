@@ -86,7 +86,10 @@ def test_an_empty_mail_is_a_mail() -> None:
         ("List-Unsubscribe", "<https://x.example>", {Trait.BULK}),
         ("List-Id", "<x.example>", {Trait.BULK}),
         ("Precedence", "bulk", {Trait.BULK}),
-        ("Feedback-ID", "campaign:x", {Trait.BULK}),
+        ("X-MC-User", "c3f8b1a4e7", {Trait.BULK}),  # Mailchimp
+        ("X-MC-Unique", "mzU9vKotPLOIHc9UmGwqfQ-1", set()),  # Mimecast
+        ("Feedback-ID", "123220910:user:proton", set()),  # a person's own mail
+        ("Feedback-ID", "iab3e480c:Fastmail", set()),
         ("Feedback-ID", "1.us-east-1.abc=:AmazonSES", set()),
         ("Auto-Submitted", "auto-replied", {Trait.AUTO_REPLY}),
         ("Auto-Submitted", "auto-generated", {Trait.AUTO_GENERATED}),
