@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from orders import audit
-from orders.models import Action, Alert, AlertKind, Order, Store, User
+from orders.models import Action, Alert, AlertKind, Order, User
 
 
 def raise_for(kind: AlertKind, *, entry_id: int, order_id: int, store_id: int, now: datetime) -> None:
@@ -62,8 +61,3 @@ def open_of(order: Order) -> list[Alert]:
     """The order's open alerts, newest first, each with its entry and what became of the copy; two queries at most."""
     found = Alert.objects.open().filter(order=order).select_related("entry").prefetch_related("entry__outbound")
     return list(found.defer("entry__text", "entry__html").order_by("-raised_at", "-pk"))
-
-
-def count_orders(stores: Sequence[Store]) -> int:
-    """How many orders of these stores need attention."""
-    return Alert.objects.open().filter(store__in=stores).values("order_id").distinct().count()

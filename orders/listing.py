@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Max, OuterRef, Q, QuerySet
 
 from orders import aliases, customers, finding, secrecy
 from orders.models import Alert, Customer, Kind, Order, Status, Store, TimelineEntry, User
@@ -16,7 +17,10 @@ from orders.paging import Place
 
 PAGE = 50
 LONGEST_QUERY = 320  # characters: an address at its longest is 254, and somebody may write a name around it
-_IN_ALARM = Exists(Alert.objects.open().filter(order=OuterRef("pk")))
+_NEEDS_ATTENTION = ExpressionWrapper(
+    Q(Exists(Alert.objects.open().filter(order=OuterRef("pk")))) | Q(status=Status.CANCELLATION_REQUESTED),
+    BooleanField(),
+)
 _NUMBER = re.compile(r"[0-9]{13}-[0-9]{2,}", re.ASCII)
 _IN_BRACKETS = re.compile(r"<([^<>]+)>\s*$")
 
@@ -42,11 +46,22 @@ class Page:
 def of_stores(
     stores: Sequence[Store], *, status: Status | None = None, needs_attention: bool = False
 ) -> QuerySet[Order]:
-    """The orders of these stores; ``needs_attention``: those with an open alert."""
+    """The orders of these stores; ``needs_attention``: those with an open alert, and those that ask to be cancelled."""
     found = Order.objects.filter(store__in=stores)
     if needs_attention:
-        found = found.filter(_IN_ALARM)
+        found = found.filter(pk__in=_in_need(stores))
     return found.filter(status=status) if status else found
+
+
+def count_in_need(stores: Sequence[Store]) -> int:
+    """How many orders of these stores need attention."""
+    return _in_need(stores).count()
+
+
+def _in_need(stores: Sequence[Store]) -> QuerySet[Alert, Any]:
+    # A union, so that each half is looked up in an index of its own, and an order in both is in it once.
+    asked = Order.objects.filter(store__in=stores, status=Status.CANCELLATION_REQUESTED)
+    return Alert.objects.open().filter(store__in=stores).values("order_id").union(asked.values("pk"))
 
 
 def found_by(stores: Sequence[Store], query: str) -> QuerySet[Order]:
@@ -98,7 +113,7 @@ def page(orders: QuerySet[Order], *, before: Place | None = None) -> Page:
     """One page of these orders: two queries however many rows."""
     if before:
         orders = orders.filter(before.before("placed_at"))
-    orders = orders.select_related("store", "customer").defer("document").annotate(needs_attention=_IN_ALARM)
+    orders = orders.select_related("store", "customer").defer("document").annotate(needs_attention=_NEEDS_ATTENTION)
     found = list(orders.order_by("-placed_at", "-pk")[: PAGE + 1])
     shown, more = found[:PAGE], found[PAGE:]
     activity = _activity(shown)

@@ -67,7 +67,7 @@ def order_list(request: HttpRequest) -> HttpResponseBase:
         "status": status,
         "statuses": Status,
         "attention": attention,
-        "in_alarm": alerts.count_orders(wanted),
+        "in_need": listing.count_in_need(wanted),
         "before": before,
     }
     return render(request, "orders/list.html", context)
@@ -141,10 +141,12 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     parties = masking.known(known)
     parcels = progress.parcels(order, parties)
     document = masking.document(order.document.json(), parties)
+    asked = cancelling.open_request(order)
     context = {
         "order": order,
         "rights": access.rights_in(order.store, request.user),
-        "asked": cancelling.open_request(order),
+        "asked": asked,
+        "matters": len(open_alerts) + bool(asked),
         "alerts": [(alert, _elsewhere(alert, visible)) for alert in open_alerts],
         "aliases": aliases,
         "stages": progress.stages(order, parcels),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
 from django.db import models
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -33,6 +36,19 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.TEMPLATE: _("An admin of the store can mend the template in Store settings."),
     AlertKind.SHOP: _("Look at the order in the shop, and do here by hand what is missing."),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
+}
+
+
+# What a shop said that was not taken over, by the name under which an alert tells of it: refund-9, or refund-9 JPY.
+_NUMBERED = re.compile(r"(?P<what>refund|parcel|undone)-(?P<number>.+?)(?: (?P<currency>[A-Z]{3}))?", re.DOTALL)
+_SAID: dict[str, str | Promise] = {
+    "refund": _(
+        "The shop’s refund %(number)s: it is more than was invoiced here, other than it was before, or in several "
+        "currencies."
+    ),
+    "currency": _("The shop’s refund %(number)s: it is in %(currency)s, and the order is in another currency."),
+    "parcel": _("The shop’s parcel %(number)s: all was invoiced before it came, or it holds what the order does not."),
+    "undone": _("The shop’s parcel %(number)s: the shop cancelled it, and the customer was told that it was sent."),
 }
 
 
@@ -87,6 +103,15 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"alert {self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in words, where there is no mail that it is about."""
+        found = _NUMBERED.fullmatch(self.about) if self.kind == AlertKind.SHOP else None
+        if found is None:
+            return gettext(self.about) if self.about else ""
+        what = "currency" if found["currency"] and found["what"] == "refund" else found["what"]
+        return str(_SAID[what]) % found.groupdict()
 
     @property
     def advice(self) -> str | Promise:

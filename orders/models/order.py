@@ -81,6 +81,11 @@ class Order(models.Model):
                 name="order_waits_for_payment",
                 condition=models.Q(status__in=[status.value for status in UNPAID]),
             ),
+            models.Index(
+                fields=["store"],
+                name="order_asks_to_be_cancelled",
+                condition=models.Q(status=Status.CANCELLATION_REQUESTED),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from orders import alerts, cancelling, customers, flow, invoicing, payment, placing
 from orders.models import Invoice, Order, ShopConnection, ShopOutcome, Status
 from orders.shops import editing, settling
-from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report
+from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Undone
 
 
 class TooEarly(Exception):
@@ -120,6 +120,7 @@ def _catch_up(order: Order, report: OrderReport, *, actor: str, now: datetime) -
         followed.append(
             settling.fulfil(order, parcel, items=list(report.items), is_last=is_last, actor=actor, now=now)
         )  # fmt: skip
+    followed += [settling.undo(order, parcel, now=now) for parcel in report.undone]
     if report.is_complete or report.canceled is not None:
         settling.close(order, report, actor=actor, now=now)
     followed += [settling.take_back(order, refund, actor=actor, now=now) for refund in report.refunds]
@@ -139,6 +140,8 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
     try:
         if isinstance(report.part, Refund):
             is_followed = settling.take_back(order, report.part, actor=shop.name, now=now)
+        elif isinstance(report.part, Undone):
+            is_followed = settling.undo(order, report.part, now=now)
         else:
             is_followed = _fulfil_part(order, report.part, actor=shop.name, now=now)
     except _REFUSED:

@@ -59,6 +59,13 @@ class Fulfilment:
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """A parcel that the shop cancelled, or that failed; it may never have been told of."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refund:
     """Money given back, in minor units of its currency, which is empty when there are several."""
 
@@ -85,6 +92,7 @@ class OrderReport:
     is_complete: bool  # everything that was ordered has left
     fulfilments: tuple[Fulfilment, ...]
     refunds: tuple[Refund, ...]
+    undone: tuple[Undone, ...] = ()
     changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
     is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
     shipping_cost: int = 0
@@ -102,7 +110,7 @@ class PartReport:
     """A parcel or a refund of an order, told by itself."""
 
     order_number: str
-    part: Fulfilment | Refund
+    part: Fulfilment | Undone | Refund
 
 
 Report = OrderReport | PartReport

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 
 from orders import alerts, changing, flow, invoicing, shipping
 from orders.models import Alert, AlertKind, Invoice, InvoiceKind, Order, Status
-from orders.shops.reports import Fulfilment, OrderReport, Refund
+from orders.shops.reports import Fulfilment, OrderReport, Refund, Undone
 
 ENDED = (Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
 GOES_ON = gettext_noop("The shop goes on with the order, which was cancelled here.")
@@ -88,6 +88,14 @@ def follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, no
     sightings = [shipping.Sighting(sighting.at, sighting.words)] if sighting else []
     if sightings or parcel.delivered_at:
         shipping.track(order, invoice, sightings, delivered_at=parcel.delivered_at, actor=actor, now=now)
+
+
+def undo(order: Order, parcel: Undone, *, now: datetime) -> bool:
+    """False where a parcel that the shop undid was invoiced here: its customer was told of it. An alert tells staff."""
+    if not Invoice.objects.filter(order=order, number=parcel.number, kind=InvoiceKind.OUTPUT).exists():
+        return True
+    differ(order, f"undone-{parcel.number}"[:200], now=now)
+    return False
 
 
 def close(order: Order, report: OrderReport, *, actor: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from orders import bounds
 from orders.shops import reports
-from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Sender, Sighting
+from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Sender, Sighting, Undone
 
 ORDER_TOPICS = (
     "orders/create", "orders/paid", "orders/updated", "orders/fulfilled", "orders/partially_fulfilled",
@@ -20,6 +20,7 @@ ORDER_TOPICS = (
 PARCEL_TOPICS = ("fulfillments/create", "fulfillments/update")
 REFUND_TOPIC = "refunds/create"
 _PAID = ("paid", "partially_refunded", "refunded")
+_UNDONE = ("cancelled", "error", "failure")
 _SAID = {
     "label_printed": "Label printed",
     "label_purchased": "Label purchased",
@@ -60,6 +61,8 @@ def read(topic: str, body: bytes) -> Report | None:
     if topic in PARCEL_TOPICS:
         document = reports.parse(body)
         number = reports.required(document, "order_id")
+        if _is_undone(document):
+            return PartReport(number, _undone(document))
         return PartReport(number, _parcel(document, "")) if _has_left(document) else None
     if topic == REFUND_TOPIC:
         document = reports.parse(body)
@@ -92,6 +95,7 @@ def _order(order: dict[str, Any]) -> OrderReport:
             _parcel(parcel, currency) for parcel in reports.many(order, "fulfillments") if _has_left(parcel)
         ),
         refunds=refunds,
+        undone=tuple(_undone(parcel) for parcel in reports.many(order, "fulfillments") if _is_undone(parcel)),
         changed_at=reports.moment(order, "updated_at"),
         is_value_sure=worth.is_sure,
         shipping_cost=_shipping_cost(order, currency),
@@ -204,6 +208,14 @@ def _address(found: dict[str, Any]) -> dict[str, Any]:
 
 def _has_left(parcel: dict[str, Any]) -> bool:
     return reports.texts(parcel, "status") in ("", "success")  # others are planned, cancelled or failed
+
+
+def _is_undone(parcel: dict[str, Any]) -> bool:
+    return reports.texts(parcel, "status") in _UNDONE
+
+
+def _undone(parcel: dict[str, Any]) -> Undone:
+    return Undone(reports.required(parcel, "id"))
 
 
 def _parcel(parcel: dict[str, Any], currency: str) -> Fulfilment:

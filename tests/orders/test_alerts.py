@@ -211,12 +211,12 @@ class TestList:
         factories.make_order(placed.order.store)
         response = as_support.get("/orders/")
         marked = [row.order.number for row in response.context["page"].rows if row.needs_attention]
-        assert (marked, response.context["in_alarm"]) == ([placed.order.number], 1)
+        assert (marked, response.context["in_need"]) == ([placed.order.number], 1)
         assert '<span class="count count--bad">1</span>' in response.content.decode()
 
     def test_two_alerts_of_one_order_count_once(self, as_support, mail, placed):
         factories.make_alert(factories.make_mail(placed.store_alias, placed.customer_alias))
-        assert as_support.get("/orders/").context["in_alarm"] == 1
+        assert as_support.get("/orders/").context["in_need"] == 1
 
     def test_the_filter_shows_only_those(self, as_support, mail, placed):
         factories.make_order(placed.order.store)
@@ -225,11 +225,11 @@ class TestList:
     def test_a_settled_alert_marks_nothing(self, as_support, mail, placed):
         alerts.settle(mail.pk, now=timezone.now())
         response = as_support.get("/orders/", {"attention": "1"})
-        assert (numbers(response), response.context["in_alarm"]) == ([], 0)
+        assert (numbers(response), response.context["in_need"]) == ([], 0)
         assert "No order needs attention" in response.content.decode()
 
     def test_alerts_of_other_stores_are_neither_shown_nor_counted(self, mail, outsider):
         client = Client()
         client.force_login(outsider)
         response = client.get("/orders/", {"attention": "1"})
-        assert (numbers(response), response.context["in_alarm"]) == ([], 0)
+        assert (numbers(response), response.context["in_need"]) == ([], 0)

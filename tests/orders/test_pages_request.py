@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders import cancelling
-from orders.models import Kind, Order, Role, Status, Store
+from orders.models import Alert, Kind, Order, Role, Status, Store
 from tests import factories
 from tests.orders import told
 from tests.orders.concurrency import at_once
@@ -46,6 +46,23 @@ def test_a_request_is_shown_with_its_reason_until_it_is_answered(as_support, sto
     assert "No mail tells the customer" in shown
     post(as_support, order, answer="refuse", reason="sent already")
     assert HEADING not in page(as_support, order)
+
+
+def test_a_request_needs_attention_until_it_is_answered(as_support, store):
+    order = asked_of(store)
+    asked_of(factories.make_store())
+    factories.make_order(store)
+    factories.make_alert(factories.make_mail(None, order.aliases.get(party="customer")))
+    assert "2 matters need attention" in page(as_support, order)
+    found = as_support.get("/orders/", {"attention": "1"})
+    assert [row.order.number for row in found.context["page"].rows] == [order.number]
+    assert (found.context["in_need"], found.context["page"].rows[0].needs_attention) == (1, True)
+    Alert.objects.update(settled_at=timezone.now())
+    assert "1 matter needs attention" in page(as_support, order)
+    assert as_support.get("/orders/").context["in_need"] == 1
+    post(as_support, order, answer="refuse", reason="sent already")
+    assert "needs attention" not in page(as_support, order)
+    assert as_support.get("/orders/").context["in_need"] == 0
 
 
 @pytest.mark.parametrize("status", [Status.READY_FOR_HANDLING, Status.HANDLING])

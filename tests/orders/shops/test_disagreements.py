@@ -126,7 +126,38 @@ def test_a_parcel_after_all_was_invoiced_is_told_to_staff(shopify):
     done = {**PAID, "fulfillment_status": "fulfilled"}
     says(shopify, "orders/fulfilled", **done, fulfillments=[payloads.parcel(1)])
     says(shopify, "orders/updated", **done, fulfillments=[payloads.parcel(1, status="cancelled"), payloads.parcel(2)])
-    assert (len(invoices()), outcomes()[-1], open_alerts()) == (1, "impossible", [(AlertKind.SHOP, "parcel-2")])
+    assert (len(invoices()), outcomes()[-1]) == (1, "impossible")
+    assert open_alerts() == [(AlertKind.SHOP, "parcel-2"), (AlertKind.SHOP, "undone-1")]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failure"])
+def test_a_parcel_that_its_shop_cancels_after_it_was_told_is_told_to_staff_once(status, as_support, shopify, store):
+    order = says(shopify, "orders/partially_fulfilled", **BULB_SENT)
+    gone = payloads.parcel(1, [payloads.BULB], status=status)
+    posts(shopify, "fulfillments/update", gone)
+    says(shopify, "orders/updated", **PAID, fulfillments=[gone, payloads.parcel(2, status=status)])
+    assert (invoices(), outcomes()[1:]) == ([("1", 1_037)], ["impossible"] * 2)
+    assert open_alerts() == [(AlertKind.SHOP, "undone-1")]
+    page = as_support.get(f"/orders/{store.account}/{order.number}/").content.decode()
+    assert page.count("The shop’s parcel 1: the shop cancelled it, and the customer was told that it was sent.") == 2
+    alerts.dismiss(order, Alert.objects.get().pk, user=factories.make_user(store=store), now=timezone.now())
+    says(shopify, "orders/updated", **PAID, fulfillments=[gone])
+    assert open_alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ("refund-5", "The shop’s refund 5: it is more"),
+        ("refund-5 JPY", "The shop’s refund 5: it is in JPY,"),
+        ("parcel-7", "The shop’s parcel 7: all was invoiced"),
+        ("undone-a %s b", "The shop’s parcel a %s b: the shop cancelled it"),
+        (settling.KEPT, settling.KEPT),
+        ("", ""),
+    ],
+)
+def test_what_an_alert_of_a_shop_is_about_is_said_in_words(about, words):
+    assert Alert(kind=AlertKind.SHOP, about=about).subject.startswith(words)
 
 
 @pytest.mark.parametrize("place", [0, 1])
