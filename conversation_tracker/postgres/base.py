@@ -1,33 +1,60 @@
-"""Django's PostgreSQL with a pool that gives up all its connections when it meets a dead one.
+"""Django's PostgreSQL with connections that need not wait for ever, and a pool that gives all up when one is dead.
 
-After a restart of the database all are dead. A pool tries them one by one, with a pause after each that doubles, so
-that a call could wait in vain for longer than it may, though the database is back.
+A server that stands still without being gone, stopped or on a disk that hangs, leaves its sockets open: nothing but a
+limit of ours ends the wait. And after a restart of the database all connections are dead. A pool tries them one by one,
+with a pause after each that doubles, so that a call could wait in vain for longer than it may, though the database is
+back.
 """
 
 from __future__ import annotations
 
 import time
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
-from psycopg import Connection
+from psycopg import Connection, OperationalError
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
 PAUSE = 1.0  # seconds in which those that others hold, and give back dead, cost no new ones
+PATIENCE = 30.0  # seconds
+SIGN_OF_LIFE = 3.0  # seconds for the answer of a connection that is to be handed out
 
 
-class Pool(ConnectionPool[Connection[Any]]):
+class Bounded(Connection[Any]):
+    """A connection that waits ``patience`` seconds for an answer, then is closed and raises OperationalError."""
+
+    patience: ClassVar[float | None] = None  # None: as long as it takes, as a migration may
+    asked: float | None = None  # for this connection alone
+
+    def wait(self, gen: Any, interval: Any = 0.1, timeout: float | None = None) -> Any:
+        """Wait as psycopg does, where no other end is given until ours."""
+        try:
+            return super().wait(gen, interval, timeout or self.asked or self.patience)
+        except OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()  # what it may still answer is an answer to nobody
+            raise
+
+
+def limit_waiting() -> None:
+    """Let no statement of this process wait longer than PATIENCE: for processes whose callers wait with them."""
+    Bounded.patience = PATIENCE
+
+
+class Pool(ConnectionPool[Bounded]):
     """The connections of one process."""
 
     def __init__(self, **options: Any) -> None:
         self._emptied_at = 0.0
         self._emptying = Lock()
-        super().__init__(check=self._try, **options)
+        super().__init__(connection_class=Bounded, check=self._try, **options)
 
-    def _try(self, conn: Connection[Any]) -> None:
+    def _try(self, conn: Bounded) -> None:
         """Raise what the connection raises that is to be handed out."""
+        conn.asked = SIGN_OF_LIFE
         try:
             self.check_connection(conn)
         except Exception:
@@ -38,10 +65,12 @@ class Pool(ConnectionPool[Connection[Any]]):
             if is_first:
                 self.drain()
             raise
+        finally:
+            conn.asked = None
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, but for the pool."""
+    """Django's, but for the pool and what is in it."""
 
     @property
     def pool(self) -> Pool | None:

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from conversation_tracker import checks
+from conversation_tracker.postgres.base import limit_waiting
 from conversation_tracker.smtpd.server import CannotListen, Place, Server
 
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             raise CommandError("A socket file is for LMTP: add --lmtp.")
         try:
             checks.refuse_unsafe_start()
+            limit_waiting()
             asyncio.run(self._serve(listen, is_lmtp=lmtp, mode=socket_mode))
         except (CannotListen, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
