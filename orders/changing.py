@@ -167,9 +167,16 @@ def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
     if old.pk == new.pk or old.store_id != new.store_id:
         raise NotSo("an order takes the place of another one of its store")
     with transaction.atomic():
-        flow.hold(old)
-        if Order.objects.filter(pk=new.pk, replaces=old).exists():
+        pair = sorted([old, new], key=lambda order: order.pk)  # whoever says the opposite at once waits, in no circle
+        for order in pair:
+            flow.hold(order)
+        of_new = Order.objects.values_list("replaces", flat=True).get(pk=new.pk)
+        if of_new == old.pk:
             return
+        if of_new is not None:
+            raise NotSo("that order takes the place of another one already")
+        if _stands_for(old, new):
+            raise NotSo("the order takes the place of that one itself")
         new.replaces = old
         new.save(update_fields=["replaces"])
         said = {"event": EventKind.REPLACED.value, "order": old.number, "by": new.number}
@@ -177,6 +184,15 @@ def replace(old: Order, new: Order, *, actor: str, now: datetime) -> None:
         timeline.happened(old, Kind.CHANGE, data=said, actor=actor, now=now)
         occasion = f"replaces:{old.number}"
         events.publish([events.build(new, EventKind.REPLACED, occasion=occasion, entry=entry, details=said, now=now)])
+
+
+def _stands_for(order: Order, other: Order) -> bool:
+    """Whether an order took the other's place, or that of one that did."""
+    found, last = set[int](), Order.objects.values_list("replaces", flat=True).get(pk=order.pk)
+    while last is not None and last not in found:
+        found.add(last)
+        last = Order.objects.values_list("replaces", flat=True).get(pk=last)
+    return other.pk in found
 
 
 def _count(items: list[dict[str, Any]]) -> int:

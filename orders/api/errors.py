@@ -155,7 +155,7 @@ def _summary(problems: list[Problem]) -> str:
 
 def _said(found: dict[str, Any]) -> str:
     is_object = found["type"] in {"model_type", "model_attributes_type", "dict_type"}  # whose words name our classes
-    return "Input should be an object" if is_object else str(found["msg"])
+    return "Input should be an object" if is_object else str(found["msg"]).removeprefix("Value error, ")
 
 
 def _path(loc: Iterable[object]) -> str:

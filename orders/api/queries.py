@@ -39,6 +39,7 @@ def wanted(query: QueryDict, *, zone: tzinfo) -> browsing.Wanted:
         column: span for name, (wire, column) in _SPANS.items() if (span := _span(query, name, wire, zone, problems))
     }
     sort, _, direction = (query.get("orderBy") or "creationDate,desc").partition(",")
+    direction = direction.lower()
     if sort not in browsing.SORTS or direction not in {"asc", "desc", ""}:
         problems.append(Problem("orderBy", f"Write one of {', '.join(browsing.SORTS)}, and asc or desc after a comma."))
     text = query.get("q", "").strip()

@@ -47,6 +47,7 @@ Number = Annotated[float, Field(allow_inf_nan=False), or_else(0.0)]
 Flag = Annotated[bool, or_else(False)]
 MaybeFlag = Annotated[bool | None, or_else(None)]
 Many = Annotated[list[Any], Field(default_factory=list), or_else([])]
+MaybeMany = Annotated[list[Any] | None, or_else(None)]
 MaybeObject = Annotated[dict[str, Any] | None, or_else(None)]
 Anything = Any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeText, Whole, or_else
+from orders.api.shapes.base import Answer, Flag, Many, MaybeMany, MaybeObject, MaybeText, Whole, or_else
 
 
 class Address(Answer):
@@ -61,7 +61,7 @@ class Logistics(Answer):
     price: Whole = 0
     listPrice: Whole = 0
     sellingPrice: Whole = 0
-    deliveryWindow: Anything = None
+    deliveryWindow: MaybeObject = None
     deliveryCompany: MaybeText = None
     shippingEstimate: MaybeText = None
     shippingEstimateDate: MaybeText = None
@@ -85,7 +85,7 @@ class Shipping(Answer):
     id: str = "shippingData"
     address: Annotated[Address | None, or_else(None)] = None
     logisticsInfo: Annotated[list[Annotated[Logistics, or_else({})]], or_else([])] = []
-    trackingHints: Anything = None
+    trackingHints: MaybeMany = None
     selectedAddresses: Annotated[list[Annotated[Address, or_else({})]], or_else([])] = []
     availableAddresses: Annotated[list[Annotated[Address, or_else({})]], or_else([])] = []
     contactInformation: Many

@@ -5,7 +5,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeText, MaybeWhole, Number, Text, Whole, or_else
+from orders.api.shapes.base import (
+    Answer,
+    Anything,
+    Flag,
+    Many,
+    MaybeObject,
+    MaybeText,
+    MaybeWhole,
+    Number,
+    Text,
+    Whole,
+    or_else,
+)
 
 
 class Dimension(Answer):
@@ -80,10 +92,10 @@ class Item(Answer):
     shippingPrice: MaybeWhole = None
     rewardValue: Whole = 0
     freightCommission: Whole = 0
-    priceDefinition: Anything = None
+    priceDefinition: MaybeObject = None
     productCategories: Annotated[dict[str, Any] | None, or_else(None)] = None
     callCenterOperator: MaybeText = None
-    serialNumbers: Anything = None
+    serialNumbers: MaybeText = None
     assemblies: Many
     costPrice: MaybeWhole = None
     parentItemIndex: MaybeWhole = None

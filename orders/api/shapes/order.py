@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict
 
-from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeObject, MaybeText, Text, or_else
+from orders.api.shapes.base import Answer, Flag, Many, MaybeObject, MaybeText, Text, or_else
 from orders.api.shapes.changes import Cancellation, CancellationRequest, Changes
 from orders.api.shapes.delivery import Shipping
 from orders.api.shapes.goods import Item, Metadata, Seller
 from orders.api.shapes.parcels import PackageAttachment
 from orders.api.shapes.payment import PaymentData
-from orders.api.shapes.people import ClientPreferences, ClientProfile
+from orders.api.shapes.people import CallCenterOperator, ClientPreferences, ClientProfile
 
 
 def _as_value(value: Any) -> Any:
@@ -116,8 +116,8 @@ class Order(Answer):
     cancellationData: Cancellation | None = None
     cancellationRequests: list[CancellationRequest] = []
     changesAttachment: Changes | None = None
-    callCenterOperatorData: Anything = None
-    commercialConditionData: Anything = None
+    callCenterOperatorData: Annotated[CallCenterOperator | None, or_else(None)] = None
+    commercialConditionData: MaybeText = None
     customData: MaybeObject = None
     giftRegistryData: MaybeObject = None
     invoiceData: MaybeObject = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from orders.api.shapes.base import Answer, Anything, Flag, Many, MaybeFlag, MaybeText, Whole, or_else
+from orders.api.shapes.base import Answer, Flag, Many, MaybeFlag, MaybeObject, MaybeText, Whole, or_else
 
 
 class Payment(Answer):
@@ -42,7 +42,7 @@ class Payment(Answer):
     bankIssuedInvoiceIdentificationNumberFormatted: MaybeText = None
     bankIssuedInvoiceBarCodeNumber: MaybeText = None
     bankIssuedInvoiceBarCodeType: MaybeText = None
-    billingAddress: Anything = None
+    billingAddress: MaybeObject = None
     paymentOrigin: MaybeText = None
 
 

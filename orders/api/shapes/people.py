@@ -28,6 +28,14 @@ class ClientProfile(Answer):
     customerCode: MaybeText = None
 
 
+class CallCenterOperator(Answer):
+    """Who took the order for its buyer."""
+
+    id: MaybeText = None
+    email: MaybeText = None
+    userName: MaybeText = None
+
+
 class ClientPreferences(Answer):
     """What the buyer prefers."""
 

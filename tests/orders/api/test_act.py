@@ -225,6 +225,16 @@ def test_an_order_is_replaced_once_by_another_of_the_store(api, store):
     assert OrderEvent.objects.filter(kind=EventKind.REPLACED).count() == 1
 
 
+def test_an_order_takes_the_place_of_one_other_and_none_in_a_circle(api, store):
+    first, second, third, other = (make(store) for _ in range(4))
+    pairs = [(first, second), (second, third), (other, second), (second, first), (third, first), (first, second)]
+    answers = [api.act(old, "replacement", {"orderId": new.number}) for old, new in pairs]
+    assert [answer.status_code for answer in answers] == [204, 204, 400, 400, 400, 204]
+    replaced = dict(Order.objects.exclude(replaces=None).values_list("pk", "replaces"))
+    assert replaced == {second.pk: first.pk, third.pk: second.pk}
+    assert OrderEvent.objects.filter(kind=EventKind.REPLACED).count() == 2
+
+
 DENY = "/api/orders/pvt/document/{}/deny-cancellation-request"
 
 

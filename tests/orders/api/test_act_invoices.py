@@ -85,6 +85,7 @@ def test_what_is_wrong_with_an_invoice_is_named_by_its_path(api, store, change, 
     order = make(store)
     answer = api.act(order, "invoice", {**INVOICE, **change})
     assert (answer.status_code, [found["path"] for found in answer.json()["problems"]]) == (400, [path])
+    assert "Value error" not in answer.content.decode()
     assert (Invoice.objects.count(), Order.objects.get().status) == (0, Status.HANDLING)
 
 

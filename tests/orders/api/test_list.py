@@ -68,6 +68,7 @@ def test_orders_of_one_moment_are_paged_without_a_gap(api, store):
     ("by", "places"),
     [
         ("creationDate,asc", [0, 1, 2, 3]),
+        ("creationDate,ASC", [0, 1, 2, 3]),
         ("creationDate", [3, 2, 1, 0]),
         ("totalValue,desc", [3, 2, 1, 0]),
         ("totalValue,asc", [0, 1, 2, 3]),

@@ -38,7 +38,8 @@ FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(
         ("giftRegistryData", "marketingData", "invoiceData", "changesAttachment", "openTextField", "customData",
          "subscriptionData", "taxData", "cancellationData"), (NoneType, dict)),
-    **dict.fromkeys(("callCenterOperatorData", "commercialConditionData"), (NoneType, dict, str, list)),
+    "callCenterOperatorData": (NoneType, dict),
+    "commercialConditionData": MAYBE,
 }  # fmt: skip
 INSIDE = {
     "items.0": """uniqueId id productId ean lockId itemAttachment attachments quantity seller name refId price listPrice
@@ -218,6 +219,8 @@ def test_whatever_was_posted_in_free_fields_an_order_keeps_its_shape(api, junk):
         "openTextField",
         "salesChannel",
         "ratesAndBenefitsData",
+        "callCenterOperatorData",
+        "commercialConditionData",
     )
     order = make_order(**dict.fromkeys(extra, junk), **{name: dict.fromkeys(inside, junk) for name in free})
     names = ("productId", "listPrice", "additionalInfo", "attachments", "unitMultiplier", "isGift", "itemAttachment")
@@ -248,6 +251,24 @@ def test_objects_are_answered_as_posted_and_a_bare_open_text_as_an_object(api):
     assert {name: found[name] for name in given} == given
     found = api.read(second["orderId"]).json()
     assert (found["openTextField"], found["marketingData"]) == ({"value": "Ring twice"}, None)
+
+
+def test_who_took_the_order_and_on_what_conditions_have_their_types(api):
+    order = make_order(
+        callCenterOperatorData={"id": "operator", "email": "ana@store.example", "userName": "ana", "desk": 7},
+        commercialConditionData="On account.",
+    )
+    order["shippingData"] |= {"trackingHints": "none", "logisticsInfo": [{"itemIndex": 0, "deliveryWindow": "9 to 12"}]}
+    order["paymentData"] = {"payments": [{"billingAddress": ["Rua"], "value": 1}]}
+    order["items"][0]["priceDefinition"] = "cheap"
+    found = api.read(api.place(order).json()[0]["orderId"]).json()
+    assert found["callCenterOperatorData"] == {"id": "operator", "email": "ana@store.example", "userName": "ana"}
+    assert found["commercialConditionData"] == "On account."
+    wrong = (
+        "shippingData.trackingHints", "shippingData.logisticsInfo.0.deliveryWindow", "items.0.priceDefinition",
+        "paymentData.transactions.0.payments.0.billingAddress",
+    )  # fmt: skip
+    assert [at(found, path) for path in wrong] == [None] * 4
 
 
 def test_reading_gives_the_aliases_that_placing_gave(api):
