@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
@@ -10,6 +11,9 @@ from django.db.models import QuerySet
 
 from orders import secrecy
 from orders.models import ApiKey, Membership, Order, Role, Store, User
+from orders.models.order import FIRST_SEQUENCE
+
+_SEQUENCE = re.compile(r"seq([0-9]{1,18})", re.ASCII)
 
 
 class Right(StrEnum):
@@ -83,9 +87,12 @@ def order(user: User | AnonymousUser, account: str, number: str, right: Right = 
 
 
 def order_of_key(key: ApiKey, number: str) -> Order:
-    """The order with this number in the key's store. Raises NotFound."""
-    orders = Order.objects.select_related("customer").filter(store=key.store_id, number=number)
-    found = orders.first() if number.isprintable() else None
+    """The order with this number in the key's store, or with this sequence (``seq500123``). Raises NotFound."""
+    orders = Order.objects.select_related("customer").filter(store=key.store_id)
+    if short := _SEQUENCE.fullmatch(number):
+        found = orders.filter(pk=int(short[1]) - FIRST_SEQUENCE).first()
+    else:
+        found = orders.filter(number=number).first() if number.isprintable() else None
     if found is None:
         raise NotFound(number)
     found.store = key.store  # read with the key

@@ -22,6 +22,7 @@ from orders.models import (
     TimelineEntry,
     TrackingEvent,
 )
+from orders.models.order import FIRST_SEQUENCE
 from orders.outcomes import Reason
 from orders.placing import Placed
 from orders.spellings import Known
@@ -73,7 +74,7 @@ def label(status: str) -> str:
 
 def sequence(order: Order) -> str:
     """A short number that grows from order to order."""
-    return str(500_000 + order.pk)
+    return str(FIRST_SEQUENCE + order.pk)
 
 
 def order(order: Order) -> shapes.Order:

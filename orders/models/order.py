@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import secrecy
 
+FIRST_SEQUENCE = 500_000  # an order's sequence, by which programs may name it, is this and its row's number
+
 
 class Status(models.TextChoices):
     """Where an order stands; the value is the API's, the label is what people read."""
