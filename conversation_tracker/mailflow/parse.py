@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email import policy
 from email.message import Message
 from typing import Any
@@ -23,6 +23,10 @@ _AUTO_REPLY_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon)@", re.IGNORECASE)
+_REPORT_TYPES = {
+    "message/delivery-status", "message/global-delivery-status",
+    "message/disposition-notification", "message/global-disposition-notification", "message/feedback-report",
+}  # fmt: skip
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
 
@@ -92,7 +96,7 @@ def _traits(
 ) -> frozenset[Trait]:
     traits = set()
     null_sender = envelope.has_sender and envelope.sender.strip() in {"", "<>"}
-    if _is_report(found, sender, null_sender=null_sender):
+    if _is_report(found, mail.files, sender, null_sender=null_sender):
         traits.add(Trait.REPORT)
     elif null_sender or _is_auto_reply(found, mail.subject):
         traits.add(Trait.AUTO_REPLY)
@@ -109,10 +113,16 @@ def _traits(
     return frozenset(traits)
 
 
-def _is_report(found: Headers, sender: Mailbox | None, *, null_sender: bool) -> bool:
-    """Delivery and disposition reports (RFC 3462, RFC 8098), and what a mail system writes in its own name."""
+def _is_report(found: Headers, files: Sequence[File], sender: Mailbox | None, *, null_sender: bool) -> bool:
+    """Delivery and disposition reports (RFC 3462, RFC 8098), and what a mail system writes in its own name.
+
+    Some providers do not tell the type of the whole. A report is known by its part then, and by the null sender that
+    both RFCs demand: a person who passes one on has that part in his mail too.
+    """
     kind = _first(found, "content-type").lower()
     if kind.lstrip().startswith("multipart/report"):
+        return True
+    if null_sender and any(file.content_type in _REPORT_TYPES for file in files):
         return True
     from_system = sender is not None and _REPORT_SENDER.match(sender.address) is not None
     return from_system and (null_sender or "x-failed-recipients" in found)

@@ -39,12 +39,18 @@ def message(
     bodies = [_body(found, subtype) for subtype, found in written if isinstance(found, str)]
     inline, attached = _sorted(files)
     related = _multipart("related", [_multipart("alternative", bodies), *inline])
-    made = _multipart("mixed", [related, *attached])
+    made = _multipart(_subtype(fields), [related, *attached])
     made.set_raw("MIME-Version", "1.0")
     for name, value in fields:
         if name.lower() not in _MADE_ANEW:
             made.set_raw(name, value)
     return made
+
+
+def _subtype(fields: Sequence[tuple[str, str]]) -> str:
+    """What the whole is: a report stays one, since it is not to be passed on (RFC 6522)."""
+    told = next((value for name, value in fields if name.lower() == "content-type"), "")
+    return "report" if told.strip().lower().startswith("multipart/report") else "mixed"
 
 
 def _pieces(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -66,3 +71,57 @@ def test_a_report_to_somebody_else_is_about_no_mail_of_his(work: Work, placed: P
     work()
     sent.refresh_from_db()
     assert sent.state == SendState.SENT
+
+
+KINDS = ("message/delivery-status", "text/rfc822-headers")
+MICROSOFT = "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@people.example"
+
+
+def in_parts(sent: OutboundMail) -> list[bytes]:
+    told = "Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; x@people.example\nAction: failed\nStatus: 5.1.1\n"
+    return [told.encode(), f"Subject: x\nMessage-ID: {sent.message_id}\n".encode()]
+
+
+def by_postmark(client: Client, sent: OutboundMail) -> None:
+    """It does not tell the type of the whole."""
+    files = [
+        {"Name": "", "ContentType": kind, "Content": base64.b64encode(content).decode()}
+        for kind, content in zip(KINDS, in_parts(sent), strict=True)
+    ]
+    fields = {
+        "FromFull": {"Email": MICROSOFT, "Name": "Microsoft Outlook"},
+        "Headers": [{"Name": "Return-Path", "Value": "<>"}, {"Name": "Message-ID", "Value": "<dsn@mx>"}],
+        "Attachments": files,
+    }
+    letters.post_postmark(client, letters.postmark(sent.sender_alias, **fields))
+
+
+def by_mailgun(client: Client, sent: OutboundMail) -> None:
+    header = [["From", MICROSOFT], ["Message-Id", "<dsn@mx>"], ["Content-Type", "multipart/report; boundary=b"]]
+    files = {
+        f"attachment-{number}": SimpleUploadedFile(f"{number}.dat", content, kind)
+        for number, (kind, content) in enumerate(zip(KINDS, in_parts(sent), strict=True), 1)
+    }
+    fields = {"sender": MICROSOFT, "from": MICROSOFT, "message-headers": json.dumps(header), **files}
+    letters.post_mailgun(client, letters.mailgun(sent.sender_alias.address.text(), **fields))
+
+
+@pytest.mark.parametrize("post", [by_postmark, by_mailgun])
+def test_a_report_posted_in_parts_is_one_too(
+    client: Client, work: Work, placed: Placed, sent: OutboundMail, post: Callable[[Client, OutboundMail], None]
+) -> None:
+    post(client, sent)
+    assert work() == []
+    sent.refresh_from_db()
+    assert (sent.state, sent.problem) == (SendState.BOUNCED, "5.1.1")
+    assert mails(placed.order)[-1].reason == Reason.BOUNCE
+
+
+@pytest.mark.parametrize(("sender", "is_relayed"), [("<>", False), ("<kim@carrier.example>", True)])
+def test_a_read_receipt_is_not_relayed_and_a_person_s_mail_with_one_is(
+    client: Client, work: Work, placed: Placed, sender: str, *, is_relayed: bool
+) -> None:
+    headers = [{"Name": "Return-Path", "Value": sender}, {"Name": "Message-ID", "Value": "<1@carrier.example>"}]
+    file = {"Name": "", "ContentType": "message/disposition-notification", "Content": "RGlzcG9zaXRpb246IHg="}
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers, Attachments=[file]))
+    assert len(work()) == is_relayed
