@@ -154,6 +154,12 @@ class StoreAdmin(Audited):
     form: Any = StoreForm
     list_display = ("account", "name", "tracking_domain", "mask_type", "time_zone")
     search_fields = ("account", "name")
+    readonly_fields = ("answered_to",)
+
+    @admin.display(description=_("Former tracking domains"), empty_value="–")
+    def answered_to(self, store: Store) -> str | None:
+        """Where aliases of before live, which are answered to for as long as they work."""
+        return ", ".join(store.former_domains) or None
 
 
 @admin.register(User)

@@ -232,6 +232,7 @@ def test_a_stores_former_domains_are_kept(as_operator, store):
         "mail.acme.example",
         ["ct.acme.example", "ct.newstore.example"],
     )
+    assert "ct.acme.example, ct.newstore.example" in as_operator.get(url(Store, "change", store.pk)).content.decode()
 
 
 def test_a_stores_address_stays_when_none_is_filled_in(as_operator, store):
