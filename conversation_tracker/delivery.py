@@ -87,6 +87,8 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
         return
     message_id = str(event.message_id)  # Postal's is a number
     bare = message_id.strip("<>")
+    if not bare:  # which would be all mails that the provider gave no name
+        return
     about = Q(provider_message_id__in=[message_id, bare, f"<{bare}>"]) | Q(message_id=f"<{bare}>")
     about &= among or Q()
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 from psycopg.errors import LockNotAvailable
@@ -26,6 +28,8 @@ MOST_ATTEMPTS = 12
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
+INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
+PAUSES = (0.5, 2.0, 5.0)  # seconds between tries to write down what came of a mail
 
 
 # Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more.
@@ -46,6 +50,19 @@ _TAKE = f"""
     FROM taken WHERE mail.id = taken.id RETURNING mail.id
 """  # noqa: S608  two constants
 
+# Of a mail whose worker is gone nobody holds the lock. Those that are due are taken up at once.
+_INTERRUPTED = """
+    WITH sending AS (
+        SELECT id FROM conversation_tracker_outboundmail
+        WHERE state = 'sending' AND next_attempt_at > statement_timestamp() FOR UPDATE SKIP LOCKED
+    ), interrupted AS MATERIALIZED (
+        SELECT id FROM sending WHERE pg_try_advisory_xact_lock(%(lock)s + id)
+    )
+    UPDATE conversation_tracker_outboundmail AS mail
+    SET state = 'retry', problem = %(problem)s, state_changed_at = %(now)s
+    FROM interrupted WHERE mail.id = interrupted.id
+"""
+
 
 def work(*, now: datetime) -> bool:
     """Send the next mail that waits; False when none does.
@@ -56,22 +73,75 @@ def work(*, now: datetime) -> bool:
     params = {"now": now, "waiting": [state.value for state in WAITING]}
     with claims.held(claims.Space.OUTBOX, _TAKE, params) as taken:
         for (pk,) in taken:
-            try:
-                _work_on(pk, now=now)
-            except MemoryError:  # perhaps within a statement, after which its transaction takes no other
-                _work_on(pk, now=now, result=send.Held(send.TOO_LARGE))
+            _work_on(pk, now=now)
     return bool(taken)
 
 
-def _work_on(pk: int, *, now: datetime, result: send.Result | None = None) -> None:
-    """Send the mail, unless it is known what came of it, and write that down."""
+def note_interrupted(*, now: datetime) -> int:
+    """Say of mails whose workers were stopped that they are tried again, and not that they are being sent."""
+    params: dict[str, Any] = {"now": now, "problem": INTERRUPTED, "lock": claims.Space.OUTBOX.first}
+    with connection.cursor() as cursor:
+        cursor.execute(_INTERRUPTED, params)
+        return int(cursor.rowcount)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt to send a mail, and what came of it once that is known."""
+
+    pk: int
+    number: int = 0
+    result: send.Result | None = None
+    took: timedelta = timedelta()
+
+
+def _work_on(pk: int, *, now: datetime) -> None:
+    """Send the mail and write down what came of it."""
+    attempt = _Attempt(pk)
+    try:
+        with transaction.atomic():
+            # A report of it may have come in between. What only few mails need is read when it is needed.
+            rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
+            for row in rows.select_related("order").defer("order__document"):
+                began = time.monotonic()
+                attempt.number = row.attempts
+                attempt.result = _send(row)
+                attempt.took = timedelta(seconds=time.monotonic() - began)
+                _settle(row, attempt.result, now=now, took=attempt.took)
+    except MemoryError:  # perhaps within a statement, after which its transaction takes no other
+        attempt.result = attempt.result or send.Held(send.TOO_LARGE)
+        _write_down(attempt, now=now)
+    except (OperationalError, InterfaceError):
+        if attempt.result is None:
+            raise
+        _write_down_again(attempt, now=now)
+
+
+def _write_down(attempt: _Attempt, *, now: datetime) -> None:
+    """Write down what came of it, unless somebody has begun the next attempt or knows more."""
     with transaction.atomic():
-        # A report of it may have come in between. What only few mails need is read when it is needed.
-        rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=pk, state=SendState.SENDING)
+        rows = OutboundMail.objects.select_for_update(of=("self",)).filter(pk=attempt.pk, state__in=WAITING)
+        if attempt.number:
+            rows = rows.filter(attempts=attempt.number)
         for row in rows.select_related("order").defer("order__document"):
-            began = time.monotonic()
-            found = result or _send(row)
-            _settle(row, found, now=now, took=timedelta(seconds=time.monotonic() - began))
+            if attempt.result is not None:
+                _settle(row, attempt.result, now=now, took=attempt.took)
+
+
+def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
+    """The database went away while the mail left: what is not written down leaves a second time. A restart takes
+    seconds.
+    """
+    for pause in PAUSES:
+        connection.close_if_unusable_or_obsolete()
+        try:
+            _write_down(attempt, now=now)
+        except (OperationalError, InterfaceError):
+            time.sleep(pause)
+        else:
+            return
+    connection.close_if_unusable_or_obsolete()
+    _write_down(attempt, now=now)
 
 
 def _send(row: OutboundMail) -> send.Result:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import backends, limits
-from conversation_tracker.mailflow import frugal, leakgate, mask, match, remask
+from conversation_tracker.mailflow import frugal, headers, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
@@ -295,4 +295,5 @@ def _provider_message_id(message: EmailMessage) -> str:
     """What the provider calls the mail, where it says so at once."""
     status = getattr(message, "anymail_status", None)
     found = getattr(status, "message_id", None)
-    return str(found)[:255] if isinstance(found, str | int) else ""  # Postal's is a number
+    # Postal's is a number. What the database does not take would make a mail that has left leave again.
+    return headers.one_line(str(found))[:255] if isinstance(found, str | int) else ""

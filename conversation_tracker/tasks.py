@@ -69,6 +69,7 @@ def drain_inbox() -> None:
 def drain_outbox() -> None:
     """Send what waits in the outbox, and wake who tells of it."""
     until, sent = time.monotonic() + TURN, 0
+    outbox.note_interrupted(now=clock.now())
     while outbox.work(now=clock.now()):
         sent += 1
         if _is_over(until):

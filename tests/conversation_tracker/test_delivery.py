@@ -104,10 +104,12 @@ def test_reports_about_other_mails_change_nothing(
 ) -> None:
     report(client, {"RecordType": "Delivery", "MessageID": "unknown"})
     report(client, {"RecordType": "Delivery"})
+    OutboundMail.objects.update(provider_message_id="")
+    report(client, {"RecordType": "Delivery", "MessageID": "<>"})
     work()
     sent.refresh_from_db()
     assert sent.state == SendState.SENT
-    assert Receipt.objects.filter(state=ReceiptState.DONE).count() == 3
+    assert Receipt.objects.filter(state=ReceiptState.DONE).count() == 4
 
 
 def test_a_report_that_overtakes_its_mail_waits_for_it(client: Client, work: Work, sent: OutboundMail) -> None:

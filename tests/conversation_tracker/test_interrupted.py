@@ -1,0 +1,127 @@
+"""A mail that has left is known as sent, and one whose worker was stopped says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from conversation_tracker import inbox, outbox, send, tasks
+from conversation_tracker.models import OutboundMail, SendState
+from orders import claims
+from orders.placing import Placed
+from tests import letters
+
+Work = Callable[..., list[EmailMultiAlternatives]]
+taken: list[EmailMessage] = []
+
+
+class Provider(BaseEmailBackend):
+    """Takes each mail."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        taken.extend(messages)
+        return len(messages)
+
+
+class Cutting(Provider):
+    """Takes a mail while our connection to the database is cut."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        ours = connection.connection.info.backend_pid
+        known = {key: connection.get_connection_params()[key] for key in ("dbname", "host", "user", "password")}
+        with psycopg.connect(**known, autocommit=True) as another:
+            another.execute("SELECT pg_terminate_backend(%s)", [ours])
+        return super().send_messages(messages)
+
+
+class Odd(Provider):
+    """Gives a mail a name that no database keeps."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        messages[0].anymail_status = SimpleNamespace(message_id="a\x00b\ud800")  # type: ignore[attr-defined]
+        return super().send_messages(messages)
+
+
+def waiting(client: Client, placed: Placed, settings: Settings, backend: type[Provider]) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.{backend.__name__}"
+    taken.clear()
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+
+
+def lose_worker() -> None:
+    """Take the next mail as a worker does that is killed before it has sent it."""
+    params = {"now": timezone.now(), "waiting": ["queued", "sending", "retry"]}
+    with claims.held(claims.Space.OUTBOX, outbox._TAKE, params):
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_left_while_the_database_was_away_leaves_once(client: Client, placed: Placed, settings: Settings) -> None:
+    waiting(client, placed, settings, Cutting)
+    assert outbox.work(now=timezone.now())
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert not outbox.work(now=timezone.now() + timedelta(days=1))
+    assert len(taken) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_another_worker_tries_again_is_left_to_it(
+    client: Client, placed: Placed, settings: Settings
+) -> None:
+    waiting(client, placed, settings, Provider)
+    lose_worker()
+    row = OutboundMail.objects.get()
+    late = outbox._Attempt(row.pk, number=row.attempts + 1, result=send.Never("x"))
+    outbox._write_down_again(late, now=timezone.now())
+    assert OutboundMail.objects.get().state == SendState.SENDING
+
+
+@pytest.mark.django_db
+def test_a_name_that_no_database_keeps_costs_no_second_mail(client: Client, placed: Placed, settings: Settings) -> None:
+    waiting(client, placed, settings, Odd)
+    assert outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.provider_message_id, len(taken)) == (SendState.SENT, "ab", 1)
+
+
+@pytest.mark.django_db
+def test_a_mail_whose_worker_was_stopped_is_not_said_to_be_leaving(
+    client: Client, placed: Placed, settings: Settings
+) -> None:
+    waiting(client, placed, settings, Provider)
+    lose_worker()
+    assert outbox.note_interrupted(now=timezone.now()) == 1
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem, row.failures) == (SendState.RETRY, outbox.INTERRUPTED, 0)
+    assert not outbox.work(now=timezone.now())
+    assert outbox.work(now=timezone.now() + timedelta(seconds=20))
+    row.refresh_from_db()
+    assert (row.state, row.problem, len(taken)) == (SendState.SENT, "", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_is_leaving_is_not_said_to_be_interrupted(
+    client: Client, placed: Placed, settings: Settings
+) -> None:
+    waiting(client, placed, settings, Provider)
+    row = OutboundMail.objects.get()
+    OutboundMail.objects.update(state=SendState.SENDING, next_attempt_at=timezone.now() + timedelta(minutes=1))
+    known = {key: connection.get_connection_params()[key] for key in ("dbname", "host", "user", "password")}
+    with psycopg.connect(**known, autocommit=True) as worker:
+        worker.execute("SELECT pg_advisory_lock(%s)", [claims.Space.OUTBOX.first + row.pk])
+        tasks.drain_outbox()
+        assert OutboundMail.objects.get().state == SendState.SENDING
+        worker.execute("SELECT pg_advisory_unlock_all()")
+        tasks.drain_outbox()
+    assert OutboundMail.objects.get().state == SendState.RETRY
