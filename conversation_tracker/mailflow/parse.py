@@ -29,6 +29,13 @@ _REPORT_TYPES = {
 }  # fmt: skip
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
+# Whose Feedback-ID says nothing, by its last part: mailboxes of persons (QQ's are many), and services that put one on
+# each mail, parcel notices and receipts too. A campaign shows in other ways what it is.
+_EVERYDAY_FEEDBACK = re.compile(
+    r"(?:.*:)?\s*(?:proton|fastmail|zoho\w*|(?:bg|qyb)\w+(?:-\d+)?"
+    r"|amazonses|md|mailgun|mj|postmark|sendinblue|sg|\d+s\w+)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 Headers = dict[str, list[str]]
 
@@ -139,14 +146,12 @@ def _is_auto_reply(found: Headers, subject: str) -> bool:
 
 
 def _is_bulk(found: Headers) -> bool:
-    """Mailing lists and campaigns.
-
-    A Feedback-ID says nothing: Proton, Fastmail, Zoho and QQ put one on each mail that a person writes, and services
-    that send parcel notices on each of those. Nor does X-MC-Unique, which Mimecast puts on all mail of a company.
-    """
+    """Mailing lists and campaigns."""
     if _first(found, "precedence").strip().lower() in _BULK_PRECEDENCE:
         return True
-    return any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found)
+    if any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found):
+        return True
+    return any(value and not _EVERYDAY_FEEDBACK.fullmatch(value) for value in found.get("feedback-id", []))
 
 
 def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], list[str], list[File]]:

@@ -90,6 +90,9 @@ def test_an_empty_mail_is_a_mail() -> None:
         ("X-MC-Unique", "mzU9vKotPLOIHc9UmGwqfQ-1", set()),  # Mimecast
         ("Feedback-ID", "123220910:user:proton", set()),  # a person's own mail
         ("Feedback-ID", "iab3e480c:Fastmail", set()),
+        ("Feedback-ID", "esmtpsz:example.com:qybglogicsvrgz:qybglogicsvrgz8a-1", set()),  # QQ
+        ("Feedback-ID", "510616m:510616apGKSTK:510616svbvckzTFf", set()),  # a service that parcel notices leave by
+        ("Feedback-ID", "winter:shop42:campaign:newsletters", {Trait.BULK}),
         ("Feedback-ID", "1.us-east-1.abc=:AmazonSES", set()),
         ("Auto-Submitted", "auto-replied", {Trait.AUTO_REPLY}),
         ("Auto-Submitted", "auto-generated", {Trait.AUTO_GENERATED}),
