@@ -26,6 +26,7 @@ WORDS = {
     Problem.TOO_MUCH: _("It loops or grows too far"),
     Problem.TOO_LONG: _("It is too long from here on; this is the most there may be"),
     Problem.HTML: _("The finished HTML would be too much for a mail"),
+    Problem.STYLE: _("This style cannot be read"),
     Problem.EMPTY: _("Nobody would see anything of this mail"),
     Problem.UNSAFE: _("This must not be in a mail"),
 }
@@ -106,12 +107,27 @@ def _unfit(field: str, written: str, template: BoundTemplate, sample: dict[str, 
             filled = engine.render(template, written, context)
         except Faulty as fault:
             return [_fault(field, fault)]
-        if field == "html" and (wrong := document.excess(filled)):
-            place = engine.written_at(template, written, context, wrong.index)
-            return [Fault(field, Problem.HTML, wrong.why, *place)]
-        if field == "html" and context is sample and not document.shows(filled):
-            return [Fault(field, Problem.EMPTY, "", 1, 1)]
+        if field == "html" and (wrong := _unfit_html(filled, may_be_empty=context is not sample)):
+            problem, detail, index = wrong
+            is_empty = problem is Problem.EMPTY
+            place = (1, 1) if is_empty else engine.written_at(template, written, context, index)
+            return [Fault(field, problem, detail, *place)]
     return []
+
+
+def _unfit_html(filled: str, *, may_be_empty: bool) -> tuple[Problem, str, int] | None:
+    """What keeps HTML from becoming a mail, and where in it that begins."""
+    if wrong := document.excess(filled):
+        return Problem.HTML, wrong.why, wrong.index
+    try:
+        document.compose(filled, lang="en", title="", preheader="")
+    except document.TooLarge as error:
+        return Problem.HTML, str(error), 0
+    except document.BadStyle as error:
+        return Problem.STYLE, error.style, error.index
+    except document.ShowsNothing:
+        return None if may_be_empty else (Problem.EMPTY, "", 0)
+    return None
 
 
 def _fault(field: str, fault: Faulty) -> Fault:

@@ -38,6 +38,7 @@ _SCHEMES = {"http", "https", "mailto", "tel"}
 # Written so that each sign is looked at once, also in what nothing ends.
 STYLE = r"<style\b[^<>]*>((?:(?!<style\b).)*?)</style\s{0,9}>"
 _STYLE = re.compile(STYLE, re.IGNORECASE | re.DOTALL)
+_STYLED = re.compile(r"\bstyle\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
 LARGEST = 2_000_000  # characters of the finished mail
 # Styles are matched with every element and written into it: characters of all styles, and rules, times elements.
 MOST_STYLED = 30_000_000
@@ -103,6 +104,14 @@ class TooLarge(ValueError):
     """The finished mail is larger than a mail may be."""
 
 
+class BadStyle(ValueError):
+    """The style of an element cannot be read, so that no others can be put beside it; which one, and from where on."""
+
+    def __init__(self, style: str, index: int) -> None:
+        self.style, self.index = style, index
+        super().__init__(style)
+
+
 class ShowsNothing(ValueError):
     """Nobody would see anything of the finished mail."""
 
@@ -131,15 +140,10 @@ def excess(filled: str) -> Excess | None:
     return None
 
 
-def shows(filled: str) -> bool:
-    """Whether one would see anything of a mail that is composed of this HTML."""
-    return bodies.shows(_CLEANER.clean(filled))
-
-
 def compose(filled: str, *, lang: str, title: str, preheader: str, before: str = "") -> str:
     """The finished HTML of a mail. ``title`` and ``preheader`` are text; ``before`` is HTML of ours, for a preview.
 
-    Only of HTML without ``excess``. Raises TooLarge or ShowsNothing.
+    Only of HTML without ``excess``. Raises TooLarge, BadStyle or ShowsNothing.
     """
     body = _CLEANER.clean(filled)
     if not bodies.shows(body):
@@ -154,10 +158,25 @@ def compose(filled: str, *, lang: str, title: str, preheader: str, before: str =
         padding=_PADDING if preheader else "",
         body=body,
     )
-    finished = _AT_RULES.sub(r"\1\3\2\4", _INLINER.inline(document), count=1)
+    try:
+        inlined = _INLINER.inline(document)
+    except css_inline.InlineError as error:
+        raise BadStyle(*_bad_style(filled)) from error
+    finished = _AT_RULES.sub(r"\1\3\2\4", inlined, count=1)
     if len(finished) > LARGEST:
         raise TooLarge(f"{len(finished):,} characters")
     return finished
+
+
+def _bad_style(filled: str) -> tuple[str, int]:
+    """The first style of an element that cannot be read, and where it stands; empty and 0 when it is not found."""
+    for found in _STYLED.finditer(filled):
+        said = html.unescape(next(one for one in found.groups() if one is not None))
+        try:
+            _INLINER.inline_fragment(f'<p style="{html.escape(said)}">a</p>', "p { margin: 0 }")
+        except css_inline.InlineError:
+            return said, found.start()
+    return "", 0
 
 
 @cache

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,6 +63,7 @@ class Problem(StrEnum):
     TOO_MUCH = "too_much"  # one of the limits
     TOO_LONG = "too_long"
     HTML = "html"  # elements too deep in each other, or too many for the styles
+    STYLE = "style"  # one that cannot be read
     EMPTY = "empty"  # nobody would see anything of the mail
     UNSAFE = "unsafe"  # scripts, forms, styles that load something
 
@@ -117,7 +119,20 @@ def _range(_self: RangeLiteral, start: Any, stop: Any) -> range:
 RangeLiteral._make_range = _range  # type: ignore[assignment,method-assign]
 
 
+class _Context(RenderContext):
+    """Counts what lists hold as well, of which Liquid counts only how long they are."""
+
+    def get_size_of_locals(self) -> int:
+        held = sum(sys.getsizeof(one) for value in self.locals.values() if isinstance(value, list) for one in value)
+        return super().get_size_of_locals() + held
+
+
+class _Template(BoundTemplate):
+    context_class = _Context
+
+
 class _Environment(Environment):
+    template_class = _Template
     block_nesting_limit = 20
     context_depth_limit = 20
     loop_iteration_limit = MOST_TURNS

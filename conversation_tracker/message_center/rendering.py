@@ -71,14 +71,20 @@ def fill(
             raise engine.Faulty(engine.Problem.VALUE, "the subject is empty")
         preheader = one_line(filled(source.preheader))[:LONGEST_PREHEADER]
         body, text = filled(source.html, is_html=True), _tidy(filled(source.text))
-    if wrong := document.excess(body):
+
+    def fault(problem: engine.Problem, why: str, index: int) -> engine.Faulty:
         template = engine.parse(source.html, is_html=True, is_lenient=is_lenient)
-        line, column = engine.written_at(template, source.html, names, wrong.index)
-        raise engine.Faulty(engine.Problem.HTML, wrong.why, line=line, column=column)
+        line, column = engine.written_at(template, source.html, names, index)
+        return engine.Faulty(problem, why, line=line, column=column)
+
+    if wrong := document.excess(body):
+        raise fault(engine.Problem.HTML, wrong.why, wrong.index)
     try:
         html = document.compose(body, lang=locale.replace("_", "-"), title=subject, preheader=preheader, before=before)
     except document.TooLarge as error:
         raise engine.Faulty(engine.Problem.HTML, str(error)) from error
+    except document.BadStyle as error:
+        raise fault(engine.Problem.STYLE, error.style, error.index) from error
     except document.ShowsNothing as error:
         raise engine.Faulty(engine.Problem.EMPTY) from error
     return Rendered(subject, preheader, html, text, problem)

@@ -40,6 +40,11 @@ BOMBS = {
     "a list of much": (
         LONG + "{% assign b = a | split: ',' %}{% assign c = b | concat: b %}{{ c }}", Problem.TOO_MUCH
     ),
+    "many lists of much": (
+        "{% assign a = '😀😀😀😀😀😀😀😀😀' %}" + DOUBLED * 13 + "{% assign a = 'x' | append: a %}"
+        + "".join(f"{{% assign b{n} = a | split: 'x' %}}" for n in range(2_000)), Problem.TOO_MUCH
+    ),
+    "a style that cannot be read": ("<p style='{}'>a</p>", Problem.STYLE),
     "nested": ("{% if order %}" * 500 + "{% endif %}" * 500, Problem.TOO_MUCH),
     "in parentheses": ("{% if " + "(" * 90_000 + " %}x{% endif %}", Problem.TOO_LONG),
     "never closed": ("{{" * 90_000, Problem.SYNTAX),

@@ -57,6 +57,8 @@ def test_the_default_templates_have_no_fault(key, locale):
         ("<a href='javascript:x'>a</a>", Problem.UNSAFE, 1, 10),
         ("<style>\n@import 'x';</style><p>a</p>", Problem.UNSAFE, 2, 1),
         ("<p style='background:url(https://x.example)'>a</p>", Problem.UNSAFE, 1, 22),
+        ("<p style='color: red'>a</p>\n<p style='{}'>a</p>", Problem.STYLE, 2, 4),
+        ("{% assign a = '{}' %}<b>a</b>\n<p style=\"{{ a }}\">a</p>", Problem.STYLE, 2, 4),
     ],
 )  # fmt: skip
 def test_each_fault_is_told_with_its_place(html, problem, line, column):
