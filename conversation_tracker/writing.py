@@ -230,6 +230,7 @@ def _mask(known: tuple[Known, ...], letter: Letter, sender: Alias, *, now: datet
         text=headers.clean(letter.text) or bodies.to_text(letter.html),
         html=headers.clean(letter.html),
         files=letter.files,
+        is_text_made=bool(letter.html) and not headers.clean(letter.text),
     )
     return mask.mask(mail, known)
 

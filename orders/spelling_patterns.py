@@ -18,8 +18,10 @@ _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 532
 # Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a
 # delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
 # names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
-_DELIMITER = r"(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})"
-_BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER})"
+_DELIMITER = r"(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\x1b\([bj])"
+# What a program has lost the space behind: "E-Mailanna@example.com".
+_LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "address", "adresse", "kontakt", "contato"))
+_BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
@@ -33,6 +35,9 @@ _INVISIBLE = re.compile(
 _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
+# No letter or digit goes on with the domain, unless a capital one shows that another word begins ("…@example.comTel"),
+# or these are digits to the end, as no top-level domain has.
+_AFTER = r"(?:(?![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))|(?=[0-9]{1,20}(?![a-z0-9-])(?!\.[a-z0-9])))"
 _SHORT = 3  # letters of a local part
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
@@ -54,7 +59,7 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
             spelled = _QUOTE + spelled[1:-1]
         at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
-    after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
+    after = rf"{_AFTER}{no_glue(tracking_domains)}"
     return re.compile(rf"{_before(base)}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
 
 
@@ -68,7 +73,7 @@ def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     at_domain = "|".join(_cut(one) for one in domains(real))
     tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
     at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
-    after = rf"(?![a-z0-9]){no_glue(tracking_domains)}"
+    after = rf"{_AFTER}{no_glue(tracking_domains)}"
     return re.compile(rf"{_before(base)}{spelled}{tag}{at}(?:{at_domain}){after}", re.IGNORECASE)
 
 

@@ -223,6 +223,11 @@ def rewrite_joined(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return text, count
 
 
+def touching(text: str, known: Sequence[Known]) -> list[Known]:
+    """The known addresses that stand in the text, some of them perhaps written on to a word."""
+    return _bare_in(text, known, is_short_alone=True) if "@" in text else []
+
+
 def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that a line end cuts in two."""
     tracking_domains = _tracking_domains(known)

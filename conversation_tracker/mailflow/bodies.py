@@ -56,7 +56,10 @@ _SMALLEST = {"px": 4.0, "pt": 3.0, "%": 30.0}  # of a font that can be read; 0.3
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r' alt="([^"]*)"')
 
-_BREAK = re.compile(r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|blockquote|table|pre|section|article)>", re.IGNORECASE)
+_BREAK = re.compile(
+    r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|d[dt]|blockquote|table|caption|figcaption|pre|address|center|section|article|aside|main|nav|header|footer|summary)>",
+    re.IGNORECASE,
+)
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 _TRAILING = re.compile(r"(?<![ \t\xa0])[ \t\xa0]+\n")  # tried once for each run, not at each of its characters

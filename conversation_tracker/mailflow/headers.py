@@ -34,6 +34,7 @@ _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
 )
+_JAPANESE = b"\x1b$B"
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _ADDRESS = re.compile(
     r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})"
@@ -71,8 +72,13 @@ def text_codec(name: str) -> str | None:
 
 
 def decode_bytes(data: bytes, charset: str | None) -> str:
-    """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced."""
-    for candidate in (charset, "utf-8"):
+    """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced.
+
+    Some mail from Japan does not say that it is in ISO-2022-JP.
+    """
+    codec = text_codec(charset) if charset else None
+    is_japanese = _JAPANESE in data and codec in {None, "ascii", "utf-8"}
+    for candidate in ("iso-2022-jp" if is_japanese else None, charset, "utf-8"):
         codec = text_codec(candidate) if candidate else None
         if codec is not None:
             try:

@@ -62,6 +62,18 @@ class Masker:
         self.count += times
         return text
 
+    def told(self, text: str, *, by: str) -> str:
+        """The text with each known address replaced, written on to a word or not, that the HTML beside it shows.
+
+        In many a text that was made of HTML, words touch that stand apart there.
+        """
+        if not by:
+            return text
+        shown = [one for one in spellings.touching(text, self._known) if spellings.find(by, [one])]
+        text, times = spellings.rewrite_joined(text, shown)
+        self.count += times
+        return text
+
     def html(self, source: str) -> str:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
@@ -84,11 +96,12 @@ def mask(mail: Mail, known: Sequence[Known]) -> Masked:
 
 def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked:
     masker = Masker(known)
+    html = masker.html(mail.html) if mail.html else ""
     masked = Masked(
         sender_name=masker.name(mail.sender.name) if mail.sender else "",
         subject=masker.line(mail.subject),
-        text=masker.text(mail.text),
-        html=masker.html(mail.html) if mail.html else "",
+        text=masker.text(bodies.to_text(html) if mail.is_text_made else masker.told(mail.text, by=mail.html)),
+        html=html,
         files=tuple(_file(file, masker, known, budget) for file in mail.files),
         count=0,
     )
@@ -125,7 +138,7 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
 
 def _file_name(name: str, masker: Masker, known: Sequence[Known]) -> str:
     """The name, masked and then cut; never cut so that the alias in it looks like the address."""
-    masked = masker.text(name)
+    masked = masker.joined(masker.text(name))
     short = headers.short_file_name(name if masked == name else headers.file_name(masked))
     if not spellings.find(short, known):
         return short

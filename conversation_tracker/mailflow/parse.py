@@ -55,6 +55,7 @@ def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callabl
         html=mail.html,
         files=mail.files,
         traits=traits,
+        is_text_made=mail.is_text_made,
     )
 
 
@@ -63,7 +64,7 @@ def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
     senders = headers.mailboxes(_first(found, "from"))
     texts, htmls, files = _contents(message, depth=depth)
     html = "\n".join(bodies.clean(one) for one in htmls)
-    text = bodies.tidy("\n\n".join(headers.clean(one) for one in texts)) or bodies.to_text(html)
+    text = bodies.tidy("\n\n".join(headers.clean(one) for one in texts))
     references = dict.fromkeys(
         headers.message_ids(_first(found, "references")) + headers.message_ids(_first(found, "in-reply-to"))[:1]
     )
@@ -73,9 +74,10 @@ def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
         message_id=next(iter(headers.message_ids(_first(found, "message-id"))), ""),
         references=tuple(references),
         date=headers.decode(_first(found, "date"), longest=200),
-        text=text,
+        text=text or bodies.to_text(html),
         html=html,
         files=tuple(files),
+        is_text_made=bool(html) and not text,
     )
     return mail, found
 

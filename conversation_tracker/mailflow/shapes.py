@@ -78,6 +78,7 @@ class Mail:
     html: str
     files: tuple[File, ...] = ()
     traits: frozenset[Trait] = frozenset()
+    is_text_made: bool = False  # of the HTML, here
 
 
 @dataclass(frozen=True, slots=True)

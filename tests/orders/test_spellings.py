@@ -147,7 +147,7 @@ def test_an_encoded_delimiter_ending_in_a_letter_is_no_part_of_the_address(text)
         "7john@example.com",
         "john@example.company",
         "john@example.common",
-        "john@example.com2",
+        "john@example.com2.net",
         "john@mail.example.com",
         "john@my-example.com",
         "johnny@example.com",
@@ -166,6 +166,15 @@ def test_somebody_elses_address_is_not_touched(foreign):
 def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str) -> None:
     assert spellings.find(before + written, [JOHN]) == [JOHN]
     assert spellings.hide(before + written, [JOHN]) == (before + HARD, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("E-Mail", ""), ("Correo", "Tel"), (" ", "Telefone: 11"), (" ", "0123456"), ("\x1b(B", "\x1b$B")],
+)
+def test_words_that_lost_their_space_hide_no_address(before: str, after: str) -> None:
+    replaced, count = spellings.replace(f"{before}john@example.com{after}", [JOHN])
+    assert (replaced, count) == (f"{before}{HARD}{after}", 1)
 
 
 @pytest.mark.parametrize("local", ["2everest", "dotty", "pontoon", "x-2euro", "dot"])

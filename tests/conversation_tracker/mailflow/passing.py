@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.mime.base import MIMEBase
 
 from conversation_tracker.mailflow import leakgate, mask, parse
-from conversation_tracker.mailflow.shapes import Envelope, Masked, Verdict
+from conversation_tracker.mailflow.shapes import Envelope, Mail, Masked, Verdict
 from orders.spellings import Known
 
 REAL = "anna.real@people.example"
@@ -38,9 +38,12 @@ def incoming(content: bytes, *, name: str = "", kind: str, charset: str = "", en
     )
 
 
+def read(raw: bytes) -> Mail:
+    return parse.parse(email.message_from_bytes(raw), envelope=ENVELOPE, is_own_hop=lambda _: False)
+
+
 def masked(raw: bytes, known: Known = HARD) -> Masked:
-    mail = parse.parse(email.message_from_bytes(raw), envelope=ENVELOPE, is_own_hop=lambda _: False)
-    return mask.mask(mail, (known,))
+    return mask.mask(read(raw), (known,))
 
 
 def outgoing(found: Masked) -> bytes:

@@ -93,6 +93,11 @@ def test_a_codec_that_is_no_text_encoding_is_not_used() -> None:
     assert headers.decode_bytes(b"caf\xe9", "hex") == "café"
 
 
+@pytest.mark.parametrize("charset", ["iso-2022-jp", "us-ascii", "utf-8", None])
+def test_japanese_is_read_though_its_charset_is_not_told(charset: str | None) -> None:
+    assert headers.decode_bytes("さん: a@b.example".encode("iso-2022-jp"), charset) == "さん: a@b.example"
+
+
 def raw(text: str) -> str:
     """As the value of a field of a parsed mail comes, its 8-bit bytes being surrogates."""
     return text.encode().decode("ascii", "surrogateescape")

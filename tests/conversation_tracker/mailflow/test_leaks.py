@@ -126,8 +126,8 @@ def test_a_disguised_address_is_masked_wherever_it_stands(written: str, known: K
 def test_an_address_written_from_its_end_is_masked(written: str) -> None:
     raw = said(f"<p>write to <bdo dir=rtl>{written}</bdo> or {REAL}, {written}</p>", kind="html")
     found = masked(raw)
-    assert found.html.count(HARD.alias) == 3
-    assert (found.count, shown(found)) == (6, [])  # in the text too
+    assert found.html.count(HARD.alias) == found.text.count(HARD.alias) == 3
+    assert (found.count, shown(found)) == (3, [])  # the text is made of the masked HTML
     assert written not in found.html
 
 

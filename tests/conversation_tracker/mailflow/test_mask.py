@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 from email import policy
+from email.message import EmailMessage
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from conversation_tracker.mailflow import leakgate, mask
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked
 from orders.spellings import Known
+from tests.conversation_tracker.mailflow import passing
 
 ANNA = Known("anna@people.example", "11111111111111111111111111111111@ct.example")
 SHOP = Known("help@shop.example", "22222222222222222222222222222222@ct.example")
@@ -40,6 +42,29 @@ def test_html_is_masked_in_text_and_links() -> None:
 def test_an_address_cut_in_two_by_tags_does_not_survive() -> None:
     found = masked(html="<p>anna@<b>people</b>.example</p>")
     assert found.html == f'<div style="white-space: pre-wrap">{ANNA.alias}</div>'
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p><span>Nome</span><span>anna@people.example</span><span>telefone</span></p>",
+        "<dl><dt>Name</dt><dd>anna@people.example</dd></dl>",
+        "<b>anna@people.example</b><i>and</i>",
+    ],
+)
+@pytest.mark.parametrize("text", ["", "Nomeanna@people.exampletelefone"])
+def test_words_that_touch_only_in_the_text_show_no_address(html: str, text: str) -> None:
+    raw = EmailMessage()
+    raw.set_content(text or html, subtype="plain" if text else "html")
+    if text:
+        raw.add_alternative(html, subtype="html")
+    found = mask.mask(passing.read(raw.as_bytes()), KNOWN)
+    assert [found.text.count(ANNA.alias), "anna@" in found.text, "anna@" in found.html] == [1, False, False]
+
+
+def test_a_file_s_name_shows_no_address_that_is_written_on_to_a_word() -> None:
+    (file,) = masked(files=(File("Rechnunganna@people.example2026.txt", "text/plain", b"x"),)).files
+    assert file.name == f"Rechnung{ANNA.alias}2026.txt"
 
 
 @pytest.mark.parametrize("name", ["anna@people.example", "Anna (anna@people.example)", "x@y.example", "Anna＠people"])
