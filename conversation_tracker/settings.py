@@ -179,6 +179,7 @@ CELERY_TASK_ROUTES = {
     "conversation_tracker.tasks.send_tests": {"queue": "outbox"},
     "orders.tasks.deliver_hooks": {"queue": "outbox"},
 }
+CELERY_BEAT_SCHEDULER = "conversation_tracker.beat:Scheduler"
 # Beat wakes workers for work nobody was woken for, and tidies up; correctness never depends on it.
 CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "conversation_tracker.tasks.drain_inbox", "schedule": 5.0},

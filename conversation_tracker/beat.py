@@ -1,0 +1,55 @@
+"""Beat's scheduler: it goes on when the clock is set back, and fills no Redis while no worker takes tasks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+
+import redis
+from celery.beat import PersistentScheduler
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+SLACK = timedelta(seconds=1)
+MOST_TASKS = 1_000  # that wait in one queue; each only wakes a worker, and any of them may be lost
+LOOKED_EVERY = 5.0  # seconds
+
+
+class Scheduler(PersistentScheduler):
+    """Celery's, which keeps in a file when each task was last due."""
+
+    _looked_at = float("-inf")
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Do what is due; returns in how many seconds the next is."""
+        self._follow_clock()
+        if time.monotonic() > self._looked_at + LOOKED_EVERY:
+            self._looked_at = time.monotonic()
+            drop_old_tasks()
+        waits: float = super().tick(*args, **kwargs)
+        return waits
+
+    def _follow_clock(self) -> None:
+        """What was last due in the future was so by a clock that has been set back since, and would rest until then."""
+        entries: list[Any] = list(self.schedule.values())
+        ahead = [one for one in entries if one.last_run_at > one.default_now() + SLACK]
+        for one in ahead:
+            one.last_run_at = one.default_now()
+        if ahead:
+            log.warning("the clock was set back tasks=%s", len(ahead))
+            self._heap = None  # their order; Celery makes it anew
+
+
+def drop_old_tasks() -> None:
+    """Keep the newest tasks of each queue. A Redis that is full lets go of some, but gives no worker any."""
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=settings.REDIS_PATIENCE, socket_timeout=settings.REDIS_PATIENCE
+        ) as client:
+            for queue in settings.CELERY_TASK_QUEUES:
+                client.ltrim(queue.name, 0, MOST_TASKS - 1)  # put in at the front, taken from the end
+    except (redis.RedisError, OSError) as error:
+        log.warning("tasks not looked at error=%s", type(error).__name__)

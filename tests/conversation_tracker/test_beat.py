@@ -1,0 +1,78 @@
+"""Beat goes on whatever the clock does, and fills no Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from kombu import Queue
+
+from conversation_tracker import beat
+from conversation_tracker.celery import app
+
+
+class Noting(beat.Scheduler):
+    """Notes what is due in the place of sending it."""
+
+    due: list[str]
+
+    @property
+    def entries(self) -> list[Any]:
+        return list(self.schedule.values())
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        self.due.append(entry.name)
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[Noting]:
+    made = Noting(app=app, schedule_filename=str(tmp_path / "schedule"))
+    made.due = []
+    yield made
+    made.close()
+
+
+def run(scheduler: Noting) -> None:
+    for _ in range(60):
+        scheduler.tick()
+
+
+def test_a_clock_that_is_set_back_stops_no_task(scheduler: Noting) -> None:
+    run(scheduler)
+    for entry in scheduler.entries:
+        entry.last_run_at += timedelta(days=1)
+    scheduler.populate_heap()
+    scheduler.tick()
+    for entry in scheduler.entries:
+        assert entry.last_run_at <= entry.default_now()
+        entry.last_run_at -= timedelta(hours=2)
+    scheduler._heap = None
+    scheduler.due.clear()
+    run(scheduler)
+    assert set(scheduler.due) >= set(settings.CELERY_BEAT_SCHEDULE)
+
+
+def test_celery_uses_it() -> None:
+    assert app.conf.beat_scheduler == f"{beat.__name__}:{beat.Scheduler.__name__}"
+
+
+def test_only_the_newest_tasks_wait(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(beat, "MOST_TASKS", 3)
+    settings.CELERY_TASK_QUEUES = (Queue("of-nobody"),)
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        try:
+            client.lpush("of-nobody", *range(10))
+            beat.drop_old_tasks()
+            assert client.lrange("of-nobody", 0, -1) == [b"9", b"8", b"7"]
+        finally:
+            client.delete("of-nobody")
+
+
+def test_a_redis_that_is_away_stops_nothing(settings: Any) -> None:
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    beat.drop_old_tasks()
