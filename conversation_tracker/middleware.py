@@ -1,4 +1,4 @@
-"""Refuse over-large requests before anything reads them."""
+"""Refuse over-large requests before anything reads them, and let no cache keep what is answered."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ class RequestBodyLimit:
         if length.isdecimal() and int(length) > limit:
             return HttpResponse(f"The body is larger than {limit} bytes.", status=413, content_type="text/plain")
         return self.get_response(request)
+
+
+class Uncached:
+    """Nothing is kept by a browser or by a cache between us, but for what says of itself that it may be.
+
+    The keys of API calls travel in headers of their own, which caches do not know: one would give what it kept to any
+    other key, or to nobody's.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 def _limit(path: str) -> int:

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     *(["django_linear_migrations"] if env.bool("CHECK_MIGRATIONS", default=False) else []),
 ]
 MIDDLEWARE = [
+    "conversation_tracker.middleware.Uncached",
     "orders.api.errors.InJson",
     "orders.api.limits.Headers",
     "conversation_tracker.middleware.RequestBodyLimit",

@@ -65,6 +65,11 @@ def test_a_call_needs_no_cookie_and_leaves_none(api):
     assert (answer.status_code, dict(answer.cookies)) == (200, {})
 
 
+@pytest.mark.parametrize("path", [READ, f"{READ}1000000000000-01", "/api/pvt/emailMapping", "/orders/", "/healthz"])
+def test_no_cache_keeps_an_answer_for_another_key(api, path):
+    assert api.send("GET", path).headers["Cache-Control"] == "private, no-store"
+
+
 def test_the_token_is_kept_as_a_digest_only(api):
     assert bytes(ApiKey.objects.get().token_digest) == access.token_digest("token")
 
