@@ -29,6 +29,11 @@ def text(value: str, parties: tuple[Known, ...]) -> str:
     return Secret.DOTS if spellings.find(masked, parties) else masked
 
 
+def shows(value: str, parties: tuple[Known, ...]) -> bool:
+    """Whether one of the addresses can be read in it, however it is spelled."""
+    return text(value, parties) != value
+
+
 def within(value: str, parties: tuple[Known, ...], *, most: int) -> str:
     """The masked text, cut to so many characters at a white space; dots when it has none.
 

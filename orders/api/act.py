@@ -10,7 +10,19 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from orders import access, cancelling, changing, clock, flow, interactions, invoicing, payment, shipping, tasks
+from orders import (
+    access,
+    cancelling,
+    changing,
+    clock,
+    flow,
+    interactions,
+    invoicing,
+    masking,
+    payment,
+    shipping,
+    tasks,
+)  # fmt: skip
 from orders.api import documents, errors, keys, schemas, shapes
 from orders.api.openapi import answers
 from orders.models import InvoiceKind, Order, Status
@@ -109,6 +121,8 @@ def invoice(request: HttpRequest, order_id: str, wanted: schemas.NewInvoice) -> 
         raise errors.BadRequest(
             [errors.Problem("invoiceValue", "Only an order that costs nothing has such an invoice.")]
         )
+    if masking.shows(wanted.invoiceNumber, masking.of_order(order)):  # as a number it stands everywhere, unmasked
+        raise errors.BadRequest([errors.Problem("invoiceNumber", "It shows an e-mail address of the order's people.")])
     zone = zoneinfo.ZoneInfo(order.store.time_zone)
     draft = invoicing.Draft(
         kind=InvoiceKind(wanted.type),

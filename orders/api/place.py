@@ -8,10 +8,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from ninja import Body, Query, Router
 
-from orders import clock, customers, placing, tasks
+from orders import addresses, clock, customers, masking, placing, tasks
 from orders.api import documents, keys, shapes
+from orders.api.errors import BadRequest, Problem
 from orders.api.openapi import answers
 from orders.api.schemas import MOST_ORDERS, NewOrder
+from orders.spellings import Known
 
 router = Router(tags=["Orders"])
 
@@ -27,6 +29,12 @@ def place_orders(
 ) -> list[dict[str, Any]]:
     """Place every order of the array or, when one has a problem, none. One placed before is answered as it stands."""
     key = keys.of(request)
+    if problems := [
+        Problem(f"{place}.marketplaceOrderId", "It shows the customer's e-mail address.")
+        for place, order in enumerate(orders)
+        if masking.shows(order.marketplaceOrderId, (Known(addresses.key(order.clientProfileData.email), ""),))
+    ]:
+        raise BadRequest(problems)
     said = {name: value for name, value in (("salesChannel", sc), ("affiliateId", affiliate)) if value}
     drafts = [_draft(order, said) for order in orders]
     placed = placing.place_all(key.store, drafts, now=clock.now(), actor=key.label)

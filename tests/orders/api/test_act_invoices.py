@@ -67,6 +67,7 @@ def test_an_invoice_is_taken_as_public_descriptions_of_the_call_write_it(api, st
         ({"type": None}, "type"),
         ({"invoiceNumber": ""}, "invoiceNumber"),
         ({"invoiceNumber": "maria@people.example"}, "invoiceNumber"),
+        ({"invoiceNumber": "maria(at)people.example"}, "invoiceNumber"),
         ({"invoiceNumber": "n" * 129}, "invoiceNumber"),
         ({"invoiceNumber": "\0"}, "invoiceNumber"),
         ({"invoiceValue": -1}, "invoiceValue"),

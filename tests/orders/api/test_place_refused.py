@@ -95,6 +95,12 @@ def test_a_refusal_does_not_repeat_the_address(api):
     assert (answer.status_code, "silva" in answer.content.decode()) == (400, False)
 
 
+def test_a_number_that_spells_the_customers_address_is_named(api):
+    spelled = make_order(marketplaceOrderId="maria.silva(at)people.example")
+    answer = api.place(make_order(), spelled)
+    assert (answer.status_code, paths(answer), rows()) == (400, ["1.marketplaceOrderId"], NOTHING)
+
+
 @pytest.mark.parametrize("value", [-1, 0.5, 100.0, "100", True, None, 10**16, 10**400, [], {}])
 @pytest.mark.parametrize("path", ["marketplacePaymentValue", "items.0.price"])
 def test_money_is_whole_minor_units(api, path, value):
