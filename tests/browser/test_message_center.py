@@ -58,12 +58,15 @@ def test_pages_of_templates_have_no_fault_that_axe_finds(path, signed_in: Page, 
 
 
 @pytest.mark.parametrize("key", TemplateKey)
-@pytest.mark.parametrize("width", [360, 600, 900])
-def test_each_mail_fits_its_width(key, width, signed_in: Page, site: str):
-    signed_in.set_viewport_size(ViewportSize(width=width, height=700))
+def test_each_mail_fits_every_width(key, signed_in: Page, site: str):
     page = opened(signed_in, site, f"templates/{key}/preview/?in=pt-BR")
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert page.locator("h1").count() == 1
+    too_wide = []
+    for width in (360, 600, 900):
+        page.set_viewport_size(ViewportSize(width=width, height=700))
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            too_wide.append(width)
+    assert too_wide == []
 
 
 def test_a_template_is_edited_previewed_tested_and_saved(signed_in: Page, site: str, written: None):
