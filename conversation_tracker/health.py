@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,11 +15,11 @@ from django.views.decorators.http import require_safe
 from redis import RedisError
 
 from conversation_tracker import measures
-from orders import clock
+from orders import clock, vault
 
 # Error is above DatabaseError and InterfaceError; a pool without a free connection raises one of the first.
 AWAY = (Error, OSError)
-BEHIND = timedelta(minutes=5)  # a receipt that waits longer with workers running is a fault
+BEHIND = timedelta(minutes=5)  # what waits longer with workers running is a fault
 
 
 @require_safe
@@ -32,10 +33,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when mail taken in now would be worked on: all that /healthz asks, and the inbox is not falling behind."""
+    """200 when mail taken in now would be worked on: all that /healthz asks, the storage of mails takes files, and
+    neither the inbox nor what is to be sent is falling behind.
+    """
     found = {"database": _database(), "redis": _redis()}
     found["migrations"] = found["database"] and _migrated()
-    found["keeping_up"] = found["database"] and _keeping_up()
+    found["storage"] = vault.takes_files()
+    found["keeping_up"] = found["database"] and _keeping_up(measures.is_behind)
+    found["sending"] = found["database"] and _keeping_up(measures.is_sending_behind)
     fine = all(found.values())
     return JsonResponse({"status": "ok" if fine else "unavailable", **found}, status=200 if fine else 503)
 
@@ -59,10 +64,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _database() -> bool:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SHOW transaction_read_only")  # as of a standby, which keeps no mail
+            return bool(cursor.fetchone() == ("off",))
     except AWAY:
         return False
-    return True
 
 
 def _redis() -> bool:
@@ -81,8 +86,8 @@ def _migrated() -> bool:
         return False
 
 
-def _keeping_up() -> bool:
+def _keeping_up(is_behind: Callable[..., bool]) -> bool:
     try:
-        return not measures.is_behind(now=clock.now(), limit=BEHIND)
+        return not is_behind(now=clock.now(), limit=BEHIND)
     except AWAY:
         return False

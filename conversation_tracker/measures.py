@@ -129,6 +129,13 @@ def is_behind(*, now: datetime, limit: timedelta) -> bool:
     ).exists()
 
 
+def is_sending_behind(*, now: datetime, limit: timedelta) -> bool:
+    """The same of mails that are to be sent, and of order mails that are to be written."""
+    overdue = {"next_attempt_at__lt": now - limit}
+    waits: bool = OutboundMail.objects.filter(state__in=WAITING, **overdue).exists()
+    return waits or OrderMail.objects.filter(state=OrderMailState.DUE, **overdue).exists()
+
+
 def rate(*, now: datetime, window: timedelta = WINDOW) -> float:
     """Receipts settled per second, over the last 5 minutes or another while."""
     settled = Receipt.objects.filter(state=ReceiptState.DONE, settled_at__gt=now - window).count()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,9 +19,13 @@ from django.core.files.storage import FileSystemStorage, storages
 
 from orders import secrecy
 
+log = logging.getLogger(__name__)
+
 PLACE = "vault"
 UNFINISHED = ".writing-"  # how the name of a file begins that is not yet whole
 WRITERS = 4  # at once
+TRIED_EVERY = 10.0  # seconds, whoever asks whether the storage takes files
+TRIAL = 8_192  # bytes
 LARGE = 5_000_000  # bytes; from here on one file is written after the other
 
 
@@ -143,3 +150,25 @@ def load(name: str) -> bytes:
             return secrecy.unseal(file.read(), place=PLACE)
     except FileNotFoundError as error:
         raise Missing(name) from error
+
+
+_tried: tuple[float, bool] | None = None  # when, by time.monotonic(), and whether it took a file
+
+
+def takes_files() -> bool:
+    """Whether the storage keeps what is written to it; it is tried with a small file that is removed again."""
+    global _tried  # noqa: PLW0603  one for the process
+    if _tried is None or time.monotonic() - _tried[0] > TRIED_EVERY:
+        _tried = time.monotonic(), _try_storage()
+    return _tried[1]
+
+
+def _try_storage() -> bool:
+    storage = storages["mail"]
+    try:
+        name = storage.save(f"{UNFINISHED}{secrets.token_hex(8)}", ContentFile(secrets.token_bytes(TRIAL)))
+        storage.delete(name)
+    except Exception as error:  # noqa: BLE001  each kind of storage has errors of its own
+        log.warning("storage takes no file error=%s", type(error).__name__)
+        return False
+    return True

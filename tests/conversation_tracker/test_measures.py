@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from conversation_tracker import measures
-from conversation_tracker.models import OrderMail, OrderMailState, Receipt
-from orders import alerts, events
+from conversation_tracker import inbox, measures
+from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, Receipt, TemplateKey
+from orders import alerts, events, vault
 from orders.models import AlertKind
 from orders.placing import Placed
 from tests import letters
@@ -113,6 +116,49 @@ def test_a_receipt_that_waits_for_its_next_try_is_not_behind(client: Client, pla
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     Receipt.objects.update(received_at=timezone.now() - timedelta(hours=1), next_attempt_at=timezone.now())
     assert client.get("/readyz").status_code == 200
+
+
+def test_not_ready_while_nobody_sends(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    assert client.get("/readyz").status_code == 200
+    OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=6))
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["sending"]) == (503, False)
+
+
+def test_not_ready_while_order_mails_are_not_written(placed: Placed) -> None:
+    now = timezone.now()
+    placed.order.order_mails.create(
+        store=placed.order.store, template=TemplateKey.NEW_ORDER, occasion="x", created_at=now, next_attempt_at=now
+    )
+    assert not measures.is_sending_behind(now=now, limit=timedelta(minutes=5))
+    assert measures.is_sending_behind(now=now + timedelta(minutes=6), limit=timedelta(minutes=5))
+
+
+def test_not_ready_while_the_storage_takes_no_files(client: Client, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = {"BACKEND": "orders.vault.Folder", "OPTIONS": {"location": str(tmp_path / "file")}}
+    with patch.object(vault, "_tried", None):
+        settings.STORAGES = {**settings.STORAGES, "mail": place}
+        response = client.get("/readyz")
+        assert (response.status_code, response.json()["storage"]) == (503, False)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_trying_the_storage_leaves_nothing_there(settings: Settings, tmp_path: Path) -> None:
+    place = {"BACKEND": "orders.vault.Folder", "OPTIONS": {"location": str(tmp_path)}}
+    settings.STORAGES = {**settings.STORAGES, "mail": place}
+    with patch.object(vault, "_tried", None):
+        assert vault.takes_files()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_that_keeps_nothing_is_not_fine(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    assert client.get("/healthz").json()["database"] is False
+    assert client.get("/readyz").status_code == 503
 
 
 def test_the_rate_counts_what_was_settled(client: Client, work: Work, placed: Placed) -> None:
