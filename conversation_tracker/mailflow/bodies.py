@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
 import nh3
 
@@ -62,6 +63,7 @@ _BREAK = re.compile(
 )
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
+_NO_LETTER = re.compile(r"[\W_]+")
 _TRAILING = re.compile(r"(?<![ \t\xa0])[ \t\xa0]+\n")  # tried once for each run, not at each of its characters
 
 
@@ -144,6 +146,31 @@ def unflow(text: str, *, delsp: bool) -> str:
             lines.append("".join(pieces))
             pieces = []
     return "\n".join([*lines, "".join(pieces)] if pieces else lines)
+
+
+def together(pieces: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """One clean text and one clean HTML that each say all that a mail's pieces say one after the other.
+
+    Each piece is text and HTML, clean, one of them empty where it came in one form only. Mail programs show one of the
+    two, so such a piece is put into the other as well; but not where that says it already, since some mailers call
+    alternatives a sequence.
+    """
+    pieces = [(text, source) for text, source in pieces if text.strip() or shows(source)]
+    texts, sources = [text for text, _ in pieces if text], [source for _, source in pieces if source]
+    if texts and sources and len(pieces) > 1:
+        said, shown = _letters("".join(texts)), _letters(bare("".join(sources)))
+        texts = [text or _unless(said, to_text(source)) for text, source in pieces]
+        sources = [source or _unless(shown, text, clean(markup.from_text(text))) for text, source in pieces]
+    return tidy("\n\n".join(filter(None, texts))), "\n".join(filter(None, sources))
+
+
+def _unless(said: str, text: str, form: str | None = None) -> str:
+    """The text, in another form where one is given; empty where its letters are said already."""
+    return "" if _letters(text) in said else text if form is None else form
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", text)
 
 
 def tidy(text: str) -> str:

@@ -30,6 +30,14 @@ _UNSAFE = re.compile(
 )
 # All but those that stand for a byte which could not be decoded.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+# What is written under the name of a smaller charset (WHATWG Encoding Standard, §4.2), as Python calls both.
+_LARGER = {
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932",
+    "iso2022_jp": "iso2022_jp_ext",
+}  # fmt: skip
+_WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
+_VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
@@ -64,33 +72,54 @@ def one_line(text: str) -> str:
 
 def text_codec(name: str) -> str | None:
     """The codec's name when it is a known text encoding, else None (also for ``hex``, ``zip`` and the like)."""
-    try:
-        info = codecs.lookup(name.strip().strip("'\""))
-    except (LookupError, ValueError, UnicodeError):
-        return None
-    return info.name if getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"} else None
+    name = name.strip().strip("'\"").lower()
+    plain = _WINDOWS.sub(r"cp\1", name.removeprefix("x-"))
+    for candidate in (name, plain, _VISUAL.sub("", plain)):
+        try:
+            info = codecs.lookup(candidate)
+        except (LookupError, ValueError, UnicodeError):
+            continue
+        is_text = getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"}
+        return info.name if is_text else None
+    return None
 
 
 def decode_bytes(data: bytes, charset: str | None) -> str:
     """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced.
 
-    Some mail from Japan does not say that it is in ISO-2022-JP.
+    A claim is read as mail programs read it, by the larger charset that is written under its name. One that holds for
+    most of what is not ASCII is kept: of a character that was cut only that one is lost. Some mail from Japan does not
+    say that it is in ISO-2022-JP.
     """
-    codec = text_codec(charset) if charset else None
-    is_japanese = _JAPANESE in data and codec in {None, "ascii", "utf-8"}
-    for candidate in ("iso-2022-jp" if is_japanese else None, charset, "utf-8"):
-        codec = text_codec(candidate) if candidate else None
-        if codec is not None:
-            try:
-                return data.decode(codec)
-            except (UnicodeError, ValueError):
-                continue
-    return data.decode("cp1252", "replace")
+    claimed = text_codec(charset) if charset else None
+    if _JAPANESE in data and claimed in {None, "ascii", "utf-8"}:
+        claimed = "iso2022_jp"
+    claimed = _LARGER.get(claimed, claimed) if claimed else None
+    is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
+    candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
+    for codec in candidates:
+        try:
+            return data.decode(codec)
+        except (UnicodeError, ValueError):
+            continue
+    read = (_mostly(data, codec) for codec in candidates)
+    return next((text for text in read if text is not None), None) or data.decode("cp1252", "replace")
+
+
+def _mostly(data: bytes, codec: str) -> str | None:
+    """The text with what is no character in this codec replaced; None where that is more than what is one."""
+    try:
+        text = data.decode(codec, "replace")
+    except (UnicodeError, ValueError):
+        return None
+    lost = text.count("\ufffd")
+    good = len(text) - len(text.encode("ascii", "ignore")) - lost
+    return text if good and good >= lost else None
 
 
 def decode(value: str, *, longest: int = LONGEST) -> str:
     """A header value as a person reads it: RFC 2047 words and raw 8-bit decoded, on one line, without controls."""
-    value = _decode_8_bit(value[:longest])
+    value = decode_8_bit(value[:longest])
     if "=?" not in value:
         return one_line(value)
     try:
@@ -103,7 +132,7 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
     return one_line("".join(decoded))
 
 
-def _decode_8_bit(value: str) -> str:
+def decode_8_bit(value: str) -> str:
     """The value with the bytes decoded that stand in it as surrogates."""
     return value if value.isascii() else decode_bytes(octets(value), "utf-8")
 
@@ -130,7 +159,7 @@ def mailboxes(value: str) -> list[Mailbox]:
     is or not at all: one that is made better may be another person's.
     """
     found = []
-    for piece in _pieces(_decode_8_bit(value[:LONGEST])):
+    for piece in _pieces(decode_8_bit(value[:LONGEST])):
         match = _ADDRESS.fullmatch(piece.candidate())
         if match and match["local"].strip('." ') and clean(match[0]) == match[0]:
             name = piece.phrase if piece.angle is not None else piece.comment

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from email import policy
 from email.message import Message
+from functools import partial
 from typing import Any
 
 from conversation_tracker.mailflow import attached, bodies, frugal, headers
@@ -23,6 +24,7 @@ _AUTO_REPLY_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon)@", re.IGNORECASE)
+_ENCODING = re.compile(r"[\s\"']*([a-z0-9-]+)")
 _REPORT_TYPES = {
     "message/delivery-status", "message/global-delivery-status",
     "message/disposition-notification", "message/global-disposition-notification", "message/feedback-report",
@@ -62,9 +64,8 @@ def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callabl
 def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
     found = _headers(message)
     senders = headers.mailboxes(_first(found, "from"))
-    texts, htmls, files = _contents(message, depth=depth)
-    html = "\n".join(bodies.clean(one) for one in htmls)
-    text = bodies.tidy("\n\n".join(headers.clean(one) for one in texts))
+    pieces, files = _contents(message, depth=depth)
+    text, html = bodies.together([_cleaned(*piece) for piece in pieces])
     references = dict.fromkeys(
         headers.message_ids(_first(found, "references")) + headers.message_ids(_first(found, "in-reply-to"))[:1]
     )
@@ -156,19 +157,19 @@ def _is_bulk(found: Headers) -> bool:
     return any(value and not _EVERYDAY_FEEDBACK.fullmatch(value) for value in found.get("feedback-id", []))
 
 
-def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], list[str], list[File]]:
-    """The bodies and files of a mail, the parts in order."""
-    texts: list[str] = []
-    htmls: list[str] = []
+def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[list[str], list[str]]], list[File]]:
+    """The bodies and files of a mail, the parts in order; the texts and HTML of one alternative together."""
+    pieces: dict[int, tuple[list[str], list[str]]] = {}
     files: list[File] = []
-    for part in _parts(message):
+    for part, piece in _parts(message):
         kind = _guarded(part.get_content_type, "application/octet-stream").lower()
-        name = headers.file_name(_guarded(part.get_filename, None) or "")
+        name = headers.file_name(_guarded(partial(_name, part), None) or "")
         disposition = (_guarded(part.get_content_disposition, None) or "").lower()
         if kind in attached.TYPES:
             files.append(_nested(part, name=name, depth=depth))
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
             body = headers.decode_bytes(_payload(part), _charset(part))
+            texts, htmls = pieces.setdefault(piece, ([], []))
             (htmls.append(body) if kind == "text/html" else texts.append(_unflowed(part, body)))
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
@@ -178,23 +179,46 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[str], lis
             elif content or name:
                 name, charset = name or _default_name(kind), _charset(part) or ""
                 files.append(File(name, kind, content, content_id=content_id, charset=charset))
-    return texts, htmls, files
+    return list(pieces.values()), files
 
 
-def _parts(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
-    """The leaves of a mail in order, without recursion, not beyond the limits; of alternatives all."""
-    waiting: list[tuple[Message[Any, Any], int]] = [(message, 0)]
-    given = 0
+def _cleaned(texts: Sequence[str], htmls: Sequence[str]) -> tuple[str, str]:
+    return "\n\n".join(headers.clean(one) for one in texts), "\n".join(bodies.clean(one) for one in htmls)
+
+
+def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]]:
+    """The leaves of a mail in order, without recursion, not beyond the limits; of alternatives all.
+
+    Each comes with a number, which those below one multipart/alternative share.
+    """
+    waiting: list[tuple[Message[Any, Any], int, int]] = [(message, 0, 0)]
+    given = seen = 0
     while waiting and given < MOST_PARTS:
-        part, depth = waiting.pop()
+        part, depth, piece = waiting.pop()
         part.policy = policy.compat32  # its header access does not parse, and so does not fail
+        seen += 1
         if part.is_multipart() and part.get_content_maintype() == "multipart":
+            if part.get_content_subtype() == "alternative":
+                piece = piece or seen
             if depth < DEEPEST:  # asked for a leaf's payload, Python would decode it, and stumble over its charset
                 children: Any = part.get_payload()
-                waiting.extend((child, depth + 1) for child in reversed(children) if isinstance(child, Message))
+                waiting.extend((child, depth + 1, piece) for child in reversed(children) if isinstance(child, Message))
         else:
             given += 1
-            yield part
+            yield part, piece or seen
+
+
+def _name(part: Message[Any, Any]) -> str | None:
+    """The file's name. Raw 8-bit in it (RFC 6532 §3.2) is decoded before, since Python would replace it."""
+    told = {name.lower(): value for name, value in reversed(list(part.raw_items()))}
+    fields = {name: str(told[name]) for name in ("content-disposition", "content-type") if name in told}
+    if all(value.isascii() for value in fields.values()):
+        found: str | None = part.get_filename()
+        return found
+    plain: Message = Message(policy=policy.compat32)
+    for name, value in fields.items():
+        plain[name] = headers.decode_8_bit(value)
+    return plain.get_filename()
 
 
 def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
@@ -237,11 +261,22 @@ def _payload(part: Message[Any, Any]) -> bytes:
     if part.is_multipart():
         children: Any = part.get_payload()
         return b"\n".join(_guarded(one.as_bytes, b"") for one in children[:MOST_PARTS] if isinstance(one, Message))
-    decoded = _guarded(lambda: frugal.from_base64(part) or part.get_payload(decode=True), None)
+    decoded = _guarded(lambda: _decoded(part), None)
     if isinstance(decoded, bytes):
         return decoded
     payload = _guarded(part.get_payload, None)
     return headers.octets(payload) if isinstance(payload, str) else b""
+
+
+def _decoded(part: Message[Any, Any]) -> Any:
+    """The decoded bytes, also where the encoding's name stands in quotes, or before a space, a sign or a comment."""
+    written = str(part.get("Content-Transfer-Encoding", "")).lower()
+    found = _ENCODING.match(written)
+    if found is not None and found[1] != written and isinstance(payload := part.get_payload(), str):
+        part = Message(policy=policy.compat32)
+        part["Content-Transfer-Encoding"] = found[1]
+        part.set_payload(payload)
+    return frugal.from_base64(part) or part.get_payload(decode=True)
 
 
 def _charset(part: Message[Any, Any]) -> str | None:

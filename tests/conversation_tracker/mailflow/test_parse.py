@@ -47,6 +47,17 @@ def test_text_is_made_of_html_when_there_is_none() -> None:
         ("utf-8", "日本語".encode(), "日本語"),
         ("iso-2022-jp", "日本語".encode("iso-2022-jp"), "日本語"),
         ("zip", b"plain", "plain"),
+        ("iso-8859-1", "It’s 5 €".encode("cp1252"), "It’s 5 €"),
+        ("gb2312", "朱镕基".encode("gbk"), "朱镕基"),
+        ("shift_jis", "注文①".encode("cp932"), "注文①"),
+        ("iso-2022-jp", b"\x1b(I123\x1b(B \x1b$BCmJ8\x1b(B", "ｱｲｳ 注文"),
+        ("iso-2022-jp", b"\x1b$BCmJ8-!\x1b(B", "注文"),
+        ("ks_c_5601-1987", "똠방".encode("cp949"), "똠방"),
+        ("x-sjis", "注文".encode("cp932"), "注文"),
+        ("windows-874", "สวัสดี".encode("cp874"), "สวัสดี"),
+        ("iso-8859-8-i", "שלום".encode("iso-8859-8"), "שלום"),
+        ("utf-8", "Você não é".encode()[:-1], "Você não"),
+        ("us-ascii", "não".encode(), "não"),
         ('"utf-8\0"', "olá".encode(), "olá"),
         ('"utf-8\0"', b"b2zDoQ==\xe9", "olá"),
     ],
@@ -59,6 +70,48 @@ def test_any_charset_is_read(charset: str, body: bytes, expected: str) -> None:
         b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + kind + b"\r\n--b--\r\n"
     )
     assert inner.text == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["quoted-printable ", '"Quoted-Printable"', "quoted-printable;", "quoted-printable (x)"]
+)
+def test_an_encoding_is_known_whatever_stands_around_its_name(name: str) -> None:
+    assert read(with_header("Content-Transfer-Encoding", name).removesuffix(b"Hi") + b"joao=40b.example").text == (
+        "joao@b.example"
+    )
+
+
+@pytest.mark.parametrize("name", ["relatório.pdf".encode(), "relatório.pdf".encode("latin-1")])
+def test_a_file_s_name_in_raw_8_bit_is_read(name: bytes) -> None:
+    raw = b'From: a@b.example\r\nContent-Type: application/pdf; name="' + name + b'"\r\n\r\n%PDF'
+    assert [file.name for file in read(raw).files] == ["relatório.pdf"]
+
+
+def in_sequence(*parts: str) -> Mail:
+    body = "".join(f"--b\r\nContent-Type: {part}\r\n" for part in parts)
+    return read(f"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{body}--b--\r\n".encode())
+
+
+LETTER, FOOTER = "text/plain\r\n\r\nMy 5 < 6 letter.", "text/html\r\n\r\n<p>A footer</p>"
+BOTH = (
+    f"multipart/alternative; boundary=c\r\n\r\n--c\r\nContent-Type: {LETTER}\r\n--c\r\nContent-Type: {FOOTER}\r\n--c--"
+)
+
+
+def test_what_stands_in_one_form_only_is_in_the_text_and_in_the_html() -> None:
+    """Mail programs show one of the two."""
+    mail = in_sequence(LETTER, FOOTER)
+    assert mail.text == "My 5 < 6 letter.\n\nA footer"
+    assert mail.html.index("My 5 &lt; 6 letter.") < mail.html.index("<p>A footer</p>")
+    mail = in_sequence(FOOTER, LETTER)
+    assert mail.text == "A footer\n\nMy 5 < 6 letter."
+    assert mail.html.index("<p>A footer</p>") < mail.html.index("My 5 &lt; 6 letter.")
+
+
+def test_alternatives_and_what_only_should_be_called_so_are_not_doubled() -> None:
+    assert (in_sequence(BOTH).text, in_sequence(BOTH).html) == ("My 5 < 6 letter.", "<p>A footer</p>")
+    mail = in_sequence("text/plain\r\n\r\nOne letter.", "text/html\r\n\r\n<p>One <b>letter</b>.</p>")
+    assert (mail.text, mail.html) == ("One letter.", "<p>One <b>letter</b>.</p>")
 
 
 def test_what_cannot_be_stored_is_taken_out() -> None:
