@@ -5,8 +5,9 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 PYTHON := $(or $(PYTHON),$(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; \
 	done))
-# How many run tests at once; 0 for one that a debugger can stop.
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
+# How many run tests at once, one more than there are processors, since some of them wait for others; 0 for one that a
+# debugger can stop.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
 SOURCES := conversation_tracker orders settings_ui tests benchmarks manage.py
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
