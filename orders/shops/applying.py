@@ -13,7 +13,7 @@ from typing import Any
 from orders import alerts, cancelling, customers, flow, invoicing, payment, placing
 from orders.models import Invoice, Order, ShopConnection, ShopOutcome, Status
 from orders.shops import editing, settling
-from orders.shops.reports import Fulfilment, OrderReport, PartReport, Refund, Report, Undone
+from orders.shops.reports import Deletion, Fulfilment, OrderReport, PartReport, Refund, Report, Undone
 
 
 class TooEarly(Exception):
@@ -108,9 +108,7 @@ def _catch_up(order: Order, report: OrderReport, *, actor: str, now: datetime) -
     """Go forward to where the report has the order; False when something of it is not for us to take over."""
     flow.hold(order)
     if report.canceled is not None and not report.fulfilments and not settling.is_begun(order):
-        if order.status not in (Status.CANCEL, Status.CANCELED):
-            cancelling.cancel(order, reason=report.canceled, actor=actor, now=now)
-        alerts.settle_about(settling.GOES_ON, order=order, now=now)
+        _cancel(order, reason=report.canceled, actor=actor, now=now)
         return True
     if (report.is_paid or report.fulfilments) and order.authorized_at is None:
         payment.approve(order, payment_id=report.payment, actor=actor, now=now)
@@ -129,6 +127,12 @@ def _catch_up(order: Order, report: OrderReport, *, actor: str, now: datetime) -
     return all(followed)
 
 
+def _cancel(order: Order, *, reason: str, actor: str, now: datetime) -> None:
+    if order.status not in (Status.CANCEL, Status.CANCELED):
+        cancelling.cancel(order, reason=reason, actor=actor, now=now)
+    alerts.settle_about(settling.GOES_ON, order=order, now=now)
+
+
 def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> Applied:
     number = marketplace_number(shop, report.order_number)
     orders = Order.objects.select_related("store", "customer").filter(store=shop.store_id)
@@ -142,6 +146,8 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
             is_followed = settling.take_back(order, report.part, actor=shop.name, now=now)
         elif isinstance(report.part, Undone):
             is_followed = settling.undo(order, report.part, now=now)
+        elif isinstance(report.part, Deletion):
+            is_followed = _delete(order, report.part, actor=shop.name, now=now)
         else:
             is_followed = _fulfil_part(order, report.part, actor=shop.name, now=now)
     except _REFUSED:
@@ -150,6 +156,14 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
     if not is_followed:
         return Applied(ShopOutcome.IMPOSSIBLE, order)
     return Applied(ShopOutcome.TAKEN if order.changed_at != before else ShopOutcome.NOTHING, order)
+
+
+def _delete(order: Order, deletion: Deletion, *, actor: str, now: datetime) -> bool:
+    """Cancel an order that its shop deleted; of one that was invoiced an alert tells, unless it is taken back."""
+    if settling.is_begun(order):
+        return settling.has_taken_back_all(order, now=now)
+    _cancel(order, reason=deletion.reason, actor=actor, now=now)
+    return True
 
 
 def _fulfil_part(order: Order, parcel: Fulfilment, *, actor: str, now: datetime) -> bool:

@@ -76,6 +76,13 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """The order is no longer in the shop."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderReport:
     """A whole order as it stands in the shop. ``buyer`` is None when it names no address that could be one."""
 
@@ -107,10 +114,10 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """A parcel or a refund of an order, told by itself."""
+    """A parcel or a refund of an order, told by itself; or that it is gone."""
 
     order_number: str
-    part: Fulfilment | Undone | Refund
+    part: Fulfilment | Undone | Refund | Deletion
 
 
 Report = OrderReport | PartReport

@@ -1,4 +1,7 @@
-"""Read what WooCommerce posts: an order as its REST API shows it (v3), at each of its topics. Pure."""
+"""Read what WooCommerce posts: an order as its REST API shows it (v3), at each of its topics but one. Pure.
+
+An order that is moved to the trash is told by its number alone.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from orders.shops import reports
-from orders.shops.reports import Fulfilment, OrderReport, Refund, Sender
+from orders.shops.reports import Deletion, Fulfilment, OrderReport, PartReport, Refund, Report, Sender
 
 TOPICS = ("order.created", "order.updated", "order.restored")
+DELETED = "order.deleted"
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 _PAID = ("processing", "completed", "refunded")
 _CANCELED = {"cancelled": "Cancelled in the shop.", "trash": "Deleted in the shop."}
@@ -39,8 +43,10 @@ def call_id(headers: Mapping[str, str]) -> str:
     return headers.get("X-WC-Webhook-Delivery-ID", "")
 
 
-def read(topic: str, body: bytes) -> OrderReport | None:
+def read(topic: str, body: bytes) -> Report | None:
     """What the call says; None for what is not used here. Raises reports.Unreadable."""
+    if topic == DELETED:
+        return PartReport(reports.required(reports.parse(body), "id"), Deletion(_CANCELED["trash"]))
     if topic not in TOPICS:
         return None
     order = reports.parse(body)

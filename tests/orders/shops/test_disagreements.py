@@ -200,6 +200,26 @@ def test_a_shop_that_goes_on_with_an_order_cancelled_here_is_told_to_staff_once(
     assert open_alerts() == []
 
 
+def test_an_order_that_is_moved_to_the_trash_is_cancelled(woo):
+    woo_says(woo, "on-hold")
+    for _ in range(2):
+        assert payloads.post_woocommerce(woo, {"id": 727}, topic="order.deleted").status_code == 200
+        payloads.work()
+    assert (Order.objects.get().status, outcomes()) == (Status.CANCELED, ["taken", "taken", "nothing"])
+    assert TimelineEntry.objects.filter(new_status=Status.CANCEL, text="Deleted in the shop.").count() == 1
+
+
+def test_an_order_deleted_after_it_was_invoiced_is_told_to_staff(woo):
+    order = woo_says(woo, "completed")
+    payloads.post_woocommerce(woo, {"id": 727}, topic="order.deleted")
+    payloads.post_woocommerce(woo, {"id": 728}, topic="order.deleted")
+    payloads.work()
+    order.refresh_from_db()
+    assert (order.status, outcomes(), open_alerts()) == (
+        Status.INVOICED, ["taken", "impossible", ""], [(AlertKind.SHOP, settling.KEPT)],
+    )  # fmt: skip
+
+
 def test_a_late_word_on_a_cancelled_order_needs_nobody(woo):
     woo_says(woo, "cancelled", date_modified_gmt="2026-11-23T12:00:00")
     order = woo_says(woo, "processing", date_modified_gmt="2026-11-23T11:00:00")
