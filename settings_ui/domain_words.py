@@ -27,8 +27,16 @@ _WORDS: dict[Verdict, Promise | str] = {
         "as suspicious:"
     ),
     Verdict.SPF_BROKEN: _(
-        "Receivers cannot use the record: it leads to a domain without one, or asks DNS more than ten times. Take out "
-        "what is not needed."
+        "Receivers cannot use the record: something in it cannot be read, or leads to a domain without a record. Set "
+        "this one, which has all the rest:"
+    ),
+    Verdict.SPF_LONG: _(
+        "Receivers cannot use the record: it asks DNS more than ten times. Take out what is not needed, or set this "
+        "one, and renew it when a provider of yours moves, as it names some servers by their addresses of today:"
+    ),
+    Verdict.SPF_TANGLED: _(
+        "Receivers cannot use the record: it asks DNS more than ten times, also when shortened. Take out what is not "
+        "needed, or send from a domain below this one, with a record that names your mail provider alone:"
     ),
     Verdict.SPF_TWO: _(
         "There are several SPF records, and receivers then ignore all of them. Keep only one, put together:"

@@ -71,8 +71,8 @@ class Resolver:
         self._budget, self._counted_at = MOST_WAITING, time.monotonic()
         self._silent: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def within(self, seconds: float) -> Lookup:
-        """A lookup for one mail, all of whose questions together take at most so long."""
+    def within(self, seconds: float, *, most: int = MOST_LOOKUPS) -> Lookup:
+        """A lookup for one mail, all of whose questions together take at most so long, and are so many at most."""
         until = time.monotonic() + seconds
         asked = 0
 
@@ -80,7 +80,7 @@ class Resolver:
             nonlocal asked
             asked += 1
             left = until - time.monotonic()
-            if asked > MOST_LOOKUPS or left <= 0:
+            if asked > most or left <= 0:
                 raise Unanswered
             return self._ask(name.rstrip(".").lower(), kind, min(left, self._seconds))
 

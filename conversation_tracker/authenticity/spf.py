@@ -211,6 +211,15 @@ def _can_exist(domain: str) -> bool:
     )
 
 
+def is_readable(text: str) -> bool:
+    """Whether receivers understand the record: one fault in it, and they take none of it."""
+    try:
+        _parse(text)
+    except _CannotUnderstand:
+        return False
+    return True
+
+
 def _parse(text: str) -> _Record:
     """A record's terms. Anything wrong anywhere makes the whole record wrong, §4.6."""
     mechanisms: list[_Mechanism] = []

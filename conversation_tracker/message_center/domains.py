@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from conversation_tracker.authenticity import dmarc, spf
 from conversation_tracker.authenticity.lookup import Lookup, Unanswered
+from conversation_tracker.message_center import spf_advice
 
 # Under these names mail providers keep their keys; any other has to be told.
 SELECTORS = (
@@ -18,8 +20,6 @@ SELECTORS = (
 
 
 SOME_LABEL = "wildcard-check"  # any that nobody has: only a wildcard answers for it
-_ALL = re.compile(r"([+~?-]?)all", re.IGNORECASE)
-_REDIRECT = re.compile(r"redirect=(.*)", re.IGNORECASE)
 _ASKING = re.compile(r"[+~?-]?(include|a|mx|ptr|exists)(?=[:/]|\Z):?(.*)", re.IGNORECASE)
 
 
@@ -44,6 +44,8 @@ class Verdict(StrEnum):
     SPF_OPEN = "spf_open"
     SPF_NEUTRAL = "spf_neutral"
     SPF_BROKEN = "spf_broken"
+    SPF_LONG = "spf_long"
+    SPF_TANGLED = "spf_tangled"
     SPF_TWO = "spf_two"
     SPF_NONE = "spf_none"
     DKIM_FOUND = "dkim_found"
@@ -74,6 +76,7 @@ def check(domain: str, *, lookup: Lookup, selector: str = "", is_soft: bool = Fa
 
     ``is_soft``: it has Soft aliases, which live below it.
     """
+    lookup = cache(lookup)  # who mends a record goes through it anew
     steps: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("MX", lambda: _mx(domain, lookup, is_soft=is_soft)),
         ("SPF", lambda: _spf(domain, lookup)),
@@ -102,44 +105,57 @@ def _mx(domain: str, lookup: Lookup, *, is_soft: bool) -> Finding:
 
 
 def _spf(domain: str, lookup: Lookup) -> Finding:
-    records = tuple(text for text in lookup(domain, "TXT") if text.lower().split(" ", 1)[0] == "v=spf1")
+    records = spf_advice.records(domain, lookup)
     if not records:
-        wanted = "v=spf1 include:spf.your-provider.example -all"
+        wanted = f"{spf.VERSION} {spf_advice.PROVIDER} -all"
         return Finding("SPF", State.BAD, Verdict.SPF_NONE, (), domain, "TXT", wanted)
     if len(records) > 1:
-        allowed = dict.fromkeys(term for one in records for term in one.split()[1:] if not term.endswith("all"))
-        merged = " ".join(("v=spf1", *allowed, "~all"))
-        return Finding("SPF", State.BAD, Verdict.SPF_TWO, records, domain, "TXT", merged)
-    found = _Spf(lookup)
+        all_terms = (spf_advice.REDIRECT.sub(r"include:\1", term) for one in records for term in one.split()[1:])
+        allowed = dict.fromkeys(term for term in all_terms if not spf_advice.ALL.fullmatch(term))
+        merged = " ".join((spf.VERSION, *allowed, "~all"))
+        wanted = spf_advice.mended(merged, lookup) or merged
+        return Finding("SPF", State.BAD, Verdict.SPF_TWO, records, domain, "TXT", wanted)
     try:
-        end = found.of(records[0])
-    except _Broken:
-        return Finding("SPF", State.BAD, Verdict.SPF_BROKEN, records)
+        end = _Spf(lookup).of(records[0])
+    except _Broken as error:
+        return _mended(domain, records, lookup, error.verdict)
     if end == "-":
         return Finding("SPF", State.GOOD, Verdict.SPF_STRICT, records)
     if end == "~":
         return Finding("SPF", State.GOOD, Verdict.SPF_SOFT, records)
     is_open = end == "+"
     said = _inlined(records[0], lookup) if is_open else records[0].split()
-    terms = [term for term in said if not _ALL.fullmatch(term)]
+    terms = [term for term in said if not spf_advice.ALL.fullmatch(term)]
     goes_on = len(terms) == len(said)  # beside an "all" nobody follows a redirect
-    kept = " ".join(filter(None, (_REDIRECT.sub(r"include:\1" if goes_on else "", term) for term in terms)))
+    kept = " ".join(filter(None, (spf_advice.REDIRECT.sub(r"include:\1" if goes_on else "", term) for term in terms)))
     verdict, state = (Verdict.SPF_OPEN, State.BAD) if is_open else (Verdict.SPF_NEUTRAL, State.WEAK)
     return Finding("SPF", state, verdict, records, domain, "TXT", f"{kept} ~all")
+
+
+def _mended(domain: str, records: tuple[str, ...], lookup: Lookup, verdict: Verdict) -> Finding:
+    if wanted := spf_advice.mended(records[0], lookup):
+        return Finding("SPF", State.BAD, verdict, records, domain, "TXT", wanted)
+    # A domain below has a record of its own, which has to name the servers of its mails alone.
+    wanted = f"{spf.VERSION} {spf_advice.PROVIDER} -all"
+    return Finding("SPF", State.BAD, Verdict.SPF_TANGLED, records, f"mail.{domain}", "TXT", wanted)
 
 
 def _inlined(record: str, lookup: Lookup) -> list[str]:
     """The terms of a record; in the place of a redirect those of where it leads, which can be followed."""
     terms = record.split()
-    target = next((found[1] for term in terms if (found := _REDIRECT.match(term))), "")
-    if not target or any(map(_ALL.fullmatch, terms)):
+    target = next((found[1] for term in terms if (found := spf_advice.REDIRECT.match(term))), "")
+    if not target or any(map(spf_advice.ALL.fullmatch, terms)):
         return terms
-    leads_to = next(text for text in lookup(target, "TXT") if text.lower().split(" ", 1)[0] == spf.VERSION)
-    return [term for term in terms if not _REDIRECT.match(term)] + _inlined(leads_to, lookup)[1:]
+    [leads_to] = spf_advice.records(target, lookup)
+    return [term for term in terms if not spf_advice.REDIRECT.match(term)] + _inlined(leads_to, lookup)[1:]
 
 
 class _Broken(Exception):
-    """Receivers make nothing of the record: it leads to none, or asks DNS more often than it may (RFC 7208 §4.6.4)."""
+    """Receivers make nothing of the record: it has a fault, leads to none, or asks too often (RFC 7208 §4.6.4)."""
+
+    def __init__(self, verdict: Verdict = Verdict.SPF_BROKEN) -> None:
+        self.verdict = verdict
+        super().__init__(verdict.value)
 
 
 class _Spf:
@@ -148,14 +164,17 @@ class _Spf:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._asked = 0
+        self._within: list[str] = []
 
     def of(self, record: str) -> str:
         """The sign of its first *all*, else that of where it is redirected; ``?`` without either. Raises _Broken."""
+        if not spf.is_readable(record):
+            raise _Broken
         target = ""
         for term in record.split()[1:]:
-            if found := _ALL.fullmatch(term):
+            if found := spf_advice.ALL.fullmatch(term):
                 return found[1] or "+"
-            if found := _REDIRECT.match(term):
+            if found := spf_advice.REDIRECT.match(term):
                 target = found[1]
             elif found := _ASKING.match(term):
                 self._count()
@@ -169,15 +188,18 @@ class _Spf:
     def _count(self) -> None:
         self._asked += 1
         if self._asked > spf.MOST_LOOKUPS:
-            raise _Broken
+            raise _Broken(Verdict.SPF_LONG)
 
     def _follow(self, domain: str) -> str:
         if "%" in domain:  # made anew for each mail
             return "?"
-        records = [text for text in self._lookup(domain, "TXT") if text.lower().split(" ", 1)[0] == spf.VERSION]
-        if len(records) != 1:
+        records = spf_advice.records(domain, self._lookup)
+        if len(records) != 1 or domain.lower() in self._within:
             raise _Broken
-        return self.of(records[0])
+        self._within.append(domain.lower())
+        end = self.of(records[0])
+        self._within.pop()
+        return end
 
 
 def _dkim(domain: str, lookup: Lookup, selectors: Sequence[str]) -> Finding:
@@ -206,7 +228,7 @@ def _dmarc(domain: str, lookup: Lookup) -> Finding:
             return Finding("DMARC", State.BAD, Verdict.DMARC_TWO, records, f"_dmarc.{asked}", "TXT", records[0])
         if records:
             return _judged(records[0], domain, is_own=asked == domain)
-    wanted = f"v=DMARC1; p=none; rua=mailto:dmarc@{domain}"
+    wanted = f"v=DMARC1; p=none; rua=mailto:dmarc@{dmarc.organization(domain)}"
     return Finding("DMARC", State.BAD, Verdict.DMARC_NONE, (), f"_dmarc.{domain}", "TXT", wanted)
 
 
@@ -216,7 +238,7 @@ def _judged(record: str, domain: str, *, is_own: bool) -> Finding:
     policy = tags.get("p", "none") if is_own else tags.get("sp", tags.get("p", "none"))
     if policy in {"quarantine", "reject"}:
         return Finding("DMARC", State.GOOD, Verdict.DMARC_ENFORCED, (record,))
-    said = {"rua": f"mailto:dmarc@{domain}", **tags, "v": "DMARC1", "p": "quarantine"}
+    said = {"rua": f"mailto:dmarc@{dmarc.organization(domain)}", **tags, "v": "DMARC1", "p": "quarantine"}
     kept = [f"{name}={said[name]}" for name in ("v", "p", *said) if name and (is_own or name != "sp")]
     wanted = "; ".join(dict.fromkeys(kept))
     return Finding("DMARC", State.WEAK, Verdict.DMARC_WATCHING, (record,), f"_dmarc.{domain}", "TXT", wanted)

@@ -46,7 +46,8 @@ def test_a_domain_in_order_is_good_in_all_four():
         ("TXT", ("v=spf1 +all -all",), "SPF", Verdict.SPF_OPEN),
         ("TXT", ("v=spf1 ?all redirect=strict.example",), "SPF", Verdict.SPF_NEUTRAL),
         ("TXT", ("v=spf1" + " include:strict.example" * 10 + " -all",), "SPF", Verdict.SPF_STRICT),
-        ("TXT", ("v=spf1" + " include:strict.example" * 11 + " -all",), "SPF", Verdict.SPF_BROKEN),
+        ("TXT", ("v=spf1" + " include:strict.example" * 11 + " -all",), "SPF", Verdict.SPF_LONG),
+        ("TXT", ("v=spf1 ipv4:192.0.2.1 -all",), "SPF", Verdict.SPF_BROKEN),
         ("TXT", ("v=spf1 mx -all", "v=spf1 a -all"), "SPF", Verdict.SPF_TWO),
         ("TXT", ("v=spf10 mx -all",), "SPF", Verdict.SPF_NONE),
     ],
@@ -63,8 +64,46 @@ def test_below_a_domain_of_soft_aliases_mail_is_taken_too():
 
 
 def test_two_spf_records_are_put_together_in_the_advice():
-    found = check({("acme.example", "TXT"): ("v=spf1 mx a -all", "v=spf1 a include:x.example ~all")})["SPF"]
-    assert found.advised_value == "v=spf1 mx a include:x.example ~all"
+    two = ("v=spf1 mx a -all", "v=spf1 a include:none.example redirect=strict.example")
+    found = check({("acme.example", "TXT"): two})["SPF"]
+    assert found.advised_value == "v=spf1 mx a include:strict.example ~all"
+
+
+PROVIDERS = {
+    (f"{name}.example", "TXT"): (f"v=spf1 ip4:192.0.2.{n} -all",) for n, name in enumerate("abcdefghijk")
+}  # fmt: skip
+MANY = " ".join(f"include:{name}.example" for name in "abcdefghijk")
+
+
+@pytest.mark.parametrize(
+    ("record", "verdict", "advised"),
+    [
+        ("include:none.example mx ptr -all", Verdict.SPF_BROKEN, "v=spf1 mx -all"),
+        ("ipv4:192.0.2.1 include: a.example, ?all", Verdict.SPF_BROKEN, "v=spf1 ip4:192.0.2.1 include:a.example ~all"),
+        ("include:twice.example a -all", Verdict.SPF_BROKEN, "v=spf1 a -all"),
+        ("include:to-itself.example a -all", Verdict.SPF_BROKEN, "v=spf1 a -all"),
+        ("a redirect=none.example", Verdict.SPF_BROKEN, "v=spf1 a ~all"),
+        ("inclde:a.example redirect=a.example", Verdict.SPF_BROKEN, "v=spf1 redirect=a.example"),
+        ("include:none.example -all", Verdict.SPF_BROKEN, "v=spf1 include:spf.your-provider.example -all"),
+        (f"{MANY} -all", Verdict.SPF_LONG, f"v=spf1 ip4:192.0.2.0 {MANY.partition(' ')[2]} -all"),
+    ],
+)
+def test_of_a_record_that_nobody_can_use_what_can_be_used_is_kept(record, verdict, advised):
+    zone = {
+        ("acme.example", "TXT"): (f"v=spf1 {record}",), **PROVIDERS,
+        ("twice.example", "TXT"): ("v=spf1 a -all", "v=spf1 mx -all"),
+        ("to-itself.example", "TXT"): ("v=spf1 " + "include:to-itself.example " * 50,),
+    }  # fmt: skip
+    found = check(zone)["SPF"]
+    assert (found.verdict, found.advised_name, found.advised_value) == (verdict, "acme.example", advised)
+    if "your-provider" not in advised:
+        assert check({**zone, ("acme.example", "TXT"): (advised,)})["SPF"].state is State.GOOD
+
+
+def test_what_asks_too_often_however_it_is_written_gets_a_domain_of_its_own():
+    names = " ".join(f"a:{name}.example" for name in "abcdefghijk")
+    found = check({("acme.example", "TXT"): (f"v=spf1 {names} -all",)})["SPF"]
+    assert (found.verdict, found.advised_name) == (Verdict.SPF_TANGLED, "mail.acme.example")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +151,7 @@ def test_a_subdomain_is_under_the_policy_of_its_organization():
     found = check(weak, domain="ct.acme.example")["DMARC"]
     assert found.verdict is Verdict.DMARC_WATCHING
     assert found.advised_name == "_dmarc.ct.acme.example"
-    assert found.advised_value == "v=DMARC1; p=quarantine; rua=mailto:dmarc@ct.acme.example; adkim=s"
+    assert found.advised_value == "v=DMARC1; p=quarantine; rua=mailto:dmarc@acme.example; adkim=s"
 
 
 def test_what_is_not_answered_is_unknown_and_the_rest_is_told():
