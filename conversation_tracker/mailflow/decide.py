@@ -20,6 +20,7 @@ from orders.outcomes import Reason
 
 AUTO_REPLY_INTERVAL = timedelta(days=7)
 MOST_AUTOMATIC = 20  # mails in an hour from one to the other, while they are automatic
+MOST_ANSWERS = 60  # the same of mails that answer others, whoever writes them: no person answers once a minute
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
 
 
@@ -47,8 +48,8 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(Reason.CROWDED)
     if Trait.AUTO_REPLY in mail.traits and _relayed_lately(matched.auto_reply_relayed_at, now=now):
         return RecordOnly(Reason.AUTO_REPLY)
-    if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED} and matched.relayed_lately >= MOST_AUTOMATIC:
-        return Refuse(Reason.LOOP)  # two programs that answer each other
+    if _goes_round(mail, matched):
+        return Refuse(Reason.LOOP)
     return Relay()
 
 
@@ -57,6 +58,13 @@ def _closed(party: Party, *, now: datetime) -> Reason | None:
     if not validity.is_valid(expires_at=party.expires_at, now=now):
         return Reason.EXPIRED
     return Reason.RETIRED if party.retired_at is not None else None
+
+
+def _goes_round(mail: Mail, matched: Matched) -> bool:
+    """Whether two programs seem to answer each other, which do or do not say what they are."""
+    if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
+        return matched.relayed_lately >= MOST_AUTOMATIC
+    return bool(mail.references) and matched.relayed_lately >= MOST_ANSWERS
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

@@ -26,7 +26,7 @@ class _Traffic:
 
 
 class Book:
-    """The aliases and orders that a batch of mails concerns; read in one query, or two with automatic replies."""
+    """The aliases and orders that a batch of mails concerns; read in one query, or two with answers."""
 
     def __init__(self, arrivals: Sequence[Arrival], *, now: datetime) -> None:
         wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
@@ -45,8 +45,8 @@ class Book:
                     yield self._aliases[recipient]
 
     def _read_traffic(self, arrivals: Sequence[Arrival], *, now: datetime) -> dict[tuple[int, int], _Traffic]:
-        automatic = [arrival for arrival in arrivals if arrival.mail.traits & _AUTOMATIC]
-        recipients = {alias.pk for alias in self._recipients(automatic)}
+        suspects = [one for one in arrivals if one.mail.traits & _AUTOMATIC or one.mail.references]
+        recipients = {alias.pk for alias in self._recipients(suspects)}
         if not recipients:
             return {}
         is_auto_reply, is_late = Q(is_auto_reply=True), Q(queued_at__gt=now - LATELY)

@@ -44,7 +44,7 @@ REASON_WORDS = {
     Reason.UNKNOWN_ALIAS: _("No alias has this address."),
     Reason.EXPIRED: _("It came after the alias had expired, so it was not passed on."),
     Reason.RETIRED: _("The alias had been retired, so it was not passed on."),
-    Reason.LOOP: _("It had already been through here, so it was stopped."),
+    Reason.LOOP: _("It was going round in circles, so it was stopped."),
     Reason.BULK: _("It is a newsletter or other bulk mail; aliases are not for marketing."),
     Reason.SPAM: _("The mail provider marked it as spam, so it was not passed on."),
     Reason.AUTO_REPLY: _("An automatic reply; one of these is passed on a week at most."),

@@ -73,3 +73,12 @@ def test_two_programs_that_confirm_each_mail_stop(client: Client, work: Work, pl
         (mail.extra_headers["Auto-Submitted"], mail.extra_headers["X-Auto-Response-Suppress"]) for mail in sent
     } == {("auto-generated", "All")}
     assert [entry.reason for entry in mails(placed.order)][-2:] == [Reason.LOOP] * 2
+
+
+def test_two_programs_that_do_not_say_what_they_are_stop(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(decide.MOST_ANSWERS + 2):
+        headers = ids(f"<{number}@people.example>", In_Reply_To=f"<{number}@acme.example>")
+        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
+        letters.post_postmark(client, letter)
+    assert len(work()) == decide.MOST_ANSWERS
+    assert [entry.reason for entry in mails(placed.order)][-3:] == [Reason.CONVERSATION, Reason.LOOP, Reason.LOOP]
