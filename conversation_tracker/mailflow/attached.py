@@ -61,7 +61,7 @@ def read(raw: bytes) -> Message | None:
     """The mail, parsed; None when it is too large or too strange to be parsed safely."""
     try:
         guards.check_raw(raw)
-        return frugal.parse(raw, Message, policy=policy.compat32)
+        return frugal.parse(raw, Message, policy=policy.compat32, watch=guards.Watch())
     except Exception:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
         return None
 

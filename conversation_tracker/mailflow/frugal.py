@@ -6,20 +6,48 @@ import base64
 from binascii import a2b_base64
 from email.feedparser import BytesFeedParser
 from email.message import Message
+from email.policy import Compat32
 from io import BytesIO
 from typing import Any, TypeVar
+
+from conversation_tracker.mailflow import guards
 
 PIECE = 1_000_000  # bytes that are given to the parser at once
 
 M = TypeVar("M", bound="Message[Any, Any]")
 
 
-def parse(raw: bytes, kind: type[M], *, policy: Any) -> M:
-    """The mail in these bytes. Given to the parser whole, they would be made text whole first."""
-    parser = BytesFeedParser(kind, policy=policy)
+class _Watched(Compat32):
+    """Python's older policy, which looks into no field while it parses. ``watch`` hears of each."""
+
+    watch: guards.Watch | None = None
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """As Python's."""
+        name, value = super().header_source_parse(sourcelines)
+        if self.watch is not None:
+            self.watch.field(name, value)
+        return name, value
+
+
+def parse(raw: bytes, kind: type[M], *, policy: Any, watch: guards.Watch | None = None) -> M:
+    """The mail in these bytes. Given to the parser whole, they would be made text whole first.
+
+    ``policy`` is for those who read it then. Raises what ``watch`` raises.
+    """
+
+    def made(policy: Any) -> M:
+        if watch is not None:
+            watch.part()
+        return kind(policy=policy)
+
+    watching: Any = _Watched
+    parser: Any = BytesFeedParser(made, policy=watching(watch=watch))  # type: ignore[arg-type]  # it is called with one
     for start in range(0, len(raw), PIECE):
         parser.feed(raw[start : start + PIECE])
     parsed: M = parser.close()
+    for part in parsed.walk():
+        part.policy = policy
     return parsed
 
 

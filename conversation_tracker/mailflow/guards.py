@@ -17,6 +17,7 @@ LARGEST_HEADER = 16_000  # bytes of one field
 MOST_FIELDS = 1_000
 DEEPEST = 50
 MOST_PARTS = 500
+MOST_FIELDS_IN_PARTS = 50_000  # of all parts, and of the mails in them
 MOST_RECEIVED = 50
 MOST_ENCODED_WORDS = 500  # in one field
 MOST_PARAMETERS = 100  # in one field
@@ -41,6 +42,7 @@ class Limit(StrEnum):
     HEADER_BLOCK = "header larger than 100 kB"
     HEADER = "header field larger than 16 kB"
     FIELDS = "more than 1,000 header fields"
+    FIELDS_IN_PARTS = "more than 50,000 header fields in its parts"
     NESTING = "parts nested deeper than 50"
     PARTS = "more than 500 parts"
     RECEIVED = "more than 50 hops"
@@ -94,6 +96,30 @@ def _check_parts(raw: bytes) -> None:
         del levels[keep:]
         if keep:
             places[levels[-1]] = keep - 1
+
+
+class Watch:
+    """Looks at what a parser finds, which reads more than ``check_raw`` as a part or a field: lines that end otherwise,
+    boundaries that are written otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._parts = 0
+        self._fields = 0
+
+    def part(self) -> None:
+        """Raise OverLimit when there are more parts than ``check_raw`` would let pass."""
+        self._parts += 1
+        if self._parts > MOST_PARTS * 2:
+            raise OverLimit(Limit.PARTS)
+
+    def field(self, name: str, value: str) -> None:
+        """Raise OverLimit for a field that cannot be read safely, or when there are too many."""
+        self._fields += 1
+        if self._fields > MOST_FIELDS_IN_PARTS:
+            raise OverLimit(Limit.FIELDS_IN_PARTS)
+        if name.lower().startswith("content-"):  # what is looked into to tell what a part is
+            _check_value(value)
 
 
 def check_count(parts: int) -> None:

@@ -29,7 +29,7 @@ from orders import addresses, faults
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _STAMPS = re.compile(
     rb"(?:(?:received|return-path|delivered-to|authentication-results|received-spf|dkim-signature|(?:arc|x)-[!-9;-~]+)"
-    rb"[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*",
+    rb"[ \t]*:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+",
     re.IGNORECASE,
 )
 SPAMASSASSIN_REQUIRED = 5.0  # required_score's default in Mail::SpamAssassin::Conf
@@ -225,19 +225,13 @@ def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> Anymail
 
 
 def read(raw: bytes) -> AnymailInboundMessage:
-    """The bytes parsed.
-
-    Where the standard library's newer way stumbles over a broken header, its older one is taken, which looks at less.
-    """
-    try:
-        return frugal.parse(raw, AnymailInboundMessage, policy=policy.default)
-    except Exception:  # noqa: BLE001  its failures on broken mail are of every kind
-        return frugal.parse(raw, AnymailInboundMessage, policy=policy.compat32)
+    """The bytes parsed. What is in a field is looked at when somebody asks for it, as in any mail of anymail's."""
+    return frugal.parse(raw, AnymailInboundMessage, policy=policy.default, watch=guards.Watch())
 
 
 def from_writer(raw: bytes) -> memoryview:
     """A mail without the fields that servers put before it on its way, which are others by another way."""
-    stamps = _STAMPS.match(raw)
+    stamps = _STAMPS.match(raw, 0, guards.LARGEST_HEADER_BLOCK * 2)
     return memoryview(raw)[stamps.end() if stamps else 0 :]
 
 

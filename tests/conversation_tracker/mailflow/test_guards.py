@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import guards
 from conversation_tracker.mailflow.guards import Limit, OverLimit
+from conversation_tracker.providers import base
 from tests import letters
 
 
@@ -89,3 +91,31 @@ def test_any_bytes_are_scanned(raw: bytes) -> None:
 def test_fields_of_a_document_are_looked_at_too() -> None:
     with pytest.raises(OverLimit):
         guards.check_fields([("From", '"' * 98_000)])
+
+
+MIXED = b"Content-Type: multipart/mixed; boundary = b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "limit"),
+    [
+        (MIXED + b"--b\r\r" * 100_000, Limit.PARTS),
+        (MIXED + b"--b\r\n\r\n" * 100_000, Limit.PARTS),
+        (MIXED + b"--b\r\n" + b"X: y\r\n" * 100_000, Limit.FIELDS_IN_PARTS),
+        (MIXED + b'--b\r\nContent-Type: a/b; name="' + b'"' * 98_000 + b"\r\n\r\n", Limit.HEADER),
+        (MIXED + b"--b\r\nContent-Type: a/b; name=" + b"=?utf-8?q?a?= " * 1_000 + b"\r\n\r\n", Limit.ENCODED_WORDS),
+        (b"X-A: b\r\n" * 4_000_000, Limit.HEADER_BLOCK),
+    ],
+    ids=["lines that end in CR", "a boundary with spaces", "fields", "quotes", "words", "stamps"],
+)
+def test_what_is_absurd_inside_is_seen_at_once_by_the_parser(raw: bytes, limit: Limit) -> None:
+    before = time.process_time()
+    assert base.message(raw).unread.detail == limit
+    assert time.process_time() - before < 2
+
+
+def test_the_fields_of_an_attached_mail_may_be_long() -> None:
+    to = b"To: " + b"someone@b.example, " * 2_000
+    found = base.message(MIXED + b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + to + b"\r\n\r\nHi\r\n--b--\r\n")
+    assert not hasattr(found, "unread")
+    assert [part.get_content_type() for part in found.walk()][1:] == ["message/rfc822", "text/plain"]
