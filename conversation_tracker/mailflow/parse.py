@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from email import policy
 from email.message import Message
 from functools import partial
@@ -23,7 +23,12 @@ _AUTO_REPLY_SUBJECT = re.compile(
     r"respuesta autom[aá]tica|fora do escrit[oó]rio|fuera de (?:la )?oficina)\b",
     re.IGNORECASE,
 )
-_REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon)@", re.IGNORECASE)
+_REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|microsoftexchange[0-9a-f]{32})@", re.IGNORECASE)
+_REPORT_SUBJECT = re.compile(
+    r"\s*(?:undeliver|mail delivery|delivery (?:status|failure|has)|failure notice|returned mail|could not send message"
+    r"|unzustellbar|non remis|no se puede entregar|n[aã]o entregue)",
+    re.IGNORECASE,
+)
 _ENCODING = re.compile(r"[\s\"']*([a-z0-9-]+)")
 _REPORT_TYPES = {
     "message/delivery-status", "message/global-delivery-status",
@@ -106,7 +111,7 @@ def _traits(
 ) -> frozenset[Trait]:
     traits = set()
     null_sender = envelope.has_sender and envelope.sender.strip() in {"", "<>"}
-    if _is_report(found, mail.files, sender, null_sender=null_sender):
+    if _is_report(found, mail, sender, envelope, null_sender=null_sender):
         traits.add(Trait.REPORT)
     elif null_sender or _is_auto_reply(found, mail.subject):
         traits.add(Trait.AUTO_REPLY)
@@ -123,19 +128,23 @@ def _traits(
     return frozenset(traits)
 
 
-def _is_report(found: Headers, files: Sequence[File], sender: Mailbox | None, *, null_sender: bool) -> bool:
+def _is_report(found: Headers, mail: Mail, sender: Mailbox | None, envelope: Envelope, *, null_sender: bool) -> bool:
     """Delivery and disposition reports (RFC 3462, RFC 8098), and what a mail system writes in its own name.
 
     Some providers do not tell the type of the whole. A report is known by its part then, and by the null sender that
-    both RFCs demand: a person who passes one on has that part in his mail too.
+    both RFCs demand: a person who passes one on has that part in his mail too. Some do not tell the envelope's sender
+    either: then the name of a mail system says enough, and that of a postmaster, who may be a person, with such a
+    subject.
     """
     kind = _first(found, "content-type").lower()
     if kind.lstrip().startswith("multipart/report"):
         return True
-    if null_sender and any(file.content_type in _REPORT_TYPES for file in files):
+    if null_sender and any(file.content_type in _REPORT_TYPES for file in mail.files):
         return True
-    from_system = sender is not None and _REPORT_SENDER.match(sender.address) is not None
-    return from_system and (null_sender or "x-failed-recipients" in found)
+    if sender is None or _REPORT_SENDER.match(sender.address) is None:
+        return False
+    is_telling = not sender.address.lower().startswith("postmaster@") or _REPORT_SUBJECT.match(mail.subject) is not None
+    return null_sender or "x-failed-recipients" in found or (is_telling and not envelope.sender)
 
 
 def _is_auto_reply(found: Headers, subject: str) -> bool:

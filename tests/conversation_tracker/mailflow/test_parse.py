@@ -169,6 +169,22 @@ def test_a_null_envelope_sender_means_a_machine_wrote() -> None:
     assert read(with_header("Subject", "x"), envelope=envelope).traits == {Trait.AUTO_REPLY}
 
 
+@pytest.mark.parametrize(
+    ("sender", "subject", "is_report"),
+    [
+        ("MAILER-DAEMON@yahoo.example", "Failure Notice", True),
+        (f"MicrosoftExchange{'0af9' * 8}@corp.example", "Unzustellbar: Ihr Paket", True),
+        ("postmaster@corp.example", "Undeliverable: Your parcel", True),
+        ("postmaster@corp.example", "Your parcel", False),  # somebody who is that there
+        ("kim@carrier.example", "Undeliverable: Your parcel", False),
+    ],
+)
+def test_a_mail_system_s_report_is_one_where_no_envelope_tells_it(sender: str, subject: str, is_report: bool) -> None:
+    untold = Envelope("", False, ("a@ct.example",), Verdict.NONE, is_spam=False)
+    raw = f"From: {sender}\r\nSubject: {subject}\r\n\r\nSorry.".encode()
+    assert (Trait.REPORT in read(raw, envelope=untold).traits) is is_report
+
+
 def test_more_than_fifty_hops_are_too_many() -> None:
     received = b"Received: from a by b\r\n"
     assert read(received * 50 + b"From: a@b.example\r\n\r\n").traits == set()
