@@ -31,7 +31,7 @@ _DOT = (
     r"|[_-]dot[_-])"
 )
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|@')}"
-_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=-]40|\\100|%u0040)"
+_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-]40|\\100|%u0040)"
 _BARE_AT = r"(?:\s{1,3}(?:at|arroba)\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|[=_#%])"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()[]{}<>%=+-_"))

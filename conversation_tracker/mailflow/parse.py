@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email import policy
 from email.message import Message
 from functools import partial
@@ -34,6 +34,9 @@ _REPORT_TYPES = {
     "message/delivery-status", "message/global-delivery-status",
     "message/disposition-notification", "message/global-disposition-notification", "message/feedback-report",
 }  # fmt: skip
+# Of the whole mail, as programs name it; a signature of a document has the document's name.
+_SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+_SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc"}
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
 # Whose Feedback-ID says nothing, by its last part: mailboxes of persons (QQ's are many), and services that put one on
@@ -167,7 +170,11 @@ def _is_bulk(found: Headers) -> bool:
 
 
 def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[list[str], list[str]]], list[File]]:
-    """The bodies and files of a mail, the parts in order; the texts and HTML of one alternative together."""
+    """The bodies and files of a mail, the parts in order; the texts and HTML of one alternative together.
+
+    A signature over the mail is left out: it would be over nothing of one that is made anew, and holds its writer's
+    address, for which each such mail would be held.
+    """
     pieces: dict[int, tuple[list[str], list[str]]] = {}
     files: list[File] = []
     for part, piece in _parts(message):
@@ -176,6 +183,8 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
         disposition = (_guarded(part.get_content_disposition, None) or "").lower()
         if kind in attached.TYPES:
             files.append(_nested(part, name=name, depth=depth))
+        elif kind in _SIGNATURES and name.lower() in _SIGNATURE_NAMES:
+            continue
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
             body = headers.decode_bytes(_payload(part), _charset(part))
             texts, htmls = pieces.setdefault(piece, ([], []))

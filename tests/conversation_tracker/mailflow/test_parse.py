@@ -191,6 +191,24 @@ def test_more_than_fifty_hops_are_too_many() -> None:
     assert read(received * 51 + b"From: a@b.example\r\n\r\n").traits == {Trait.TOO_MANY_HOPS}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "files"),
+    [
+        ("application/pkcs7-signature", "smime.p7s", []),
+        ("application/pgp-signature", "OpenPGP_signature.asc", []),
+        ("application/pkcs7-signature", "contract.p7s", ["contract.p7s"]),
+        ("application/octet-stream", "smime.p7s", ["smime.p7s"]),
+    ],
+)
+def test_a_signature_over_the_mail_is_no_file_of_it(kind: str, name: str, files: list[str]) -> None:
+    raw = EmailMessage()
+    raw.set_content("Hello")
+    raw.add_attachment(b"\x30\x82 a@b.example", maintype="application", subtype=kind[12:], filename=name)
+    raw.set_type("multipart/signed")
+    mail = read(raw.as_bytes())
+    assert (mail.text, [file.name for file in mail.files]) == ("Hello", files)
+
+
 def test_an_attached_mail_is_read_with_its_own_parts() -> None:
     outer = EmailMessage()
     outer["From"] = "a@b.example"
