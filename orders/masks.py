@@ -102,11 +102,14 @@ def soft_refuses(real: str, *, tracking_domain: str) -> Fallback:
 
 
 def lookup_key(address: str) -> str:
-    """The form under which an alias address is found again: case, trailing dot and IDNA do not matter,
-    nor does a ``+tag`` that somebody added to a Hard token. Never raises.
+    """The form under which an alias address is found again: case, trailing dot and IDNA do not matter, nor quotes that
+    need not be (RFC 5321 §4.1.2), nor does a ``+tag`` that somebody added to a Hard token. Never raises.
     """
     found = addresses.key(address)
     local, _, domain = found.rpartition("@")
+    if local[:1] == '"' == local[-1:] and _DOT_ATOM.fullmatch(local[1:-1]):
+        local = local[1:-1]
+        found = f"{local}@{domain}"
     is_soft = any(_SOFT_GLUE.fullmatch(label) for label in domain.split("."))
     if not is_soft and (tagged := _HARD_LOCAL.fullmatch(local)):
         return f"{tagged[1]}@{domain}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from binascii import a2b_base64
 from email.feedparser import BytesFeedParser
 from email.message import Message
@@ -13,6 +14,9 @@ from typing import Any, TypeVar
 from conversation_tracker.mailflow import guards
 
 PIECE = 1_000_000  # bytes that are given to the parser at once
+
+# A space before the colon (RFC 5322 §4.5), at which Python takes the header to be over.
+_SPACED = re.compile(rb"(?m)^([!-9;-~]{1,200})[ \t]+:")
 
 M = TypeVar("M", bound="Message[Any, Any]")
 
@@ -43,7 +47,10 @@ def parse(raw: bytes, kind: type[M], *, policy: Any, watch: guards.Watch | None 
 
     watching: Any = _Watched
     parser: Any = BytesFeedParser(made, policy=watching(watch=watch))  # type: ignore[arg-type]  # it is called with one
-    for start in range(0, len(raw), PIECE):
+    begin = guards.END_OF_HEADER.search(raw, 0, guards.LARGEST_HEADER_BLOCK)
+    header = raw[: begin.start()] if begin else b""
+    parser.feed(_SPACED.sub(rb"\1:", header))
+    for start in range(len(header), len(raw), PIECE):
         parser.feed(raw[start : start + PIECE])
     parsed: M = parser.close()
     for part in parsed.walk():

@@ -25,7 +25,7 @@ MOST_OPENED = 200  # round brackets in one field: a comment in a comment in a co
 MOST_RECIPIENTS = 1_000  # addresses in one field
 
 _FIELD = re.compile(rb"(?m)^(?P<name>[!-9;-~]{1,200})[ \t]*:")
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 # What opens a level (a multipart with its boundary, an attached mail), and a line that may be a boundary.
 _LEVEL = re.compile(
     rb"(?im)^content-type:[ \t\r\n]{0,20}(?:"
@@ -64,7 +64,7 @@ def check_raw(raw: bytes) -> None:
     """Raise OverLimit when a mail given as bytes is over a limit."""
     if len(raw) > LARGEST_MAIL:
         raise OverLimit(Limit.SIZE)
-    end = _END_OF_HEADER.search(raw, 0, LARGEST_HEADER_BLOCK + 4)
+    end = END_OF_HEADER.search(raw, 0, LARGEST_HEADER_BLOCK + 4)
     if end is None and len(raw) > LARGEST_HEADER_BLOCK:
         raise OverLimit(Limit.HEADER_BLOCK)
     check_fields(_fields(raw[: end.start() if end else len(raw)]))

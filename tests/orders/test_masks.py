@@ -86,6 +86,15 @@ def test_a_tag_after_a_hard_token_is_ignored(extra):
     assert masks.lookup_key(made.replace("@", f"+{extra}@")) == made
 
 
+def test_quotes_that_need_not_be_are_ignored_and_others_are_not():
+    made = masks.hard(TRACKING).address
+    local, _, domain = made.partition("@")
+    assert masks.lookup_key(f'"{local}"@{domain}') == masks.lookup_key(f'"{local}+tag"@{domain}') == made
+    soft = masks.soft("johndoe@example.com", tracking_domain=TRACKING).address
+    assert masks.lookup_key(soft.replace("johndoe", '"johndoe"')) == soft
+    assert masks.lookup_key(f'"{local} x"@{domain}') == f'"{local} x"@{domain}'
+
+
 def test_a_tag_in_a_soft_alias_tells_people_apart():
     tagged = "john+shop@example.com-207700027841b.ct.shop.example"
     assert masks.lookup_key(tagged) == tagged

@@ -70,3 +70,11 @@ def test_a_large_mail_is_read_in_less_than_four_times_its_size() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(raw) * 4
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_space_before_the_colon_ends_no_header(end: bytes) -> None:
+    raw = end.join([b"From: a@b.example", b"Subject \t: Hi", b" there", b"To : c@d.example", b"", b"Note : x", b""])
+    found = frugal.parse(raw, Message, policy=policy.compat32)
+    assert found.keys() == ["From", "Subject", "To"]
+    assert found.get_payload() == (b"Note : x" + end).decode()
