@@ -40,7 +40,9 @@ ADVICE: dict[str, str | Promise] = {
 
 
 # What a shop said that was not taken over, by the name under which an alert tells of it: refund-9, or refund-9 JPY.
-_NUMBERED = re.compile(r"(?P<what>refund|parcel|undone)-(?P<number>.+?)(?: (?P<currency>[A-Z]{3}))?", re.DOTALL)
+_NUMBERED = re.compile(
+    r"(?P<what>refund|parcel|undone-refund|undone)-(?P<number>.+?)(?: (?P<currency>[A-Z]{3}))?", re.DOTALL
+)
 _SAID: dict[str, str | Promise] = {
     "refund": _(
         "The shop’s refund %(number)s: it is more than was invoiced here, other than it was before, or in several "
@@ -48,6 +50,7 @@ _SAID: dict[str, str | Promise] = {
     ),
     "currency": _("The shop’s refund %(number)s: it is in %(currency)s, and the order is in another currency."),
     "parcel": _("The shop’s parcel %(number)s: all was invoiced before it came, or it holds what the order does not."),
+    "undone-refund": _("The shop’s refund %(number)s: the shop deleted it, and the customer was told of it."),
     "undone": _("The shop’s parcel %(number)s: the shop cancelled it, and the customer was told that it was sent."),
 }
 

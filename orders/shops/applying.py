@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from orders import alerts, cancelling, customers, flow, invoicing, payment, placing
-from orders.models import Invoice, Order, ShopConnection, ShopOutcome, Status
+from orders.models import Invoice, Order, ShopConnection, ShopKind, ShopOutcome, Status
 from orders.shops import editing, settling
 from orders.shops.reports import Deletion, Fulfilment, OrderReport, PartReport, Refund, Report, Undone
 
@@ -44,6 +44,8 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     try:
         is_followed = editing.take_over(order, report, is_new=placed.is_new, actor=shop.name, now=now)
         is_followed &= _catch_up(order, report, actor=shop.name, now=now)
+        if shop.kind == ShopKind.WOOCOMMERCE and not is_late:  # where refunds can be deleted
+            is_followed &= settling.miss(order, report.refunds, now=now)
         if order.status in settling.ENDED and report.is_paid and report.canceled is None:
             raise flow.IllegalTransition(Status(order.status), Status.PAYMENT_APPROVED)
     except _REFUSED:

@@ -145,6 +145,16 @@ def take_back(order: Order, refund: Refund, *, actor: str, now: datetime) -> boo
     return True
 
 
+def miss(order: Order, refunds: Iterable[Refund], *, now: datetime) -> bool:
+    """False where the shop deleted a refund that was taken back here, and the customer told. An alert tells staff."""
+    known = {f"refund-{refund.number}" for refund in refunds}
+    returns = Invoice.objects.filter(order=order, kind=InvoiceKind.INPUT, number__startswith="refund-")
+    gone = [number for number in returns.values_list("number", flat=True) if number not in known]
+    for number in gone:
+        differ(order, f"undone-{number}"[:200], now=now)
+    return not gone
+
+
 def has_taken_back_all(order: Order, *, now: datetime) -> bool:
     """Whether all that was invoiced is taken back, of an order that its shop cancelled; else an alert tells."""
     if invoicing.total(order, InvoiceKind.INPUT) >= invoicing.total(order, InvoiceKind.OUTPUT):

@@ -151,6 +151,7 @@ def test_a_parcel_that_its_shop_cancels_after_it_was_told_is_told_to_staff_once(
         ("refund-5", "The shop’s refund 5: it is more"),
         ("refund-5 JPY", "The shop’s refund 5: it is in JPY,"),
         ("parcel-7", "The shop’s parcel 7: all was invoiced"),
+        ("undone-refund-9", "The shop’s refund 9: the shop deleted it"),
         ("undone-a %s b", "The shop’s parcel a %s b: the shop cancelled it"),
         (settling.KEPT, settling.KEPT),
         ("", ""),
@@ -198,6 +199,15 @@ def test_a_shop_that_goes_on_with_an_order_cancelled_here_is_told_to_staff_once(
     alerts.dismiss(order, Alert.objects.get().pk, user=factories.make_user(store=store), now=timezone.now())
     woo_says(woo, "completed")
     assert open_alerts() == []
+
+
+def test_a_refund_that_its_shop_deletes_is_told_to_staff(woo):
+    given = [{"id": 9, "total": "-20.00"}, {"id": 10, "total": "-5.00"}]
+    woo_says(woo, "completed", refunds=given, date_modified_gmt="2026-11-23T11:00:00")
+    woo_says(woo, "completed", refunds=given[:1], date_modified_gmt="2026-11-23T10:00:00")
+    assert (outcomes(), open_alerts()) == (["taken", "nothing"], [])
+    woo_says(woo, "completed", refunds=given[1:], date_modified_gmt="2026-11-23T12:00:00")
+    assert (outcomes()[-1], open_alerts()) == ("impossible", [(AlertKind.SHOP, "undone-refund-9")])
 
 
 def test_an_order_that_is_moved_to_the_trash_is_cancelled(woo):
