@@ -24,18 +24,19 @@ _SHORTEST_ANCHOR = 3
 _AROUND = 400  # characters from an anchor to either end of a disguised address
 _LONGEST_TAG = 64
 
-_BRACKETED = r"\s{{0,3}}[(\[{{<]\s?(?:{})\s?[)\]}}>]\s{{0,3}}"
-_DOT_WORDS = "dot|ponto|punto|\\."
+_BRACKETED = r"\s{{0,3}}[(\[{{<（]\s?(?:{})\s?[)\]}}>）]\s{{0,3}}"
+_WORDS_FOR_DOT = "dot|ponto|punto|point|punkt|ドット"
+_DOT_WORDS = rf"{_WORDS_FOR_DOT}|\."
 _DOT = (
-    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+-]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:dot|ponto|punto)\s{{1,3}}"
+    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+-]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}"
     r"|[_-]dot[_-])"
 )
-_WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|@')}"
+_WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-]40|\\100|%u0040)"
-_BARE_AT = r"(?:\s{1,3}(?:at|arroba)\s{1,3}|[_-]at[_-])"
+_BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|[=_#%])"
-_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()[]{}<>%=+-_"))
-_WRITTEN_OUT = re.compile(r"(?<![a-z0-9])(?:dot|ponto|punto)(?![a-z0-9])|[%=+-](?:2[bde]|5f)")
+_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
+_WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|[%=+-](?:2[bde]|5f)")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
 _RUN = re.compile(r"[^\W_]+")
 

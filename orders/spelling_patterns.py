@@ -28,7 +28,8 @@ _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
 _INVISIBLE = re.compile(
     "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff9-\ufffb\U000e0000-\U000e01ef]"
+    "\ufff9-\ufffb\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e01ef]"
 )
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.

@@ -20,8 +20,8 @@ _ESCAPED = re.compile(
 )
 # Cyrillic and Greek letters that look like Latin ones, and small capitals.
 _LOOKALIKES = str.maketrans(
-    "аеорсухіјѕԁɡһкԛԝνοαιАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
-    "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXabcdefghijklmnopqrstuvwyz",
+    "аеорсухіјѕԁɡһкԛԝνοαιАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧρυκτχӏᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
+    "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXpuktxlabcdefghijklmnopqrstuvwyz",
 )
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.

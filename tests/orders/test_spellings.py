@@ -264,6 +264,8 @@ def test_nothing_known_is_nothing_found():
         "john\u200d@\ufeffexample.com",
         "john@exam\u00adple.com",
         "\u202ajohn\u202c@example.com",
+        "john\U0001d173@example\u20d0.com",
+        "john@exam\u03c1\u04cfe.com",
         "john@\u2066example.com\u2069",
         "john@example\u3002com",
         "ｊｏｈｎ＠ｅｘａｍｐｌｅ．ｃｏｍ",
