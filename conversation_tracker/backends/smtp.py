@@ -17,6 +17,28 @@ CONNECT = 10.0  # seconds, for each address of the server
 UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each reply EMAIL_TIMEOUT at most
 FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
 TO_QUIT = 2.0
+PIECE = 8_192  # bytes
+
+
+class _Lines:
+    """What the server says, by lines. Of a reply that comes byte by byte, no byte begins the time anew."""
+
+    def __init__(self, conversation: _Timed) -> None:
+        self._conversation, self._rest = conversation, b""
+
+    def readline(self, longest: int) -> bytes:
+        while b"\n" not in self._rest and len(self._rest) < longest:
+            self._conversation.limit()
+            piece = self._conversation.sock.recv(PIECE)  # type: ignore[union-attr]  # it is connected
+            if not piece:
+                break
+            self._rest += piece
+        end = min(self._rest.find(b"\n") + 1 or len(self._rest), longest)
+        line, self._rest = self._rest[:end], self._rest[end:]
+        return line
+
+    def close(self) -> None:
+        """Nothing is open but the socket."""
 
 
 class _Timed(smtplib.SMTP):
@@ -32,18 +54,21 @@ class _Timed(smtplib.SMTP):
     def send(self, s: Any) -> None:
         if not isinstance(s, str):  # commands are texts, the mail is bytes
             self.give(2 * FOR_THE_MAIL, longest=FOR_THE_MAIL)
-        self._limit()
+        self.limit()
         super().send(s)
 
     def getreply(self) -> tuple[int, bytes]:
-        self._limit()
+        self.limit()
+        if self.file is None:
+            self.file = _Lines(self)
         return super().getreply()
 
     def give(self, seconds: float, *, longest: float) -> None:
         """From now on there is so much time for everything, and for one step so much at most."""
         self.until, self.longest = time.monotonic() + seconds, longest
 
-    def _limit(self) -> None:
+    def limit(self) -> None:
+        """Let the next step take no longer than there is time. Raises TimeoutError when there is none."""
         left = self.until - time.monotonic()
         if left <= 0:
             raise TimeoutError

@@ -37,7 +37,9 @@ def slow_server(waits: Mapping[str, float], verbs: list[str]) -> Iterator[int]:
                     if verb == "data":
                         while lines.readline() != b".\r\n":
                             pass
-                        lines.write(answer("taken", 250))
+                        for byte in answer("taken", 250):
+                            time.sleep(waits.get("byte", 0))
+                            lines.write(bytes([byte]))
         except OSError:  # it waited no longer
             pass
 
@@ -82,6 +84,19 @@ def test_a_conversation_in_which_no_answer_is_late_and_all_are_slow_ends_before_
         assert isinstance(hand_over(), send.Later)
     assert "ehlo" in verbs
     assert "data" not in verbs
+
+
+@pytest.mark.usefixtures("door")
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_forever(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "FOR_THE_MAIL", 0.3)
+    began = time.monotonic()
+    with slow_server({"byte": 0.2}, []) as settings.EMAIL_PORT:
+        assert hand_over() == send.Later("SMTPServerDisconnected")
+        assert time.monotonic() - began < 1.5
+    with slow_server({"byte": 0.01}, []) as settings.EMAIL_PORT:
+        assert hand_over() == send.Sent("")
 
 
 @pytest.fixture
