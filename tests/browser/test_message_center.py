@@ -55,6 +55,8 @@ def test_pages_of_templates_have_no_fault_that_axe_finds(path, signed_in: Page, 
     found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    wide = "[...document.querySelectorAll('.rows__key')].filter(one => one.scrollWidth > one.clientWidth)"
+    assert page.evaluate(f"{wide}.map(one => one.textContent)") == []
 
 
 @pytest.mark.parametrize("key", TemplateKey)
