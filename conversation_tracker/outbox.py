@@ -24,7 +24,9 @@ from orders.models import Action, EventKind, Order, SuppressionReason, User
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 12
+MOST_STOPS = 12  # attempts that ended with their worker
+FEWEST_ATTEMPTS = 12  # before a mail is given up, as it is after so long, though what failed may heal
+GIVEN_UP_AFTER = timedelta(days=2)
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
@@ -145,7 +147,7 @@ def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
 
 
 def _send(row: OutboundMail) -> send.Result:
-    if row.attempts > MOST_ATTEMPTS:  # the last one ended with its worker too
+    if row.attempts - row.failures > MOST_STOPS:
         return send.Held(STOPPED)
     try:
         return send.send(row)
@@ -160,7 +162,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
     match result:
         case send.Sent(provider_message_id):
             row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
-        case send.Later(problem) if row.attempts < MOST_ATTEMPTS:
+        case send.Later(problem) if row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER:
             row.failures += 1
             row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + delay(row.failures)
         case send.Later(problem) | send.Never(problem):

@@ -21,6 +21,12 @@ def raise_for(kind: AlertKind, *, entry_id: int, order_id: int, store_id: int, n
     Alert.objects.bulk_create([fresh], ignore_conflicts=True)
 
 
+def raise_late(entry_id: int, *, order_id: int, store_id: int, since: datetime, now: datetime) -> None:
+    """Say that the copy of this mail waits for long, once since it was to be sent: one that was dismissed stays so."""
+    if not Alert.objects.filter(entry_id=entry_id, kind=AlertKind.LATE, raised_at__gte=since).exists():
+        raise_for(AlertKind.LATE, entry_id=entry_id, order_id=order_id, store_id=store_id, now=now)
+
+
 def settle(entry_id: int, *, now: datetime) -> None:
     """The copy of this mail left after all."""
     Alert.objects.open().filter(entry_id=entry_id).update(settled_at=now)

@@ -15,6 +15,7 @@ class AlertKind(models.TextChoices):
     """What happened, most often to the copy of a mail: the closed list."""
 
     FAILED = "failed", _("The mail could not be sent")
+    LATE = "late", _("The mail has not left yet, and is tried again")
     SUPPRESSED = "suppressed", _("The mail was not sent: the address is suppressed")
     HELD = "held", _("The mail is held: it may show a real address")
     BOUNCED = "bounced", _("The mail came back: the recipient’s mail server did not take it")
@@ -26,6 +27,10 @@ class AlertKind(models.TextChoices):
 
 ADVICE: dict[str, str | Promise] = {
     AlertKind.FAILED: _("Send it again. If it fails once more, ask whoever runs this site to look at the provider."),
+    AlertKind.LATE: _(
+        "It leaves by itself once the provider takes mail again, for two days. "
+        "Ask whoever runs this site to look at the provider."
+    ),
     AlertKind.SUPPRESSED: _("An admin of the store can lift the suppression in Store settings; then send it again."),
     AlertKind.HELD: _(
         "Send it again: it is masked anew, with everybody who belongs to the order by now. "

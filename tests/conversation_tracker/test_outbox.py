@@ -124,15 +124,39 @@ def test_a_retry_leaves_under_the_same_message_id(
     assert OutboundMail.objects.get().state == SendState.SENT
 
 
-def test_after_twelve_attempts_it_has_failed(
+def test_what_may_heal_is_tried_for_two_days_and_told_of_after_hours(
     client: Client, work: Work, placed: Placed, provider: list[Exception]
 ) -> None:
     provider.append(TimeoutError())
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    for day in range(20):
-        work(now=timezone.now() + timedelta(days=day))
+    inbox.work(now=timezone.now())
+    queued_at = OutboundMail.objects.get().queued_at
+    told: list[timedelta] = []
+    while (row := OutboundMail.objects.get()).state != SendState.FAILED:
+        assert row.attempts < 60
+        waited = max(row.next_attempt_at - queued_at, timedelta())
+        outbox.work(now=queued_at + waited)
+        told += [waited] * Alert.objects.open().filter(kind=AlertKind.LATE).update(settled_at=timezone.now())
+    assert row.attempts > 20
+    assert timedelta(days=2) <= row.state_changed_at - queued_at < timedelta(days=2, hours=3)
+    (once,) = told  # it was dismissed
+    assert timedelta(hours=4) <= once < timedelta(hours=7)
+    assert Alert.objects.open().get().kind == AlertKind.FAILED
+
+
+def test_a_mail_that_lay_for_days_is_not_given_up_at_its_first_attempts(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    outbox.work(now=timezone.now() + timedelta(days=3))
     row = OutboundMail.objects.get()
-    assert (row.state, row.attempts) == (SendState.FAILED, 12)
+    assert (row.state, Alert.objects.get().kind) == (SendState.RETRY, AlertKind.LATE)
+    provider.clear()
+    work(now=row.next_attempt_at)
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert Alert.objects.get().settled_at is not None
 
 
 def test_a_mail_whose_worker_was_killed_is_sent_by_the_next(client: Client, work: Work, placed: Placed) -> None:
@@ -207,7 +231,7 @@ def test_a_mail_that_stops_its_worker_each_time_waits_ever_longer_and_is_held_at
     now = timezone.now()
     inbox.work(now=now)
     waits = []
-    for _ in range(outbox.MOST_ATTEMPTS):
+    for _ in range(outbox.MOST_STOPS):
         lose_worker(now)
         waits.append(OutboundMail.objects.get().next_attempt_at - now)
         now += waits[-1]
