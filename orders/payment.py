@@ -11,6 +11,7 @@ from django.db.models import DateTimeField, DurationField, Exists, ExpressionWra
 from orders import events, flow, masking, timeline
 from orders.models import EventKind, Kind, Order, OrderEvent, Status, TimelineEntry
 from orders.models.order import UNPAID
+from orders.secrecy import Secret
 
 FINAL = (Status.INVOICED, Status.PAYMENT_DENIED, Status.CANCEL, Status.CANCELED)
 PENDING = "payment:pending"  # the occasion: said once for an order
@@ -38,7 +39,10 @@ def deny(order: Order, *, payment_id: str, reason: str, actor: str, now: datetim
 
 
 def change(order: Order, *, data: dict[str, Any], actor: str, now: datetime) -> None:
-    """The customer pays in another way: ``data`` says how, as posted. Told again, nothing changes. Raises TooLate."""
+    """The customer pays in another way: ``data`` says how, as posted. Told again, nothing changes. Raises TooLate.
+
+    In the order's document it takes the place of the payment with its id, or else of all that were.
+    """
     with transaction.atomic():
         flow.hold(order)
         if order.status in FINAL:
@@ -52,8 +56,38 @@ def change(order: Order, *, data: dict[str, Any], actor: str, now: datetime) -> 
             order, EventKind.PAYMENT_CHANGED, occasion=f"payment:{entry.pk}", entry=entry, details=masked, now=now
         )
         events.publish([changed])
-        order.changed_at = now
-        order.save(update_fields=["changed_at"])
+        order.document, order.changed_at = Secret.of_json(_repaid(order, data)), now
+        order.save(update_fields=["document", "changed_at"])
+
+
+def listed(data: Any) -> list[dict[str, Any]]:
+    """The payments of an order's document, whether in transactions, in a list, or one that is said by itself."""
+    if not isinstance(data, dict):
+        return []
+    found = [one for part in _dicts(data.get("transactions")) for one in _dicts(part.get("payments"))]
+    found = found or _dicts(data.get("payments"))
+    return found or ([data] if data.get("paymentSystemName") or data.get("paymentSystem") else [])
+
+
+def _repaid(order: Order, data: dict[str, Any]) -> dict[str, Any]:
+    """The order's document with this in the place of what was paid otherwise."""
+    document = order.document.json() or {}
+    posted = document.get("paymentData")
+    said: dict[str, Any] = posted if isinstance(posted, dict) else {}
+    old, new = listed(said), listed(data)
+    like = [one for one in old if one.get("id") and one["id"] == data.get("id")]
+    if len(old) > 1 and like:
+        worth, kept = like[0].get("value"), [one for one in old if one not in like]
+    else:
+        worth, kept = order.value, []
+    if len(new) == 1:
+        new = [{"value": worth, **new[0]}]
+    rest = {name: value for name, value in said.items() if name != "transactions"}
+    return {**document, "paymentData": {**rest, "payments": [*kept, *new]}}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def remind(*, now: datetime, batch: int = 200) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from conversation_tracker.message_center import samples, shape
 from conversation_tracker.models.template import TemplateKey
-from orders import bounds, customers, masking, totals
+from orders import bounds, customers, masking, payment, totals
 from orders.models import Alias, Invoice, InvoiceKind, Order, OrderEvent, PartyKind, Store
 
 MOST_SIGHTINGS = 20  # of what a carrier said of a parcel, the newest
@@ -60,7 +60,7 @@ def _of(
             "totals": _totals(order, document, items),
         },
         "delivery": _delivery(_dict(document.get("shippingData")), zoneinfo.ZoneInfo(store.time_zone)),
-        "payment": _payment(said if _payments(said) else _dict(document.get("paymentData")), order.value),
+        "payment": _payment(payment.listed(said) or payment.listed(document.get("paymentData")), order.value),
         "invoice": _invoice(invoice, items, order.value),
         "parcel": _parcel(invoice),
         "change": {
@@ -162,16 +162,7 @@ def _delivery(shipping: dict[str, Any], zone: zoneinfo.ZoneInfo) -> dict[str, An
     }
 
 
-def _payments(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Payments, whether they stand by themselves or in transactions."""
-    found = data.get("payments")
-    if found is None and isinstance(data.get("transactions"), list) and data["transactions"]:
-        found = _dict(data["transactions"][0]).get("payments")
-    return [_dict(one) for one in found] if isinstance(found, list) else []
-
-
-def _payment(data: dict[str, Any], order_value: int) -> dict[str, Any]:
-    payments = _payments(data)
+def _payment(payments: list[dict[str, Any]], order_value: int) -> dict[str, Any]:
     names = [_text(one.get("paymentSystemName")) or _text(one.get("group")) for one in payments]
     first = payments[0] if payments else {}
     return {

@@ -10,6 +10,7 @@ from django.db.models import Prefetch, Q
 from django.utils import translation
 
 from orders import changing, currencies, customers, flow, masking, placing, totals
+from orders import payment as payments
 from orders.api import fields, shapes
 from orders.models import (
     Alias,
@@ -203,7 +204,7 @@ def _totals(order: Order, document: dict[str, Any], items: Sequence[dict[str, An
 def payment(posted: Any) -> dict[str, Any]:
     """As posted, with one transaction at least: programs read the first one."""
     found = fields.mapping(posted)
-    transactions = fields.mappings(found.get("transactions")) or [{"payments": fields.mappings(found.get("payments"))}]
+    transactions = fields.mappings(found.get("transactions")) or [{"payments": payments.listed(found)}]
     return {"giftCards": found.get("giftCards") or [], "transactions": transactions}
 
 

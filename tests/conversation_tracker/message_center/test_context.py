@@ -245,6 +245,21 @@ def test_a_cancellation_a_change_and_a_changed_payment_are_told(order):
     ]
 
 
+def test_a_changed_payment_is_told_as_the_api_posts_it_and_so_are_later_mails(order):
+    said = {"id": "P-1", "paymentSystem": "125", "paymentSystemName": "Boleto", "value": 12_990, "installments": 1}
+    payment.change(order, data=said, actor="Shop", now=NOW)
+    assert context.of_event(order, last(order))["payment"]["method"] == "Boleto"
+    payment.approve(order, payment_id="P-1", actor="Shop", now=NOW)
+    later = context.of_event(order, last(order))["payment"]
+    assert (later["method"], later["value"]) == ("Boleto", 12_990)
+
+
+def test_a_payment_that_stands_by_itself_as_shops_have_it_is_told(order):
+    order.document = Secret.of_json({**DOCUMENT, "paymentData": {"paymentSystemName": "visa"}})
+    order.save()
+    assert context.of_event(order, last(order))["payment"]["method"] == "visa"
+
+
 def test_an_invoiced_order_that_has_not_left_is_refused_in_other_words(order):
     to_handling(order)
     invoice(order)

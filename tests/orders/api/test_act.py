@@ -122,6 +122,24 @@ def test_a_payment_changed_is_on_the_timeline(api, store):
     assert entry.data == {"id": "P-1", "paymentSystem": "", "paymentSystemName": "Card", "installments": 3}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, [("Pix", 12_990)]),
+        ({"transactions": [{"payments": [{"id": "A", "paymentSystemName": "Card"}]}]}, [("Pix", 12_990)]),
+        (
+            {"payments": [{"id": "A", "paymentSystemName": "Card", "value": 1}, {"id": "P-1", "value": 2}]},
+            [("Card", 1), ("Pix", 2)],
+        ),
+    ],
+)
+def test_the_order_is_paid_in_the_new_way_from_then_on(api, store, before, after):
+    order = factories.make_order(store, document={"items": [], "paymentData": before})
+    assert api.act(order, "payments/P-1/payment-changed", {"paymentSystemName": "Pix"}).status_code == 204
+    [transaction] = api.read(order.number).json()["paymentData"]["transactions"]
+    assert [(one["paymentSystemName"], one["value"]) for one in transaction["payments"]] == after
+
+
 @pytest.mark.parametrize("act", ["invoice", "changes", "interactions"])
 @pytest.mark.parametrize("body", ["", "[]", "7", "null", "{", '"text"', "\xff"])
 def test_a_body_that_is_none_is_400(api, store, act, body):
