@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from conversation_tracker.mailflow.shapes import (
@@ -21,6 +22,11 @@ from orders.outcomes import Reason
 AUTO_REPLY_INTERVAL = timedelta(days=7)
 MOST_AUTOMATIC = 20  # mails in an hour from one to the other, while they are automatic
 MOST_ANSWERS = 60  # the same of mails that answer others, whoever writes them: no person answers once a minute
+# How mail programs begin the subject of an answer, in the languages that change it: Re[2]:, AW:, RES:, SV:, Odp: …
+_ANSWER = re.compile(
+    r"\s*(?:re|aw|antw|antwort|res|sv|vs|odp|ynt|回复|答复|返信)\s{0,3}(?:[\[(]\d{1,4}[\])])?\s{0,3}[:：]",
+    re.IGNORECASE,
+)
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
 
 
@@ -64,7 +70,12 @@ def _goes_round(mail: Mail, matched: Matched) -> bool:
     """Whether two programs seem to answer each other, which do or do not say what they are."""
     if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
         return matched.relayed_lately >= MOST_AUTOMATIC
-    return bool(mail.references) and matched.relayed_lately >= MOST_ANSWERS
+    return is_answer(mail) and matched.relayed_lately >= MOST_ANSWERS
+
+
+def is_answer(mail: Mail) -> bool:
+    """Whether it answers another mail; some programs name that in the subject only."""
+    return bool(mail.references) or _ANSWER.match(mail.subject) is not None
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

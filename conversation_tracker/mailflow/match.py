@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Q
 
+from conversation_tracker.mailflow import decide
 from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail
 from orders import addresses, aliases
@@ -45,7 +46,7 @@ class Book:
                     yield self._aliases[recipient]
 
     def _read_traffic(self, arrivals: Sequence[Arrival], *, now: datetime) -> dict[tuple[int, int], _Traffic]:
-        suspects = [one for one in arrivals if one.mail.traits & _AUTOMATIC or one.mail.references]
+        suspects = [one for one in arrivals if one.mail.traits & _AUTOMATIC or decide.is_answer(one.mail)]
         recipients = {alias.pk for alias in self._recipients(suspects)}
         if not recipients:
             return {}

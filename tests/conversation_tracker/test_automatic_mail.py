@@ -75,10 +75,17 @@ def test_two_programs_that_confirm_each_mail_stop(client: Client, work: Work, pl
     assert [entry.reason for entry in mails(placed.order)][-2:] == [Reason.LOOP] * 2
 
 
-def test_two_programs_that_do_not_say_what_they_are_stop(client: Client, work: Work, placed: Placed) -> None:
+@pytest.mark.parametrize("only_in_subject", [False, True])
+def test_two_programs_that_do_not_say_what_they_are_stop(
+    client: Client, work: Work, placed: Placed, *, only_in_subject: bool
+) -> None:
     for number in range(decide.MOST_ANSWERS + 2):
-        headers = ids(f"<{number}@people.example>", In_Reply_To=f"<{number}@acme.example>")
-        letter = letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers)
+        answers = {"Subject": "Re: Your order"} if only_in_subject else {}
+        named = {} if only_in_subject else {"In_Reply_To": f"<{number}@acme.example>"}
+        headers = ids(f"<{number}@people.example>", **named)
+        letter = letters.postmark(
+            placed.store_alias, FromFull=person(placed.customer_alias), Headers=headers, **answers
+        )
         letters.post_postmark(client, letter)
     assert len(work()) == decide.MOST_ANSWERS
     assert [entry.reason for entry in mails(placed.order)][-3:] == [Reason.CONVERSATION, Reason.LOOP, Reason.LOOP]
