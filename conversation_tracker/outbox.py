@@ -113,10 +113,12 @@ def _work_on(pk: int, *, now: datetime) -> None:
     except MemoryError:  # perhaps within a statement, after which its transaction takes no other
         attempt.result = attempt.result or send.Held(send.TOO_LARGE)
         _write_down(attempt, now=now)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded) as error:
         if attempt.result is None:
             raise
         _write_down_again(attempt, now=now)
+        if isinstance(error, SoftTimeLimitExceeded):
+            raise
 
 
 def _write_down(attempt: _Attempt, *, now: datetime) -> None:
@@ -131,8 +133,8 @@ def _write_down(attempt: _Attempt, *, now: datetime) -> None:
 
 
 def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
-    """The database went away while the mail left: what is not written down leaves a second time. A restart takes
-    seconds.
+    """The database went away while the mail left, or the task's time was over just then: what is not written down
+    leaves a second time. A restart takes seconds.
     """
     for pause in PAUSES:
         connection.close_if_unusable_or_obsolete()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import psycopg
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
@@ -70,6 +72,19 @@ def lose_worker() -> None:
 def test_what_left_while_the_database_was_away_leaves_once(client: Client, placed: Placed, settings: Settings) -> None:
     waiting(client, placed, settings, Cutting)
     assert outbox.work(now=timezone.now())
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert not outbox.work(now=timezone.now() + timedelta(days=1))
+    assert len(taken) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_left_just_before_the_end_of_its_task_leaves_once(
+    client: Client, placed: Placed, settings: Settings
+) -> None:
+    waiting(client, placed, settings, Provider)
+    is_over = patch("orders.events.publish", side_effect=[SoftTimeLimitExceeded, None])
+    with is_over, pytest.raises(SoftTimeLimitExceeded):
+        outbox.work(now=timezone.now())
     assert OutboundMail.objects.get().state == SendState.SENT
     assert not outbox.work(now=timezone.now() + timedelta(days=1))
     assert len(taken) == 1
