@@ -37,6 +37,8 @@ _REPORT_TYPES = {
 # Of the whole mail, as programs name it; a signature of a document has the document's name.
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
 _SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc"}
+# The writer's public key, which some programs add to each mail; it names his address.
+_KEY, _KEY_STARTS = "application/pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
 # Whose Feedback-ID says nothing, by its last part: mailboxes of persons (QQ's are many), and services that put one on
@@ -173,7 +175,7 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
     """The bodies and files of a mail, the parts in order; the texts and HTML of one alternative together.
 
     A signature over the mail is left out: it would be over nothing of one that is made anew, and holds its writer's
-    address, for which each such mail would be held.
+    address, for which each such mail would be held. So is the writer's public key, which holds it too.
     """
     pieces: dict[int, tuple[list[str], list[str]]] = {}
     files: list[File] = []
@@ -192,6 +194,8 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
             content = _payload(part)
+            if kind == _KEY and content.lstrip().startswith(_KEY_STARTS):
+                continue
             if inner := mails(content, name=name, kind=kind, depth=depth):
                 files.extend(inner)
             elif content or name:

@@ -209,6 +209,22 @@ def test_a_signature_over_the_mail_is_no_file_of_it(kind: str, name: str, files:
     assert (mail.text, [file.name for file in mail.files]) == ("Hello", files)
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "files"),
+    [
+        ("pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEawTI\n-----END PGP PUBLIC KEY BLOCK-----\n", []),
+        ("pgp-keys", b"a letter", ["OpenPGP_0x1A2B.asc"]),
+        ("octet-stream", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", ["OpenPGP_0x1A2B.asc"]),
+    ],
+)
+def test_the_writers_public_key_is_no_file_of_the_mail(kind: str, content: bytes, files: list[str]) -> None:
+    raw = EmailMessage()
+    raw.set_content("Hello")
+    raw.add_attachment(content, maintype="application", subtype=kind, filename="OpenPGP_0x1A2B.asc")
+    mail = read(raw.as_bytes())
+    assert (mail.text, [file.name for file in mail.files]) == ("Hello", files)
+
+
 def test_an_attached_mail_is_read_with_its_own_parts() -> None:
     outer = EmailMessage()
     outer["From"] = "a@b.example"
