@@ -91,7 +91,11 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def remind(*, now: datetime, batch: int = 200) -> int:
-    """Publish that a payment is still awaited, for orders that wait longer than their store says; returns how many."""
+    """Publish that a payment is still awaited, for orders that wait longer than their store says; returns how many.
+
+    An order whose place another one took is not among them: its customer was told to use that.
+    """
+    replaced = Order.objects.filter(replaces=OuterRef("pk"))
     told = OrderEvent.objects.filter(order=OuterRef("pk"), kind=EventKind.PAYMENT_PENDING)
     hours = F("store__payment_pending_after")
     patience = Func(hours, template="make_interval(hours => %(expressions)s)", output_field=DurationField())
@@ -101,7 +105,7 @@ def remind(*, now: datetime, batch: int = 200) -> int:
             Order.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(status__in=UNPAID, store__payment_pending_after__gt=0)
             .filter(placed_at__lte=placed)
-            .exclude(Exists(told))
+            .exclude(Exists(told) | Exists(replaced))
             .order_by("placed_at")[:batch]
         )
         due = [events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now) for order in waiting]

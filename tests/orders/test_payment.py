@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders import flow, payment
-from orders.models import EventKind, Kind, Order, Status
+from orders import changing, flow, payment
+from orders.models import EventKind, Kind, Order, OrderEvent, Status
 from tests import factories
 from tests.orders import told
 from tests.orders.concurrency import at_once
@@ -177,6 +177,13 @@ def test_a_store_says_how_long_payments_are_awaited_or_never_tells(db):
 def test_a_payment_that_came_or_never_will_is_not_reminded_of(store, status):
     factories.make_order_at(status, store=store, now=NOW)
     assert remind(1_000) == 0
+
+
+def test_of_an_order_that_was_replaced_nobody_is_reminded(store):
+    old, new = factories.make_order(store, now=NOW), factories.make_order(store, now=NOW)
+    changing.replace(old, new, actor="Shop", now=NOW)
+    assert remind(48) == 1
+    assert OrderEvent.objects.get(kind=EventKind.PAYMENT_PENDING).order == new
 
 
 @pytest.mark.django_db(transaction=True)
