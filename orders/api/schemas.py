@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -55,6 +56,7 @@ def _counted(value: object) -> object:
 
 
 _MOST_DIGITS = 20
+_NUMBER = re.compile(r"[+-]?[0-9.]+", re.ASCII)
 Spoken = Annotated[Text, BeforeValidator(_spoken)]
 LongSpoken = Annotated[LongText, BeforeValidator(_spoken)]
 MaybeSpoken = Annotated[Text | None, BeforeValidator(_worded)]
@@ -146,6 +148,14 @@ def _no_address(text: str) -> str:
     return text
 
 
+def _written(value: object) -> object:
+    """A moment as text; a number would count as seconds since 1970, which ``20261123`` and ``2026`` never mean."""
+    is_number = isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip()))
+    if is_number:
+        raise ValueError("write a date as 2026-01-31 or 2026-01-31T10:00:00-03:00")
+    return value
+
+
 def _in_our_time(moment: datetime) -> datetime:
     if not bounds.FIRST_YEAR <= moment.year <= bounds.LAST_YEAR:
         raise ValueError(f"its year is not between {bounds.FIRST_YEAR} and {bounds.LAST_YEAR}")
@@ -161,7 +171,7 @@ def _web_address(text: str) -> str:
 WebAddress = Annotated[LongSpoken, AfterValidator(_web_address)]
 Number = Annotated[Spoken, StringConstraints(min_length=1, max_length=128), AfterValidator(_no_address)]
 Quantity = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-Moment = Annotated[datetime, AfterValidator(_in_our_time)]  # naive: in the store's time zone
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_our_time)]  # naive: in the store's time zone
 MaybeMoment = Annotated[Moment | None, BeforeValidator(_nothing)]
 CountedMoney = Annotated[
     Money,

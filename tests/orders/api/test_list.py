@@ -130,6 +130,7 @@ def test_an_order_is_found_by_its_numbers_and_aliases(api, orders):
         ({"f_status": "handling,lost"}, "f_status"),
         ({"f_creationDate": "yesterday"}, "f_creationDate"),
         ({"f_creationDate": "creationDate:[x TO y]"}, "f_creationDate"),
+        ({"f_creationDate": "creationDate:[2026 TO 2027]"}, "f_creationDate"),
         ({"f_creationDate": "creationDate:[0001-01-01 TO 9999-12-31]"}, "f_creationDate"),
         ({"f_creationDate": "invoicedDate:[* TO *]"}, "f_creationDate"),
         ({"f_salesChannel": "1"}, "f_salesChannel"),
