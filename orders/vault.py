@@ -119,10 +119,16 @@ def saving() -> Iterator[Saving]:
     All of them are kept once the block has ended, and only then may a commit speak of them. Not so the large ones, each
     of which is in memory sealed while it is written.
     """
-    with ThreadPoolExecutor(WRITERS, thread_name_prefix="vault") as writers:
+    writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="vault")
+    try:
         files = Saving(writers)
         yield files
         files.wait()
+    except BaseException:
+        # Nothing speaks of the files, so nobody waits for a storage that hangs: the worker's time may be over.
+        writers.shutdown(wait=False, cancel_futures=True)
+        raise
+    writers.shutdown()
 
 
 def save_all(contents: Sequence[bytes]) -> list[str]:

@@ -177,3 +177,24 @@ def test_a_writer_killed_half_way_leaves_nothing_that_can_be_loaded(folder):
     assert all(path.name.startswith(".writing-") for path in files(folder))
     with pytest.raises(vault.Missing):
         vault.load(name)
+
+
+def test_who_has_to_stop_does_not_wait_for_a_storage_that_hangs(monkeypatch):
+    answers, began = threading.Event(), threading.Event()
+
+    def hang(_name: str, _content: bytes) -> None:
+        began.set()
+        answers.wait(30)
+
+    def save() -> None:
+        with vault.saving() as kept:
+            kept.save(CONTENT)
+            assert began.wait(5)
+            raise InterruptedError
+
+    monkeypatch.setattr(vault, "_keep", hang)
+    with pytest.raises(InterruptedError):
+        save()
+    assert not answers.is_set()
+    assert "vault_0" in {thread.name for thread in threading.enumerate()}, "it was waited for"
+    answers.set()
