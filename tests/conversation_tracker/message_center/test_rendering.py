@@ -32,6 +32,13 @@ def render(store, key=TemplateKey.NEW_ORDER, locale="en", **names):
     return rendering.render(store, key, locale=locale, context={**context.sample(store, key), **names})
 
 
+@pytest.mark.parametrize("key", TemplateKey)
+@pytest.mark.parametrize("locale", ["es-MX", "en-CA"])
+def test_no_sentence_of_a_default_mail_ends_in_a_time_whose_own_full_stop_would_double_its(store, key, locale):
+    text = render(store, key, locale).text
+    assert not re.search(r"m\.\.", text)
+
+
 @pytest.mark.parametrize(("key", "locale"), EVERY)
 def test_each_default_mail_is_whole_and_knows_every_name_it_uses(store, key, locale):
     mail = rendering.fill(defaults.source(key, locale), locale=locale, context=context.sample(store, key))
