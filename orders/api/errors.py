@@ -142,9 +142,10 @@ def _refused(
 
 
 def sentence(error: object) -> str:
-    """What a room says that it cannot do, as a sentence for the caller."""
+    """What a room says that it cannot do, as a sentence for the caller, and what stands after it."""
     text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}. Nothing was changed."
+    after = "The refusal is on the order’s timeline" if isinstance(error, cancelling.TooLate) else "Nothing was changed"
+    return f"{text[:1].upper()}{text[1:]}. {after}."
 
 
 def _summary(problems: list[Problem]) -> str:

@@ -75,7 +75,7 @@ def test_an_order_is_cancelled_without_a_reason_too(api, store, body):
 def test_an_order_that_is_partly_invoiced_is_not_cancelled(api, store):
     order = make(store)
     api.act(order, "invoice", {**INVOICE, "invoiceValue": 1})
-    refusal = "An order that is invoiced, even in part, cannot be cancelled. Nothing was changed."
+    refusal = "An order that is invoiced, even in part, cannot be cancelled. The refusal is on the order’s timeline."
     assert error(api.act(order, "cancel", {"reason": "late"})) == (400, "too_late", refusal)
     assert Order.objects.get().status == Status.INVOICE
 
