@@ -186,7 +186,8 @@ def test_each_400_names_its_problems_and_ends_in_one_full_stop(api, store, act, 
     [problem] = answer.json()["problems"]
     message = answer.json()["error"]["message"]
     assert (answer.status_code, problem["path"]) == (400, path)
-    assert message.lower() == f"{problem['message']}. nothing was changed.".lower()
+    after = "The refusal is on the order’s timeline" if act == "cancel" else "Nothing was changed"
+    assert message.lower() == f"{problem['message']}. {after}.".lower()
 
 
 def test_an_interaction_is_kept_on_the_timeline_and_masked(api, store):
