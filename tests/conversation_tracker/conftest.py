@@ -15,6 +15,7 @@ from conversation_tracker import inbox, outbox
 from orders.models import Store
 from orders.placing import Placed
 from tests import factories, signatures
+from tests.conversation_tracker import failing
 from tests.conversation_tracker.order_mails import DOCUMENT
 
 
@@ -49,3 +50,12 @@ def work() -> Callable[..., list[EmailMultiAlternatives]]:
 def shopped(store: Store) -> Placed:
     """An order with everything a mail may say."""
     return factories.place_order(store, email="ana@people.example", name="Ana Souza", document=DOCUMENT)
+
+
+@pytest.fixture
+def provider(settings: Settings) -> list[Exception]:
+    """A provider that raises the first of these."""
+    settings.EMAIL_BACKEND = f"{failing.__name__}.{failing.Backend.__name__}"
+    failing.raising.clear()
+    failing.asked.clear()
+    return failing.raising

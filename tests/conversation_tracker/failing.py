@@ -1,14 +1,43 @@
-"""Ways in which a provider or a mail server fails to take a mail."""
+"""Ways in which a provider, a mail server or a worker fails to get a mail away."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from anymail.exceptions import AnymailRequestsAPIError
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
 from requests import Response
+
+from conversation_tracker import outbox
+from orders import claims
+
+raising: list[Exception] = []
+asked: list[int] = []  # how many mails the provider was handed each time
+
+
+class Backend(BaseEmailBackend):
+    """A provider that fails as it is told to."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        asked.append(len(messages))
+        if raising:
+            raise raising[0]
+        mail.outbox.extend(messages)
+        return len(messages)
+
+
+def lose_worker(now: datetime | None = None) -> None:
+    """Take the next mail as a worker does that is killed before it has sent it."""
+    params = {"now": now or timezone.now(), "waiting": ["queued", "sending", "retry"]}
+    with claims.held(claims.Space.OUTBOX, outbox._TAKE, params):
+        pass
 
 
 def http(status: int) -> AnymailRequestsAPIError:

@@ -73,6 +73,7 @@ def test_only_the_newest_tasks_wait(monkeypatch: pytest.MonkeyPatch, settings: A
             client.delete("of-nobody")
 
 
-def test_a_redis_that_is_away_stops_nothing(settings: Any) -> None:
+def test_a_redis_that_is_away_stops_nothing(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     beat.drop_old_tasks()
+    assert [one.getMessage() for one in caplog.records] == ["tasks not looked at error=ConnectionError"]

@@ -22,6 +22,7 @@ from conversation_tracker.models import OutboundMail, SendState
 from orders import claims
 from orders.placing import Placed
 from tests import letters
+from tests.conversation_tracker.failing import lose_worker
 
 Work = Callable[..., list[EmailMultiAlternatives]]
 taken: list[EmailMessage] = []
@@ -59,13 +60,6 @@ def waiting(client: Client, placed: Placed, settings: Settings, backend: type[Pr
     taken.clear()
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-
-
-def lose_worker() -> None:
-    """Take the next mail as a worker does that is killed before it has sent it."""
-    params = {"now": timezone.now(), "waiting": ["queued", "sending", "retry"]}
-    with claims.held(claims.Space.OUTBOX, outbox._TAKE, params):
-        pass
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,166 @@
+"""What can heal is tried again, ever later and for two days, and nothing else is."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from conversation_tracker import inbox, outbox, send
+from conversation_tracker.models import OutboundMail, SendState
+from orders.models import Alert, AlertKind
+from orders.placing import Placed
+from tests import letters
+from tests.conversation_tracker.failing import http, lose_worker, smtp_server
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., list[EmailMultiAlternatives]]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (http(429), SendState.RETRY),
+        (http(503), SendState.RETRY),
+        (http(422), SendState.FAILED),
+        (AnymailRecipientsRefused("no"), SendState.SUPPRESSED),
+        (AnymailUnsupportedFeature("no"), SendState.FAILED),
+        (ConnectionRefusedError(), SendState.RETRY),
+        (TimeoutError(), SendState.RETRY),
+        (smtplib.SMTPServerDisconnected(), SendState.RETRY),
+        (smtplib.SMTPDataError(451, b"later"), SendState.RETRY),
+        (smtplib.SMTPDataError(554, b"never"), SendState.FAILED),
+        (smtplib.SMTPRecipientsRefused({"x": (550, b"no")}), SendState.FAILED),
+        (smtplib.SMTPRecipientsRefused({"x": (452, b"full")}), SendState.RETRY),
+        # What an operator can put right says nothing of the mail.
+        *((http(status), SendState.RETRY) for status in (401, 402, 403, 408, 425)),
+        (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
+        (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
+        (smtplib.SMTPAuthenticationError(454, b"not now"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(530, b"sign in", "x"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(550, b"domain not set up", "x"), SendState.RETRY),
+        (smtplib.SMTPSenderRefused(552, b"too large", "x"), SendState.FAILED),
+        (smtplib.SMTPRecipientsRefused({"x": (530, b"sign in")}), SendState.RETRY),
+        (smtplib.SMTPDataError(530, b"sign in"), SendState.RETRY),
+    ],
+)
+def test_what_can_heal_is_tried_again_and_nothing_else(
+    client: Client, work: Work, placed: Placed, provider: list[Exception], error: Exception, state: SendState
+) -> None:
+    provider.append(error)
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    row = OutboundMail.objects.get()
+    assert (row.state, row.attempts) == (state, 1)
+    assert "@" not in row.problem
+
+
+@pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])
+def test_a_server_that_does_not_know_us_is_asked_again(settings: Settings, replies: dict[str, int]) -> None:
+    with smtp_server(replies) as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "us", "wrong"
+        found = send.hand_over(EmailMultiAlternatives("s", "b", "a@x.example", ["b@y.example"]), key="k")
+    assert found == send.Later(f"SMTP {next(iter(replies.values()))}")
+
+
+def test_a_retry_leaves_under_the_same_message_id(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    message_id = OutboundMail.objects.get().message_id
+    provider.clear()
+    (sent,) = work(now=timezone.now() + timedelta(hours=3))
+    assert sent.extra_headers["Message-ID"] == message_id
+    assert OutboundMail.objects.get().state == SendState.SENT
+
+
+def test_what_may_heal_is_tried_for_two_days_and_told_of_after_hours(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    queued_at = OutboundMail.objects.get().queued_at
+    told: list[timedelta] = []
+    while (row := OutboundMail.objects.get()).state != SendState.FAILED:
+        assert row.attempts < 60
+        waited = max(row.next_attempt_at - queued_at, timedelta())
+        outbox.work(now=queued_at + waited)
+        told += [waited] * Alert.objects.open().filter(kind=AlertKind.LATE).update(settled_at=timezone.now())
+    assert row.attempts > 20
+    assert timedelta(days=2) <= row.state_changed_at - queued_at < timedelta(days=2, hours=3)
+    (once,) = told  # it was dismissed
+    assert timedelta(hours=4) <= once < timedelta(hours=7)
+    assert Alert.objects.open().get().kind == AlertKind.FAILED
+
+
+def test_a_mail_that_lay_for_days_is_not_given_up_at_its_first_attempts(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    outbox.work(now=timezone.now() + timedelta(days=3))
+    row = OutboundMail.objects.get()
+    assert (row.state, Alert.objects.get().kind) == (SendState.RETRY, AlertKind.LATE)
+    provider.clear()
+    work(now=row.next_attempt_at)
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert Alert.objects.get().settled_at is not None
+
+
+def test_waiting_doubles_up_to_two_hours() -> None:
+    assert timedelta(seconds=11) < outbox.delay(1) < timedelta(seconds=19)
+    assert timedelta(minutes=90) <= outbox.delay(30) <= timedelta(minutes=150)
+
+
+def test_a_killed_worker_does_not_make_the_next_try_wait_longer(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    now = timezone.now()
+    for _ in range(4):
+        lose_worker(now)
+        now = OutboundMail.objects.get().next_attempt_at
+    provider.append(TimeoutError())
+    outbox.work(now=now)
+    row = OutboundMail.objects.get()
+    assert (row.attempts, row.failures) == (5, 1)
+    assert row.next_attempt_at - now < timedelta(seconds=19)
+
+
+def test_each_failure_makes_the_next_try_wait_longer(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(TimeoutError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    work(now=now)
+    for _ in range(3):
+        now = OutboundMail.objects.get().next_attempt_at
+        outbox.work(now=now)
+    row = OutboundMail.objects.get()
+    assert row.failures == 4
+    assert timedelta(seconds=90) <= row.next_attempt_at - now <= timedelta(seconds=150)
+
+
+def test_a_conflict_with_a_try_that_is_still_under_way_heals(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(http(409))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert OutboundMail.objects.get().state == SendState.RETRY
