@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.mime.base import MIMEBase
@@ -127,8 +127,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Never(ENDED)
     try:
         with limits.processor_time():
-            message = build(row)
-            places = leakgate.leaks(message.message().as_bytes(), _known(aliases))
+            message, places = _finished(row, _known(aliases))
     except limits.TooSlow:
         return Held(TOO_SLOW)
     except MemoryError:
@@ -168,14 +167,22 @@ def _known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
     return mask.known(match.party(alias) for alias in aliases)
 
 
-def build(row: OutboundMail) -> EmailMultiAlternatives:
-    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles.
-
-    One that staff have sent again is masked anew first, with everybody who belongs to the order by now.
+def _finished(row: OutboundMail, known: Sequence[Known]) -> tuple[EmailMultiAlternatives, list[str]]:
+    """The mail, and where it shows an address. One that shows any is masked anew first, with everybody who belongs to
+    the order by now: somebody may have joined while it waited. So is one that staff have sent again.
     """
     content = read_content(row.content.json())
-    if row.resends:
-        content = remask.again(content, _known(_aliases(row)))
+    if not row.resends:
+        message = _build(row, content)
+        places = leakgate.leaks(message.message().as_bytes(), known)
+        if not places:
+            return message, places
+    message = _build(row, remask.again(content, known))
+    return message, leakgate.leaks(message.message().as_bytes(), known)
+
+
+def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:
+    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
     message = EmailMultiAlternatives(
         subject=content.subject,
         body=content.text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,16 +42,16 @@ def test_a_mail_whose_worker_was_killed_is_sent_by_the_next(client: Client, work
     assert len(work(now=timezone.now() + timedelta(seconds=20))) == 1
 
 
-def test_a_real_address_in_the_finished_mail_holds_it(client: Client, work: Work, placed: Placed) -> None:
+def test_a_real_address_in_the_finished_mail_is_masked_before_it_leaves(
+    client: Client, work: Work, placed: Placed
+) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
     row = OutboundMail.objects.get()
-    content = row.content.json()
-    row.content = Secret.of_json({**content, "text": placed.customer_alias.real.text()})
+    row.content = Secret.of_json({**row.content.json(), "text": placed.customer_alias.real.text()})
     row.save()
-    assert work() == []
-    row.refresh_from_db()
-    assert (row.state, row.problem) == (SendState.HELD, "plain body")
+    (sent,) = work()
+    assert sent.body == placed.customer_alias.address.text()
 
 
 def test_a_real_address_in_a_file_that_cannot_be_edited_holds_the_mail(
@@ -234,12 +235,10 @@ def test_a_mail_that_failed_or_is_held_raises_an_alert_and_one_that_is_retried_d
 
 
 def test_a_held_mail_raises_an_alert(client: Client, work: Work, placed: Placed) -> None:
-    letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    inbox.work(now=timezone.now())
-    row = OutboundMail.objects.get()
-    row.content = Secret.of_json({**row.content.json(), "text": placed.customer_alias.real.text()})
-    row.save()
-    work()
+    file = {"Name": "label.bin", "ContentType": "application/x-label"}
+    file["Content"] = base64.b64encode(b"\0\xff" + placed.customer_alias.real.text().encode()).decode()
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, Attachments=[file]))
+    assert work() == []
     assert Alert.objects.get().kind == AlertKind.HELD
 
 

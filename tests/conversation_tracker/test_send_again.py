@@ -237,7 +237,7 @@ LATECOMER = "lee@depot.example"
 
 
 @pytest.fixture
-def held(client: Client, work: Work, placed: Placed) -> OutboundMail:
+def waiting(client: Client, placed: Placed) -> OutboundMail:
     """A mail that speaks of somebody who becomes a party of the order before it leaves."""
     nested = f"From: {LATECOMER}\r\nSubject: From {LATECOMER}\r\n\r\nI am {LATECOMER}"
     letters.post_postmark(
@@ -256,8 +256,20 @@ def held(client: Client, work: Work, placed: Placed) -> OutboundMail:
     inbox.work(now=timezone.now())
     party = aliases.Party(PartyKind.THIRD_PARTY, LATECOMER)
     aliases.issue(placed.order, [party], now=timezone.now())
-    assert work() == []
     return OutboundMail.objects.get()
+
+
+@pytest.fixture
+def held(waiting: OutboundMail, work: Work) -> OutboundMail:
+    """The same, with a picture in which nobody can be masked."""
+    picture = vault.save(b"\x89PNG\r\n\x1a\n\0\0" + LATECOMER.encode())
+    content = waiting.content.json()
+    content["files"].append({"name": "p.png", "content_type": "image/png", "content_id": "", "stored_as": picture})
+    waiting.content = Secret.of_json(content)
+    waiting.save()
+    assert work() == []
+    waiting.refresh_from_db()
+    return waiting
 
 
 def _base64(text: str) -> str:
@@ -269,15 +281,17 @@ def test_the_timeline_says_where_a_held_mail_may_show_an_address(
 ) -> None:
     assert held.state == SendState.HELD
     shown = page(as_support, placed.order)
-    where = "the header Subject; the text; the formatted text; an attached file; an attached mail: "
-    assert f"Where it may show one: {where}" in shown
-    assert f'Held: it may show a real address <span class="muted">({where}' in shown
+    assert "Where it may show one: an attached file" in shown
+    assert 'Held: it may show a real address <span class="muted">(an attached file)' in shown
 
 
-def test_sent_again_a_held_mail_is_masked_with_who_is_known_by_now_and_leaves(
-    as_support: Client, placed: Placed, held: OutboundMail, work: Work
+@pytest.mark.parametrize("is_held", [False, True])
+def test_who_joined_while_a_mail_waited_is_masked_before_it_leaves(
+    as_support: Client, placed: Placed, waiting: OutboundMail, work: Work, *, is_held: bool
 ) -> None:
-    as_support.post(url(placed.order, held.entry_id))
+    if is_held:  # for something else, such as the time that searching it took
+        OutboundMail.objects.update(state=SendState.HELD)
+        as_support.post(url(placed.order, waiting.entry_id))
     (sent,) = work()
     alias = placed.order.aliases.latest("pk").address.text()
     assert (sent.subject, sent.body) == (f"Ask {alias}", f"{alias} knows more.")
@@ -286,7 +300,7 @@ def test_sent_again_a_held_mail_is_masked_with_who_is_known_by_now_and_leaves(
     assert (leakgate.leaks(finished, known), LATECOMER.encode() in finished) == ([], False)
     assert [name for name, _, _ in map(_attached, sent.attachments)] == ["note.txt", "old.eml"]
     assert f"Call {alias}" in [content for _, _, content in map(_attached, sent.attachments)]
-    assert Alert.objects.get().settled_at is not None
+    assert not Alert.objects.exists()
 
 
 def _attached(part: Any) -> tuple[str, str, str]:
@@ -294,13 +308,8 @@ def _attached(part: Any) -> tuple[str, str, str]:
 
 
 def test_what_cannot_be_masked_is_held_again(
-    client: Client, as_support: Client, placed: Placed, held: OutboundMail, work: Work
+    as_support: Client, placed: Placed, held: OutboundMail, work: Work
 ) -> None:
-    picture = vault.save(b"\x89PNG\r\n\x1a\n\0\0" + LATECOMER.encode())
-    content = held.content.json()
-    content["files"] = [{"name": "p.png", "content_type": "image/png", "content_id": "", "stored_as": picture}]
-    held.content = Secret.of_json(content)
-    held.save()
     as_support.post(url(placed.order, held.entry_id))
     assert work() == []
     held.refresh_from_db()
