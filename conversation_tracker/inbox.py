@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 BATCH = 20
 LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
-MOST_DEFERRALS = 300  # of one receipt, which are two days
 FETCHED_WITHIN = timedelta(days=3)  # for as long a provider's API may be away until its mail is given up
 
 
@@ -185,7 +184,7 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         if alone or len(ids) == 1:  # in a batch each is tried again by itself, so that the good ones are recorded
             setbacks.give_up(ids, Trouble.TOO_SLOW, faults.describe(error), now=now)
     except SoftTimeLimitExceeded as error:
-        setbacks.defer(ids, error, now=now)
+        _put_off_slow(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
         if faults.is_passing(error):
@@ -201,17 +200,18 @@ def _pass_over(ids: Sequence[int], error: Exception, *, now: datetime) -> None:
     only, such as a file that cannot be written, and a batch put off would meet again.
     """
     is_away = connection.connection is None or connection.connection.closed
-    if len(ids) == 1 and not is_away and _was_put_off_too_often(ids[0]):
-        setbacks.give_up(ids, Trouble.STORAGE, faults.describe(error), now=now)
-    elif len(ids) == 1 or is_away:
+    if len(ids) == 1 or is_away:
         setbacks.defer(ids, error, now=now)
     else:
         log.warning("receipts are to be tried alone receipts=%s detail=%s", ids, faults.describe(error))
 
 
-def _was_put_off_too_often(pk: int) -> bool:
-    """Whether a fault that should pass has stayed for so long that somebody has to look at it."""
-    return Receipt.objects.filter(pk=pk, deferrals__gte=MOST_DEFERRALS).exists()
+def _put_off_slow(ids: Sequence[int], error: SoftTimeLimitExceeded, *, now: datetime) -> None:
+    """The task's time was over, which may be due to what it did before these. Of a batch each is tried alone."""
+    if len(ids) == 1:
+        setbacks.defer(ids, error, trouble=Trouble.TOO_SLOW, now=now)
+    else:
+        log.warning("receipts are to be tried alone receipts=%s detail=%s", ids, faults.describe(error))
 
 
 def _locked(ids: Sequence[int], *, is_large: bool) -> list[Receipt]:
@@ -315,7 +315,7 @@ def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
     if is_away and now > row.received_at + FETCHED_WITHIN:
         setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
     else:
-        setbacks.defer([row.pk], error, now=now)
+        setbacks.defer([row.pk], error, now=now, most=None)
 
 
 def _replay(row: Receipt, *, alone: bool, now: datetime) -> list[Arrival]:

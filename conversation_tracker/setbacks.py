@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
+MOST_DEFERRALS = 300  # of one receipt, which are two days
+MOST_TOGETHER = 3  # deferrals of a batch, after which each of it is tried alone
 PAUSES = (0.5, 2.0, 5.0)  # seconds between tries to reach the database
 
 
@@ -40,8 +42,16 @@ def give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime)
     log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
 
 
-def defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
-    """A passing fault is nobody's attempt: try again later, ever more slowly, for as long as it takes.
+def defer(
+    ids: Sequence[int],
+    error: BaseException,
+    *,
+    now: datetime,
+    trouble: Trouble = Trouble.STORAGE,
+    most: int | None = MOST_DEFERRALS,
+) -> None:
+    """A passing fault is nobody's attempt: try again later, ever more slowly. One that was put off ``most`` times
+    before, and now is tried alone, goes into quarantine: somebody has to look at a fault that should pass and stays.
 
     The fault may be the database's, which has to be back to note this: a restart takes seconds. Raises OperationalError
     when it is away for longer, and the attempt stays counted.
@@ -49,22 +59,27 @@ def defer(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
     log.warning("receipts deferred receipts=%s detail=%s", ids, faults.describe(error))
     for pause in () if connection.in_atomic_block else PAUSES:
         try:
-            _put_off(ids, error, now=now)
+            _put_off(ids, error, trouble, most=most, now=now)
         except (OperationalError, InterfaceError):
             time.sleep(pause)
             connection.close_if_unusable_or_obsolete()
         else:
             return
-    _put_off(ids, error, now=now)
+    _put_off(ids, error, trouble, most=most, now=now)
 
 
-def _put_off(ids: Sequence[int], error: BaseException, *, now: datetime) -> None:
+def _put_off(ids: Sequence[int], error: BaseException, trouble: Trouble, *, most: int | None, now: datetime) -> None:
+    is_batch = len(ids) > 1
     for row in Receipt.objects.filter(pk__in=ids, state=ReceiptState.PENDING).only("id", "attempts", "deferrals"):
+        if most is not None and not is_batch and row.deferrals >= most:
+            give_up([row.pk], trouble, faults.describe(error), now=now)
+            continue
         delay = min(FIRST_DELAY * 2 ** min(row.deferrals, 10), LONGEST_DELAY)
         Receipt.objects.filter(pk=row.pk).update(
-            attempts=max(row.attempts - 1, 0),  # of one that is tried alone at least 1 is left, so it stays alone
+            # One that has 1 left is tried alone, and stays so.
+            attempts=max(row.attempts - 1, 1 if is_batch and row.deferrals >= MOST_TOGETHER else 0),
             deferrals=row.deferrals + 1,
             next_attempt_at=now + delay,
-            trouble=Trouble.STORAGE,
+            trouble=trouble,
             trouble_detail=faults.describe(error),
         )

@@ -11,13 +11,14 @@ from unittest.mock import patch
 
 import pytest
 from anymail.signals import inbound
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail import EmailMultiAlternatives
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, tasks
+from conversation_tracker import inbox, setbacks, tasks
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
 from orders.models import Action, AuditEntry, Kind, TimelineEntry
@@ -171,11 +172,46 @@ def test_a_passing_fault_is_nobodys_attempt(client: Client, work: Work, placed: 
 
 def test_a_fault_that_should_pass_and_does_not_is_shown_after_days(client: Client, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    Receipt.objects.update(deferrals=inbox.MOST_DEFERRALS, attempts=1)
+    Receipt.objects.update(deferrals=setbacks.MOST_DEFERRALS, attempts=1)
     with patch.object(pipeline, "process", side_effect=OSError(errno.EIO, "no")):
         inbox.work(now=timezone.now())
     receipt = Receipt.objects.get()
     assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.STORAGE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_at_which_the_tasks_time_is_always_over_is_shown_after_days(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    kept = Receipt.objects.get().body.bytes()
+    Receipt.objects.update(deferrals=setbacks.MOST_DEFERRALS, attempts=1)
+    is_over = patch.object(pipeline, "process", side_effect=SoftTimeLimitExceeded)
+    with is_over, pytest.raises(SoftTimeLimitExceeded):
+        inbox.work(now=timezone.now())
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.TOO_SLOW)
+    assert receipt.body.bytes() == kept
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_at_which_the_time_is_over_is_tried_one_by_one(client: Client, work: Work, placed: Placed) -> None:
+    for number in range(3):
+        headers = [{"Name": "Message-ID", "Value": f"<{number}@x.example>"}]
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers))
+    is_over = patch.object(pipeline, "process", side_effect=SoftTimeLimitExceeded)
+    with is_over, pytest.raises(SoftTimeLimitExceeded):
+        inbox.work(now=timezone.now())
+    assert set(Receipt.objects.values_list("attempts", "deferrals")) == {(1, 0)}
+    work()
+    assert mails() == 3
+
+
+def test_a_batch_that_is_put_off_again_and_again_is_tried_one_by_one(client: Client, placed: Placed) -> None:
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    Receipt.objects.update(deferrals=setbacks.MOST_TOGETHER, attempts=1)
+    both = list(Receipt.objects.values_list("pk", flat=True))
+    setbacks.defer(both, OperationalError(), now=timezone.now())
+    assert set(Receipt.objects.values_list("state", "attempts")) == {(ReceiptState.PENDING, 1)}
 
 
 def test_a_moment_beyond_every_clock_costs_its_neighbours_nothing(
