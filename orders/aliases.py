@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
 
 from orders import audit, customers, masks, secrecy, timeline, validity
-from orders.models import Action, Alias, AliasEvent, Order, PartyKind, Store, User
+from orders.models import Action, Alias, AliasEvent, Order, PartyKind, Store, TimelineEntry, User
+from orders.outcomes import Outcome
 from orders.secrecy import Secret
 
 RETIRED_BY_HAND = Q(retired_at__lt=F("expires_at"))  # before its time; what ended by itself is retired after it
@@ -113,22 +114,38 @@ _FOR_MAILS = (
 )  # fmt: skip
 
 
-def of_same_orders(addresses: Iterable[str]) -> tuple[dict[str, Alias], dict[int, list[Alias]]]:
-    """The aliases among these addresses, and every alias of their orders by order id, oldest first; one query.
+def of_same_orders(
+    addresses: Iterable[str], *, busy_since: datetime
+) -> tuple[dict[str, Alias], dict[int, list[Alias]], dict[int, int]]:
+    """The aliases among these addresses, every alias of their orders by order id, oldest first, and by alias id how
+    many mails were passed on since ``busy_since`` to those among the addresses; one query.
 
-    All of them come with what a mail needs to know of them, and anything else would be asked for one by one.
+    The aliases come with what a mail needs to know of them, and anything else would be asked for one by one.
     """
     digests = {address: address_digest(address) for address in addresses}
     if not digests:
-        return {}, {}
-    in_question = Alias.objects.filter(address_digest__in=set(digests.values())).values("order_id")
+        return {}, {}, {}
+    is_asked = Q(address_digest__in=set(digests.values()))
+    in_question = Alias.objects.filter(is_asked).values("order_id")
     by_digest: dict[bytes, Alias] = {}
     by_order: dict[int, list[Alias]] = {}
-    rows = Alias.objects.select_related("order__store").only(*_FOR_MAILS)
+    relayed: dict[int, int] = {}
+    relayed_to = Case(When(is_asked, then=_relayed_to(busy_since)), default=0)
+    rows = Alias.objects.select_related("order__store").only(*_FOR_MAILS).annotate(relayed_to=relayed_to)
     for alias in rows.filter(order_id__in=in_question).order_by("id"):
         by_digest[bytes(alias.address_digest)] = alias
         by_order.setdefault(alias.order_id, []).append(alias)
-    return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}, by_order
+        relayed[alias.pk] = alias.relayed_to or 0  # type: ignore[attr-defined]  # annotated
+    found = {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
+    return found, by_order, relayed
+
+
+def _relayed_to(since: datetime) -> Subquery:
+    """How many mails were passed on to an alias since a moment; by the index of its order's timeline."""
+    lately = TimelineEntry.objects.filter(
+        order=OuterRef("order"), occurred_at__gt=since, recipient_alias=OuterRef("pk"), outcome=Outcome.RELAYED
+    )
+    return Subquery(lately.values("recipient_alias").annotate(count=Count("pk")).values("count"))
 
 
 # By an array and not by a join: that is looked up by the index, where a join of thousands reads the whole table.

@@ -22,6 +22,9 @@ from orders.outcomes import Reason
 AUTO_REPLY_INTERVAL = timedelta(days=7)
 MOST_AUTOMATIC = 20  # mails in an hour from one to the other, while they are automatic
 MOST_ANSWERS = 60  # the same of mails that answer others, whoever writes them: no person answers once a minute
+# Mails of a day with the same words in their subjects, as many one way as the other, whatever they say they are: two
+# programs that answer each other look so, and nobody writes sixty and gets sixty.
+MOST_ALIKE = 60
 # How mail programs begin the subject of an answer, in the languages that change it: Re[2]:, AW:, RES:, SV:, Odp: …
 _ANSWER = re.compile(
     r"\s*(?:re|aw|antw|antwort|res|sv|vs|odp|ynt|回复|答复|返信)\s{0,3}(?:[\[(]\d{1,4}[\])])?\s{0,3}[:：]",
@@ -70,12 +73,17 @@ def _goes_round(mail: Mail, matched: Matched) -> bool:
     """Whether two programs seem to answer each other, which do or do not say what they are."""
     if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
         return matched.relayed_lately >= MOST_AUTOMATIC
-    return is_answer(mail) and matched.relayed_lately >= MOST_ANSWERS
+    return matched.alike_lately >= MOST_ALIKE or (is_answer(mail) and matched.relayed_lately >= MOST_ANSWERS)
 
 
 def is_answer(mail: Mail) -> bool:
     """Whether it answers another mail; some programs name that in the subject only."""
     return bool(mail.references) or _ANSWER.match(mail.subject) is not None
+
+
+def words(subject: str) -> frozenset[str]:
+    """The words of a subject without what differs from mail to mail: numbers, addresses, how often it was answered."""
+    return frozenset(word for word in re.split(r"[\s:;,.!?()\[\]]+", subject.casefold()) if word.isalpha())
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +13,11 @@ from conversation_tracker.mailflow import decide
 from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail
 from orders import addresses, aliases
-from orders.models import Alias, Order, PartyKind
+from orders.models import Alias, Order, PartyKind, TimelineEntry
+from orders.outcomes import Outcome
 
 LATELY = timedelta(hours=1)
+DAY = timedelta(days=1)
 _AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
 
 
@@ -26,18 +29,24 @@ class _Traffic:
     lately: int = 0
 
 
+_Alike = tuple[int, int, frozenset[str]]  # from whom, to whom, with which words in the subject
+
+
 class Book:
-    """The aliases and orders that a batch of mails concerns; read in one query, or two with answers."""
+    """The aliases and orders that a batch of mails concerns; read in one query, two with answers, and one more where
+    an alias gets very many.
+    """
 
     def __init__(self, arrivals: Sequence[Arrival], *, now: datetime) -> None:
         wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
         wanted |= {arrival.mail.sender.address for arrival in arrivals if arrival.mail.sender is not None}
-        self._aliases, by_order = aliases.of_same_orders(wanted)
+        self._aliases, by_order, self._relayed = aliases.of_same_orders(wanted, busy_since=now - DAY)
         self._orders: dict[int, Order] = {order_id: found[0].order for order_id, found in by_order.items()}
         self._parties: dict[int, list[Party]] = {
             order_id: [party(alias) for alias in found] for order_id, found in by_order.items()
         }
         self._traffic = self._read_traffic(arrivals, now=now)
+        self._alike = self._read_alike(arrivals, now=now)
 
     def _recipients(self, arrivals: Sequence[Arrival]) -> Iterable[Alias]:
         for arrival in arrivals:
@@ -58,6 +67,22 @@ class Book:
         )
         return {(sender, recipient): _Traffic(last, lately) for sender, recipient, last, lately in rows}
 
+    def _read_alike(self, arrivals: Sequence[Arrival], *, now: datetime) -> Counter[_Alike]:
+        """How many mails with the same words in their subjects went from one to another, in orders with very many."""
+        busy = {one.order_id for one in self._recipients(arrivals) if self._relayed[one.pk] >= decide.MOST_ALIKE}
+        if not busy:
+            return Counter()
+        rows = TimelineEntry.objects.filter(
+            order__in=busy, occurred_at__gt=now - DAY, outcome=Outcome.RELAYED, sender_alias__isnull=False
+        ).values_list("sender_alias_id", "recipient_alias_id", "subject")
+        return Counter((sender or 0, recipient or 0, decide.words(subject)) for sender, recipient, subject in rows)
+
+    def _alike_lately(self, subject: str, sender: Party, recipient: Party) -> int:
+        """The smaller of two numbers: of mails like this one, and of the most alike among those that came back."""
+        there = self._alike[sender.alias_id, recipient.alias_id, decide.words(subject)]
+        way_back = (recipient.alias_id, sender.alias_id)
+        return min(there, max((count for one, count in self._alike.items() if one[:2] == way_back), default=0))
+
     def look_up(self, arrival: Arrival) -> list[Matched]:
         """What the arrival matches: one for each of its recipients that is an alias, each alias once."""
         found: dict[int, Matched] = {}
@@ -73,14 +98,16 @@ class Book:
         key = addresses.key(sender_address)
         sender = next((one for one in parties if sender_address and addresses.key(one.real) == key), None)
         traffic = self._traffic.get((sender.alias_id, alias.pk), _Traffic()) if sender else _Traffic()
+        recipient = next(one for one in parties if one.alias_id == alias.pk)
         return Matched(
-            recipient=next(one for one in parties if one.alias_id == alias.pk),
+            recipient=recipient,
             parties=tuple(parties),
             sender=sender,
             third_parties=sum(one.is_third for one in parties),
             sender_is_alias=sender_address in self._aliases,
             auto_reply_relayed_at=traffic.last_auto_reply,
             relayed_lately=traffic.lately,
+            alike_lately=self._alike_lately(arrival.mail.subject, sender, recipient) if sender else 0,
         )
 
     def order(self, order_id: int) -> Order:

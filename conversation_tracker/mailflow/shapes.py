@@ -127,6 +127,7 @@ class Matched:
     third_parties: int = 0  # of the order so far
     auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on from one to the other
     relayed_lately: int = 0  # mails passed on from one to the other in the last hour; counted for automatic ones only
+    alike_lately: int = 0  # mails with such a subject, each way in the last day; counted where there are many
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from django.test import Client
 from conversation_tracker.mailflow import decide
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
-from tests import letters
+from tests import factories, letters
 from tests.conversation_tracker.conversing import Work, ids, mails, person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("three_providers")]
@@ -89,3 +89,48 @@ def test_two_programs_that_do_not_say_what_they_are_stop(
         letters.post_postmark(client, letter)
     assert len(work()) == decide.MOST_ANSWERS
     assert [entry.reason for entry in mails(placed.order)][-3:] == [Reason.CONVERSATION, Reason.LOOP, Reason.LOOP]
+
+
+def _exchanged(placed: Placed, count: int, *, there: str, back: str) -> None:
+    """So many mails went each way in the last minutes."""
+    customer, store = placed.customer_alias, placed.store_alias
+    for sender, recipient, subject in [(customer, store, there), (store, customer, back)]:
+        for number in range(count):
+            factories.make_mail(sender, recipient, subject=subject.format(number=number))
+
+
+def test_two_programs_with_fixed_subjects_stop_although_nothing_says_that_they_answer(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    _exchanged(placed, decide.MOST_ALIKE, there="[Ticket#{number}] We have it", back="Thank you")
+    letter = letters.postmark(
+        placed.store_alias, FromFull=person(placed.customer_alias), Subject="[Ticket#4711] We have it"
+    )
+    letters.post_postmark(client, letter)
+    assert work() == []
+    assert mails(placed.order)[-1].reason == Reason.LOOP
+
+
+@pytest.mark.parametrize(
+    ("count", "there", "back", "subject"),
+    [
+        (decide.MOST_ALIKE - 1, "We have it", "Thank you", "We have it"),
+        (decide.MOST_ALIKE, "We have it", "Thank you", "Where is it?"),
+    ],
+    ids=["not yet so many", "a person in between"],
+)
+def test_what_is_no_such_circle_is_relayed(
+    client: Client, work: Work, placed: Placed, count: int, there: str, back: str, subject: str
+) -> None:
+    _exchanged(placed, count, there=there, back=back)
+    sender = person(placed.customer_alias)
+    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=sender, Subject=subject))
+    assert len(work()) == 1
+
+
+def test_one_who_sends_a_picture_in_each_mail_is_no_program(client: Client, work: Work, placed: Placed) -> None:
+    for _ in range(decide.MOST_ALIKE + 5):
+        factories.make_mail(placed.customer_alias, placed.store_alias, subject="Photo")
+    sender = person(placed.customer_alias)
+    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=sender, Subject="Photo"))
+    assert len(work()) == 1
