@@ -14,6 +14,7 @@ from orders import secrecy
 _MARKS = re.compile(r"(?m)^[ \t>]+")
 # In HTML as the cleaner spells it.
 _ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')
+_BETWEEN_TAGS = re.compile(r">\s+<")
 _PICTURE = re.compile(r'(?<==")cid:[^"]*')
 _WRITTEN_ADDRESS = re.compile(r'(?:https?://|mailto:|tel:|cid:)[^\s()<>\[\]"]+')
 _NO_WORD = re.compile(r"[\W_]+")
@@ -45,7 +46,8 @@ def _written(mail: Mail) -> Iterator[str]:
     yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
     # A flowed text comes with its paragraphs joined, or each line with its mark.
     yield "" if mail.html and _is_made_of(mail.html, mail.text) else _MARKS.sub("", mail.text)
-    yield _PICTURE.sub("cid:", mail.html)  # those in the mail count as files
+    # Pictures in the mail count as files; a page in pieces, with files between them, is joined by each in its own way.
+    yield _BETWEEN_TAGS.sub("><", _PICTURE.sub("cid:", mail.html))
     yield from itertools.chain.from_iterable(sorted(map(_of_file, mail.files)))  # providers order them as they like
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from email.message import EmailMessage
 
 import pytest
 from django.test import Client
@@ -46,6 +48,30 @@ def test_the_same_mail_with_its_files_in_another_order_is_one_entry(client: Clie
         letters.post_ses(
             client, letters.ses([alias], letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000", files=files))
         )
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+def test_html_in_pieces_around_a_file_is_one_entry_raw_and_in_parts(client: Client, work: Work, placed: Placed) -> None:
+    alias, pdf = placed.customer_alias.address.text(), b"%PDF-1.7 a"
+    pieces = EmailMessage()
+    pieces.make_mixed()
+    for content in ("<p>Before</p>", "<p>After</p>"):
+        piece = EmailMessage()
+        piece.set_content(content, subtype="html")
+        pieces.attach(piece)
+    pieces.add_attachment(pdf, maintype="application", subtype="pdf", filename="a.pdf")
+    raw = EmailMessage()
+    raw["From"], raw["Subject"], raw["Message-ID"] = "kim@carrier.example", "Your parcel", "<1@carrier.example>"
+    raw["Date"] = "Mon, 23 Nov 2026 10:00:00 +0000"
+    raw.set_content("Before After")
+    raw.make_alternative()
+    raw.attach(pieces)
+    file = {"Name": "a.pdf", "ContentType": "application/pdf", "Content": base64.b64encode(pdf).decode()}
+    html = "<p>Before</p><p>After</p>"
+    parts = letters.postmark(alias, TextBody="Before After", HtmlBody=html, Attachments=[file])
+    letters.post_ses(client, letters.ses([alias], raw.as_bytes()))
+    letters.post_postmark(client, parts)
     assert len(work()) == 1
     assert len(mails(placed.order)) == 1
 
