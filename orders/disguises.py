@@ -32,7 +32,7 @@ _DOT = (
     r"|[_-]dot[_-])"
 )
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
-_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-]40|\\100|%u0040)"
+_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-](?:25){0,4}40|\\100|%u0040)"
 _BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|[=_#%])"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
@@ -130,7 +130,7 @@ def _first(text: str, *, more: str = "") -> str:
     that is quick.
     """
     sign = re.escape(text[0])
-    return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|(?<=[%=-][2-7][0-9a-f]{sign}))"
+    return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|(?<=[%=-][2-7][0-9a-f]{sign})|(?<=-25[2-7][0-9a-f]{sign}))"
 
 
 def _sign(char: str) -> str:

@@ -12,16 +12,22 @@ from orders import addresses
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
-_AT = r"(?:\s{0,8}@\s{0,8}|%40|%2540|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
-_PLUS = r"(?:\+|%2b|&\#0*43;)"
+_AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
+_PLUS = r"(?:\+|%(?:25){0,4}2b|&\#0*43;)"
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
 # Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a
 # delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
 # names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
-_DELIMITER = r"(?<=%[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\x1b\([bj])"
+_DELIMITER = (
+    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\x1b\([bj])"
+    # EDIFACT's COM segment; the key of a Pix payment, after its length.
+    r"|(?<=com\+)(?<![a-z0-9]com\+)|(?<=pix01[0-9]{2})"
+)
 # What a program has lost the space behind: "E-Mailanna@example.com".
 _LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "address", "adresse", "kontakt", "contato"))
-_BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL})"
+# Columns of a fixed width, and fields of a form written on: "0000123456anna@example.com", "DE SOUZAanna@example.com".
+_COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
+_BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
@@ -37,8 +43,11 @@ _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
 # No letter or digit goes on with the domain, unless a capital one shows that another word begins ("…@example.comTel"),
-# or these are digits to the end, as no top-level domain has.
-_AFTER = r"(?:(?![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))|(?=[0-9]{1,20}(?![a-z0-9-])(?!\.[a-z0-9])))"
+# or these are digits to the end, as no top-level domain has, or what follows the key of a Pix payment.
+_PIX_END = r"(?:02[0-9]{2}[^\r\n]{0,99}?)?5204[0-9]{4}5303"
+_AFTER = rf"(?:(?![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))|(?=[0-9]{{1,20}}(?![a-z0-9-])(?!\.[a-z0-9]))|(?={_PIX_END}))"
+# There a plus sign stands for a space.
+_IN_QUERY = re.compile(r"[?&][^\s\"'<>=?&]{1,60}=[^\s\"'<>&#]*\Z")
 _SHORT = 3  # letters of a local part
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
@@ -61,7 +70,8 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
         at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
     after = rf"{_AFTER}{no_glue(tracking_domains)}"
-    return re.compile(rf"{_before(base)}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
+    before = rf"(?:{_before(base)}|(?P<spaced>(?<=[a-z0-9]\+)))"
+    return re.compile(rf"{before}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -172,7 +182,9 @@ def _places(lowered: str, domain: str) -> Iterator[int]:
 def matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
     """What the pattern finds in these stretches of the text."""
     for start, end in windows:
-        yield from pattern.finditer(text, start, end)
+        for found in pattern.finditer(text, start, end):
+            if found.lastgroup is None or _IN_QUERY.search(text, max(0, found.start() - _BEFORE_DOMAIN), found.start()):
+                yield found
 
 
 def plain(text: str) -> str:

@@ -170,7 +170,21 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("E-Mail", ""), ("Correo", "Tel"), (" ", "Telefone: 11"), (" ", "0123456"), ("\x1b(B", "\x1b$B")],
+    [
+        ("E-Mail", ""),
+        ("Correo", "Tel"),
+        (" ", "Telefone: 11"),
+        (" ", "0123456"),
+        ("\x1b(B", "\x1b$B"),
+        ("3120001123456789", "   "),
+        ("DE SOUZA", "   "),
+        ("11999998888", "Rua"),
+        ("UNH+1'COM+", ":EM'"),
+        ("COM+", ":EM'"),
+        ("https://wa.me/55?text=My+mail+", "+and"),
+        ("0014BR.GOV.BCB.PIX0116", "520400005303986540612.305802BR5904Shop"),
+        ("0014br.gov.bcb.pix0116", "0208ORDER 125204000053039865802BR"),
+    ],
 )
 def test_words_that_lost_their_space_hide_no_address(before: str, after: str) -> None:
     replaced, count = spellings.replace(f"{before}john@example.com{after}", [JOHN])

@@ -94,6 +94,7 @@ DISGUISED = [
     "anna\\.real\\@people\\.example",
     "anna.real\\100people.example",
     "https-3A__x.example_-3Fe-3Danna.real-40people.example-26x-3D1",
+    "https-3A__x.example_-3Fu-3Dhttps-253A-252F-252Fy.example-253Fe-253Danna.real-252540people.example",
     "https://urldefense.com/v3/__https://x.example/?e=anna.real*40people.example__;JQ!!abc$",
     "https-3A__x.example_-3Fe-3DAnna-2Ereal-2Bshop-40people-2Eexample",
     "do Anna.Real arroba people.example",
