@@ -32,6 +32,9 @@ _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
+# The tags between two letters that a page shows next to each other.
+_TAGS = r"(?>(?:<[^<>]{1,2000}>)+)"
+TAGS = re.compile(_TAGS)
 _INVISIBLE = re.compile(
     "[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff9-\ufffb\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -75,15 +78,16 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=4096)
-def cut(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds the same address with line ends anywhere in it, quote marks after them."""
+def cut(real: str, tracking_domains: tuple[str, ...], by: re.Pattern[str] = LINE_END) -> re.Pattern[str]:
+    """Finds the same address with line ends anywhere in it, quote marks after them; or with tags anywhere in it."""
+    mark = by.pattern
     base, _ = untagged(real.rpartition("@")[0])
     is_gmail = is_dotless(real)
-    between = rf"(?:{_CUT}?\.{_CUT}?|{_CUT})?" if is_gmail else f"{_CUT}?"
+    between = rf"(?:{mark}?\.{mark}?|{mark})?" if is_gmail else f"{mark}?"
     spelled = between.join(re.escape(char) for char in (base.replace(".", "") if is_gmail else base))
-    at_domain = "|".join(_cut(one) for one in domains(real))
-    tag = rf"(?:{_CUT}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{_CUT}[^\s@<>\"&%,;()]{{0,64}})?)?"
-    at = rf"\s{{0,8}}{_CUT}?@\s{{0,8}}{_CUT}?"
+    at_domain = "|".join(_cut(one, mark) for one in domains(real))
+    tag = rf"(?:{mark}?\+[^\s@<>\"&%,;()]{{0,64}}(?:{mark}[^\s@<>\"&%,;()]{{0,64}})?)?"
+    at = rf"\s{{0,8}}{mark}?@\s{{0,8}}{mark}?"
     after = rf"{_AFTER}{no_glue(tracking_domains)}"
     return re.compile(rf"{_before(base)}{spelled}{tag}{at}(?:{at_domain}){after}", re.IGNORECASE)
 
@@ -104,14 +108,15 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
 
 @lru_cache(maxsize=4096)
 def no_glue(tracking_domains: tuple[str, ...]) -> str:
-    """Not before the rest of a Soft alias, which may go on in the next line."""
-    ends = "|".join(_cut(one) for one in tracking_domains)
-    return rf"(?!{_CUT}?-{_CUT}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
+    """Not before the rest of a Soft alias, which may go on in the next line or behind a tag at its hyphen."""
+    mark = rf"(?:{_CUT}|{_TAGS})"
+    ends = "|".join(_cut(one, _CUT) for one in tracking_domains)
+    return rf"(?!{mark}?-{mark}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
 
 
-def _cut(text: str) -> str:
-    """The text, with a line end between any two of its characters."""
-    return f"{_CUT}?".join(re.escape(char) for char in text)
+def _cut(text: str, mark: str) -> str:
+    """The text, with a line end or the like between any two of its characters."""
+    return f"{mark}?".join(re.escape(char) for char in text)
 
 
 def untagged(local: str) -> tuple[str, str]:

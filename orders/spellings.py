@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from urllib.parse import unquote
 
 from orders import disguises, glances, marked, packed
@@ -232,11 +233,25 @@ def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that a line end cuts in two."""
     tracking_domains = _tracking_domains(known)
     count = 0
-    for one in _cut_in(text, known):
+    for one in _cut_in(text, known, by=patterns.LINE_END):
         found = patterns.cut(one.real, tracking_domains).finditer(text)
         text, times = _put(one.alias, text, (match.span() for match in found))
         count += times
     return text, count
+
+
+def replace_across_tags(source: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The HTML with each known address replaced that tags cut, these kept behind it, and how many were."""
+    tracking_domains = _tracking_domains(known)
+    count = 0
+    for one in _cut_in(source, known, by=patterns.TAGS):
+        pieces, last = [], 0
+        for found in patterns.cut(one.real, tracking_domains, patterns.TAGS).finditer(source):
+            pieces += [source[last : found.start()], one.alias, *patterns.TAGS.findall(found[0])]
+            last = found.end()
+            count += 1
+        source = "".join([*pieces, source[last:]])
+    return source, count
 
 
 def _replace_marked(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -270,11 +285,11 @@ def _standing(text: str, one: Known, tracking_domains: tuple[str, ...]) -> list[
     return [*plain, *_disguised(text, lowered, one, tracking_domains)]
 
 
-def _cut_in(text: str, known: Sequence[Known]) -> list[Known]:
-    """The known addresses of which some may be cut by the line ends of this text."""
-    if not known or "@" not in text or "\n" not in text:
+def _cut_in(text: str, known: Sequence[Known], *, by: re.Pattern[str]) -> list[Known]:
+    """The known addresses of which some may be cut by the line ends, or the tags, of this text."""
+    if not known or "@" not in text or (joined := by.sub("", text)) == text:
         return []
-    return _bare_in(patterns.LINE_END.sub("", text), known)
+    return _bare_in(joined, known)
 
 
 def _bare_in(text: str, known: Sequence[Known], *, is_short_alone: bool = False) -> list[Known]:
@@ -292,7 +307,7 @@ def _bare_in(text: str, known: Sequence[Known], *, is_short_alone: bool = False)
 
 def find(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that the text still shows, in any of the spellings a reader or program would decode, or cut
-    in two by line ends.
+    in two by line ends or by tags.
     """
     if not glance(known).may_show(text):
         return []
@@ -301,9 +316,9 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     found: set[Known] = set()
     for form in [*forms, *(reading.text for reading in _readings(text, known))]:
         found |= {one for one in known if one not in found and _standing(form, one, tracking_domains)}
-    for form in forms[:2]:
-        for one in _cut_in(form, [one for one in known if one not in found]):
-            if patterns.cut(one.real, tracking_domains).search(form):
+    for form, by in product(forms[:2], (patterns.LINE_END, patterns.TAGS)):
+        for one in _cut_in(form, [one for one in known if one not in found], by=by):
+            if patterns.cut(one.real, tracking_domains, by).search(form):
                 found.add(one)
     for form in dict.fromkeys([text, unquote(text)]):  # %2B is a sign of base64
         left = [one for one in known if one not in found]

@@ -18,6 +18,7 @@ from conversation_tracker.mailflow.shapes import Mailbox
 
 LONGEST = 16_000  # characters of one header value that are looked at
 LONGEST_SUBJECT = 1_000
+LONGEST_CONTENT_ID = 255
 MOST_MAILBOXES = 200
 MOST_REFERENCES = 50
 

@@ -78,7 +78,8 @@ class Masker:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
         masked, blotted = spellings.blot(masked, self._known)
-        self.count += times + blotted
+        masked, joined = spellings.replace_across_tags(masked, self._known)
+        self.count += times + blotted + joined
         forms = (masked, bodies.bare(masked), bodies.read_aloud(masked))
         if any(spellings.find(one, self._known) for one in dict.fromkeys(forms)):
             return markup.from_text(self.text(bodies.to_text(masked)))
@@ -117,12 +118,18 @@ def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.B
         name=_file_name(file.name, masker, known),
         content_type=nature.content_type,
         content=content,
-        content_id="" if "@" in file.content_id and spellings.find(file.content_id, known) else file.content_id,
+        content_id=_content_id(file.content_id, masker, known),
         is_searchable=readings.is_searchable(
             content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budget
         ),
         is_dangerous=nature.is_dangerous,
     )
+
+
+def _content_id(written: str, masker: Masker, known: Sequence[Known]) -> str:
+    """What the HTML calls the file: masked as it is there, or it would show no picture."""
+    masked = masker.line(written) if "@" in written else written
+    return "" if len(masked) > headers.LONGEST_CONTENT_ID or spellings.find(masked, known) else masked
 
 
 def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:

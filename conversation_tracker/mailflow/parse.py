@@ -192,7 +192,7 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
             texts, htmls = pieces.setdefault(piece, ([], []))
             (htmls.append(body) if kind == "text/html" else texts.append(_unflowed(part, body)))
         else:
-            content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[:255]
+            content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[: headers.LONGEST_CONTENT_ID]
             content = _payload(part)
             if kind == _KEY and content.lstrip().startswith(_KEY_STARTS):
                 continue

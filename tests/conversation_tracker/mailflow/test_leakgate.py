@@ -38,6 +38,7 @@ def part(encoding: bytes, body: bytes, kind: bytes = b"text/plain") -> bytes:
         (part(b"quoted-printable", quopri.encodestring(b"anna=people " + ADDRESS)), ["plain body"]),
         (part(b"8bit", b"<p>anna&#64;people.example</p>", b"text/html"), ["html body"]),
         (part(b"8bit", b"<p>an<b>na</b>@people.example</p>", b"text/html"), ["html body"]),
+        (part(b"8bit", b"<p>Anna</p><p><b>anna</b>@people.<wbr>example</p>", b"text/html"), ["html body"]),
         (part(b"8bit", b'<a href="https://x.example/?m=anna%2540people.example">x</a>', b"text/html"), ["html body"]),
         (part(b"8bit", "an\u200bna@people.example".encode()), ["plain body"]),
         (part(b"8bit", b"anna @ people.example"), ["plain body"]),

@@ -39,9 +39,30 @@ def test_html_is_masked_in_text_and_links() -> None:
     )
 
 
-def test_an_address_cut_in_two_by_tags_does_not_survive() -> None:
-    found = masked(html="<p>anna@<b>people</b>.example</p>")
-    assert found.html == f'<div style="white-space: pre-wrap">{ANNA.alias}</div>'
+@pytest.mark.parametrize("before", ["", "<p>Anna Real</p>", '<a href="https://shop.example">Track</a><br>'])
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>anna@<b>people</b>.example</p>", f"<p>{ANNA.alias}<b></b></p>"),
+        ("<p>anna@people.<wbr>example</p>", f"<p>{ANNA.alias}<wbr></p>"),
+        ("<p><b>anna</b>@people.example</p>", f"<p><b>{ANNA.alias}</b></p>"),
+    ],
+)
+def test_an_address_that_tags_cut_is_replaced_in_its_place(before: str, written: str, expected: str) -> None:
+    assert masked(html=before + written).html == before + expected
+
+
+@pytest.mark.parametrize("written", ["logo.anna@people.example", "logo.anna%40people.example"])
+def test_a_picture_whose_id_shows_an_address_is_still_shown(written: str) -> None:
+    picture = File("logo.png", "image/png", b"\x89PNG\r\n\x1a\n", content_id="logo.anna@people.example")
+    found = masked(html=f'<img src="cid:{written}">', files=(picture,))
+    assert found.html == f'<img src="cid:{found.files[0].content_id}">' == f'<img src="cid:logo.{ANNA.alias}">'
+
+
+def test_a_soft_alias_that_a_tag_cuts_stays_as_it_is() -> None:
+    soft = Known("anna@people.example", "anna@people.example-123456789012b.ct.example")
+    html = "anna@people.example-<wbr>123456789012b.ct.example"
+    assert mask.Masker([soft]).html(html) == html
 
 
 @pytest.mark.parametrize(
