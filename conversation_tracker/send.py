@@ -6,7 +6,6 @@ import smtplib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.mime.base import MIMEBase
 from email.utils import formataddr
 from http import HTTPStatus
 from typing import Any
@@ -18,13 +17,13 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import backends, limits
-from conversation_tracker.mailflow import frugal, headers, leakgate, mask, match, remask
+from conversation_tracker import backends, enclosures, limits
+from conversation_tracker.mailflow import headers, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
 from conversation_tracker.providers import base
-from orders import secrecy, suppression, vault
+from orders import rendering, secrecy, suppression, vault
 from orders.models import Alias
 from orders.spellings import Known
 
@@ -201,8 +200,9 @@ def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:
     )
     if content.html:
         message.attach_alternative(content.html, "text/html")
+    shown = rendering.content_ids(content.html)
     for file in content.files:
-        message.attach(_part(file))
+        message.attach(enclosures.part(file, shown=shown))
     return message
 
 
@@ -210,19 +210,6 @@ def read_content(found: dict[str, Any]) -> Content:
     """The content as it was sealed."""
     files = tuple(StoredFile(**file) for file in found["files"])
     return Content(**{**found, "files": files, "references": tuple(found["references"])})
-
-
-def _part(file: StoredFile) -> MIMEBase:
-    maintype, _, subtype = file.content_type.partition("/")
-    if maintype in {"message", "multipart"}:  # sent as a file: opened, it is the same mail
-        maintype, subtype = "application", "octet-stream"
-    part = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
-    part.set_payload(frugal.in_base64(vault.load(file.stored_as)))
-    part["Content-Transfer-Encoding"] = "base64"
-    part.add_header("Content-Disposition", "inline" if file.content_id else "attachment", filename=file.name)
-    if file.content_id:
-        part.add_header("Content-ID", f"<{file.content_id}>")
-    return part
 
 
 def idempotency_key(row: OutboundMail) -> str:

@@ -1,0 +1,68 @@
+"""Make a file a part of a mail, as whoever sends the mail takes it."""
+
+from __future__ import annotations
+
+import codecs
+import mimetypes
+from collections.abc import Collection
+from email.mime.base import MIMEBase
+
+from django.conf import settings
+
+from conversation_tracker.mailflow import frugal
+from conversation_tracker.mailflow.shapes import StoredFile
+from orders import rendering, vault
+
+# Anymail refuses the whole mail where the provider takes no picture that stands in the text: there it is a file.
+WITHOUT_INLINE = {"anymail.backends.brevo.EmailBackend", "anymail.backends.postal.EmailBackend"}
+# … and where the provider drops a mail with a file whose type is another one than its name says.
+TYPE_BY_NAME = {"anymail.backends.resend.EmailBackend"}
+
+_MARKED = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
+    """The part. ``shown`` are the ids of the pictures that stand in the HTML; many programs give one to each file."""
+    content = vault.load(file.stored_as)
+    maintype, _, subtype = _content_type(file).partition("/")
+    found = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
+    if maintype == "text":
+        found.set_param("charset", charset(content))
+    found.set_payload(frugal.in_base64(content))
+    found["Content-Transfer-Encoding"] = "base64"
+    is_inline = _is_picture(file) and rendering.bare_id(file.content_id) in shown
+    found.add_header("Content-Disposition", "inline" if is_inline else "attachment", filename=file.name)
+    if is_inline:
+        found.add_header("Content-ID", f"<{file.content_id}>")
+    return found
+
+
+def charset(content: bytes) -> str:
+    """One in which the text can be read, and written again as the same bytes: anymail does both, in UTF-8 where none is
+    told.
+    """
+    for name in ("utf-8", *(name for mark, name in _MARKED if content.startswith(mark))):
+        try:
+            if content.decode(name).encode(name) == content:
+                return name
+        except UnicodeError:
+            continue
+    return "iso-8859-1"
+
+
+def _content_type(file: StoredFile) -> str:
+    if settings.EMAIL_BACKEND in TYPE_BY_NAME and (named := mimetypes.guess_type(file.name)[0]):
+        return named
+    if file.content_type.startswith(("message/", "multipart/")):  # sent as a file: opened, it is the same mail
+        return "application/octet-stream"
+    return file.content_type
+
+
+def _is_picture(file: StoredFile) -> bool:
+    is_image = file.content_type.startswith("image/")
+    return is_image and bool(file.content_id) and settings.EMAIL_BACKEND not in WITHOUT_INLINE
