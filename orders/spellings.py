@@ -203,11 +203,13 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """
     text, count = replace(text, known)
     text, more = _replace_cut(text, known)
+    text, across = replace_across_tags(text, known)
+    count += more + across
     if "\\" in text:
         unescaped, escaped = replace(_unescaped(text), known)
         if escaped:
-            return unescaped, count + more + escaped
-    return text, count + more
+            return unescaped, count + escaped
+    return text, count
 
 
 def rewrite_joined(text: str, known: Sequence[Known]) -> tuple[str, int]:

@@ -37,6 +37,8 @@ _DANGEROUS_TYPES = frozenset(
     }
 )
 _TEXT_TYPES = ("text/", "message/", "application/json", "application/xml", "application/ics", "application/rtf")
+# Many programs call them octet-stream, and Windows a table what Excel makes.
+_TEXT_ENDINGS = frozenset({"csv", "edi", "htm", "html", "ics", "json", "rem", "ret", "tsv", "txt", "vcf", "xml"})
 _MAGIC = (
     (b"%PDF-", "application/pdf"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -59,7 +61,8 @@ class Nature:
 def nature(content: bytes, *, name: str, claimed: str, charset: str = "") -> Nature:
     """Look at the content first, at the claim only where the content does not tell."""
     ending = name.rpartition(".")[2].lower()
-    codec = _text_codec(content, claimed, charset)
+    is_text = claimed.startswith(_TEXT_TYPES) or ending in _TEXT_ENDINGS
+    codec = _text_codec(content, charset, is_text=is_text)
     if codec is not None:
         content_type = _text_type(content, claimed, ending)
     else:
@@ -77,19 +80,19 @@ _MARKS = (
 )
 
 
-def _text_codec(content: bytes, claimed: str, charset: str) -> str | None:
+def _text_codec(content: bytes, charset: str, *, is_text: bool) -> str | None:
     """The codec in which the content is text, or None for what is not."""
     for mark, codec in _MARKS:
         if content.startswith(mark) and _decodes(content, codec):
             return codec
-    declared = _odd_codec(charset) if claimed.startswith(_TEXT_TYPES) else None
+    declared = _odd_codec(charset) if is_text else None
     if declared is not None and _decodes(content, declared):
         return declared
     if content.startswith(tuple(magic for magic, _ in _MAGIC)) or b"\0" in content[:_SNIFFED]:
         return None
     if _decodes(content, "utf-8"):
         return "utf-8"
-    return "latin-1" if claimed.startswith(_TEXT_TYPES) else None
+    return "latin-1" if is_text else None
 
 
 def _odd_codec(charset: str) -> str | None:

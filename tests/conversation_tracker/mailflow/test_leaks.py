@@ -67,8 +67,10 @@ JSON = json.dumps({"to": REAL, "quote": 'a"b'}).replace("a", "\\u0061").replace(
         incoming(f"I am {REAL}".encode("cp500"), kind="text/plain", name="a.txt", charset="cp500"),
         incoming(f"I am {REAL}".encode(), kind="text/plain", name=f"{'x' * 90} {REAL}.txt"),
         incoming(b"x", kind="text/plain", name=f"{REAL}.txt"),
+        incoming(f"ação;{REAL}".encode("latin-1"), kind="application/vnd.ms-excel", name="a.csv"),
+        incoming(b"<p>Real</p><p><b>anna</b>.real@people.example</p>", kind="text/html", name="a.html"),
     ],
-    ids=range(24),
+    ids=range(26),
 )
 def test_what_hides_an_address_is_rewritten_and_leaves(raw: bytes, known: Known) -> None:
     found = masked(raw, known)
