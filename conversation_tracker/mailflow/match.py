@@ -18,6 +18,7 @@ from orders.outcomes import Outcome
 
 LATELY = timedelta(hours=1)
 DAY = timedelta(days=1)
+MOST_COMPARED = 2_000  # subjects, so that a flood does not cost each of its mails more than the one before
 _AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
 
 
@@ -74,8 +75,9 @@ class Book:
             return Counter()
         rows = TimelineEntry.objects.filter(
             order__in=busy, occurred_at__gt=now - DAY, outcome=Outcome.RELAYED, sender_alias__isnull=False
-        ).values_list("sender_alias_id", "recipient_alias_id", "subject")
-        return Counter((sender or 0, recipient or 0, decide.words(subject)) for sender, recipient, subject in rows)
+        ).order_by("-occurred_at", "-id")
+        latest = rows.values_list("sender_alias_id", "recipient_alias_id", "subject")[:MOST_COMPARED]
+        return Counter((sender or 0, recipient or 0, decide.words(subject)) for sender, recipient, subject in latest)
 
     def _alike_lately(self, subject: str, sender: Party, recipient: Party) -> int:
         """The smaller of two numbers: of mails like this one, and of the most alike among those that came back."""
