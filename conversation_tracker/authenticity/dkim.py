@@ -1,8 +1,8 @@
 """Check DKIM signatures (RFC 6376, RFC 8301, RFC 8463): who vouches for this mail? Pure, given a way to ask DNS.
 
-Linear in the length of the mail. Stricter than the RFC in three things: a signature over only a part of the body (l=)
+Linear in the length of the mail. Stricter than the RFC in four things: a signature over only a part of the body (l=)
 counts for nothing, since anything may be added to such a mail; nor does one by SHA-1 or by an RSA key of less than
-1,024 bits.
+1,024 bits; nor does any of a mail with two fields of a kind that may stand once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ from conversation_tracker.authenticity.lookup import Lookup, Unanswered
 
 FIELD = "dkim-signature"
 MOST_SIGNATURES = 8  # that are looked at
+# What may stand once, RFC 5322 §3.6 and RFC 2045 §3, and is shown or believed. A signature covers the lowest of them
+# (RFC 6376 §5.4.2), a reader may show the topmost: anybody can put a second one on a mail that was signed (§8.15).
+SINGLE = {
+    "content-transfer-encoding", "content-type", "date", "from", "in-reply-to", "message-id", "mime-version",
+    "references", "reply-to", "sender", "subject", "to", "cc",
+}  # fmt: skip
 SMALLEST_KEY, LARGEST_KEY = 1_024, 8_192  # bits of an RSA key
 PIECE = 1_000_000  # bytes of a body canonicalised at a time
 
@@ -86,7 +92,8 @@ def check(mail: Mail, *, lookup: Lookup, now: datetime) -> Checked:
     """Verify the signatures of a mail."""
     hashes_of_body: dict[str, bytes] = {}
     domains, is_complete = set(), True
-    signed = [one for one in mail.fields if one.name == FIELD]
+    single = [one.name for one in mail.fields if one.name in SINGLE]
+    signed = [one for one in mail.fields if one.name == FIELD] if len(single) == len(set(single)) else []
     for one in signed[:MOST_SIGNATURES]:
         try:
             signature = _read(one, now=now)

@@ -73,6 +73,15 @@ def test_a_second_from_is_not_signed():
     assert domains(b"From: x@bank.example\r\n" + sign()) == NOTHING
 
 
+@pytest.mark.parametrize("field", [b"Subject: Pay here", b"SUBJECT : Pay here"])
+def test_no_signature_counts_where_a_second_subject_was_put_on_top(field):
+    assert domains(field + b"\r\n" + sign()) == NOTHING
+
+
+def test_fields_that_may_stand_often_may_stand_twice():
+    assert domains(b"Received: from a\r\nReceived: from b\r\nX-Note: a\r\nX-Note: b\r\n" + sign()) == GOOD
+
+
 @pytest.mark.parametrize(
     "tags",
     [{"l": "5"}, {"x": "1700000000"}, {"x": "never"}, {"i": "@other.example"}, {"q": "carrier/pigeon"}, {"v": "1"}],
