@@ -21,6 +21,8 @@ from orders import addresses, aliases, clock, faults
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# What the database says when it has no room (class 53 of its codes); of the library's classes none stands above these.
+_FULL = (psycopg.errors.InsufficientResources, psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
 MOST_THREADS = 8
 LARGE = 4_000_000  # bytes; writing such a mail takes ten times its size in memory, so one at a time is written
 REMEMBER = 60.0  # seconds for which a tracking domain that was found counts as ours
@@ -68,7 +70,7 @@ class Desk:
             async with self._large if len(handed.raw) > LARGE else nullcontext():
                 await self._run(lambda: _accept(handed))
         except DatabaseError as error:
-            raise NotStored(is_full=isinstance(error.__cause__, psycopg.errors.InsufficientResources)) from error
+            raise NotStored(is_full=isinstance(error.__cause__, _FULL)) from error
         except Exception as error:
             # A mistake of ours must not cost the mail either: the client keeps it and tries again.
             log.error("mail not stored\n%s", faults.trace(error))  # noqa: TRY400  the text may quote the mail

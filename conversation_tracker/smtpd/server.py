@@ -103,6 +103,7 @@ class Server:
             return "Going out of service"
         if len(self._sessions) >= settings.SMTPD_MAX_CONNECTIONS:
             return "Too many connections"
+        client = party(client)
         if client and self._per_client[client] >= settings.SMTPD_MAX_CONNECTIONS_PER_CLIENT:
             return "Too many connections from you"
         self._sessions[one] = client
@@ -198,3 +199,14 @@ def _remove_stale(path: Path) -> None:
             if trial.connect_ex(str(path)) == 0:
                 raise CannotListen(f"Another process listens at {path}.")
         path.unlink()
+
+
+def party(client: str) -> str:
+    """What counts as one client: of IPv6 a network of 64 bits, since anybody is given a whole one (RFC 6177 §2)."""
+    try:
+        address = ipaddress.ip_address(client.partition("%")[0])
+    except ValueError:  # none: it came through a socket file
+        return client
+    if isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped is not None:
+        return client
+    return str(ipaddress.IPv6Network((address, 64), strict=False))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation_tracker.smtpd.server import Place
+from conversation_tracker.smtpd.server import Place, party
 from orders.placing import Placed
 from tests.conversation_tracker.smtpd.doors import (
     ANYWHERE,
@@ -101,6 +101,19 @@ def test_a_crowd_is_turned_away_for_the_time_being(placed: Placed, alias: str) -
         inside.pop().close()
         time.sleep(0.2)
         begin(door.raw(), alias)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_one"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9%eth0", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:198.51.100.1", "::ffff:198.51.100.2", False),
+        ("198.51.100.1", "198.51.100.2", False),
+    ],
+)
+def test_a_network_of_one_client_counts_as_one(one: str, other: str, *, are_one: bool) -> None:
+    assert (party(one) == party(other)) is are_one
 
 
 def test_who_says_nothing_is_not_waited_for(placed: Placed, alias: str) -> None:
