@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db.models import DateTimeField, Func, Value
 from django.db.models.functions import Greatest
 
@@ -22,6 +23,8 @@ def split(row: Receipt, *, now: datetime) -> bool:
     """
     try:
         bodies = replay.split(row)
+    except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
+        raise
     except Exception:  # noqa: BLE001  what cannot be read cannot be taken apart either
         return False
     if len(bodies) < 2:  # noqa: PLR2004  one is the whole

@@ -7,6 +7,8 @@ from email import policy
 from email.message import Message
 from typing import Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from conversation_tracker.mailflow import frugal, guards
 
 TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/partial"})
@@ -62,6 +64,8 @@ def read(raw: bytes) -> Message | None:
     try:
         guards.check_raw(raw)
         return frugal.parse(raw, Message, policy=policy.compat32, watch=guards.Watch())
+    except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
+        raise
     except Exception:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
         return None
 
@@ -92,6 +96,8 @@ def raw(part: Message[Any, Any]) -> bytes:
         holder["Content-Transfer-Encoding"] = str(part.get("Content-Transfer-Encoding", "7bit")).strip()
         holder.set_payload(content.decode("ascii", "surrogateescape"))
         decoded = holder.get_payload(decode=True)
+    except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
+        raise
     except Exception:  # noqa: BLE001  as above
         return b""
     return decoded if isinstance(decoded, bytes) else content

@@ -9,6 +9,8 @@ from email.message import Message
 from functools import partial
 from typing import Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from conversation_tracker.mailflow import attached, bodies, frugal, headers
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
 
@@ -320,5 +322,7 @@ def _guarded(call: Callable[[], Any], default: Any) -> Any:
     """What the standard library's reader says, or the default where hostile input makes it stumble."""
     try:
         return call()
+    except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
+        raise
     except Exception:  # noqa: BLE001  its failures on broken mail are of every kind: Type, Attribute, Lookup, Index …
         return default

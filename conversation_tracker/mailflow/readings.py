@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from billiard.exceptions import SoftTimeLimitExceeded
+
 from conversation_tracker.mailflow import attached, bodies, cards, files, headers
 
 MOST_MEMBERS = 200
@@ -213,6 +215,8 @@ def _unzip(content: bytes, budget: Budget) -> Iterator[_Member]:
             for info in listed:
                 if not info.is_dir():
                     yield _Member(info.filename, _unpacked(archive, info, budget))
+    except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
+        raise
     except Exception:  # noqa: BLE001  the standard library's failures on broken archives are of every kind
         yield _Member("", None)
 
@@ -231,6 +235,8 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -
                 budget.size -= len(piece)
                 if budget.size <= 0:
                     return None
+    except (MemoryError, SoftTimeLimitExceeded):  # as above
+        raise
     except Exception:  # noqa: BLE001  as above
         return None
     return b"".join(pieces)

@@ -7,6 +7,7 @@ from email import policy
 from email.message import EmailMessage
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -270,3 +271,16 @@ def test_any_header_can_be_read(fields: list[tuple[str, str]], body: bytes) -> N
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     mail = read(head.encode("utf-8", "surrogatepass") + b"\r\n" + body)
     assert mail.subject == mail.subject.strip()
+
+
+@pytest.mark.parametrize("error", [MemoryError, SoftTimeLimitExceeded])
+def test_nothing_is_left_out_because_time_or_memory_ran_out(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(EmailMessage, "get_content_charset", fail)
+    with pytest.raises(error):
+        read(b"From: a@b.example\r\n\r\nText")
