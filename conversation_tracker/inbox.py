@@ -349,11 +349,11 @@ def put_back(receipt: Receipt, *, user: User, now: datetime) -> bool:
 
 
 def dismiss(receipt: Receipt, *, user: User, reason: str, now: datetime) -> bool:
-    """Take a receipt out of quarantine that somebody has seen to; False when it is not there. Audited, with what was
-    wrong. Its bytes go with those of all that is settled: see ``forget_settled``.
+    """Take a receipt that was not read off the list of what has to be seen to; False when it is not there. Audited,
+    with what was wrong. Its bytes go with those of all that is settled: see ``forget_settled``.
     """
     with transaction.atomic():
-        rows = Receipt.objects.select_for_update().filter(pk=receipt.pk, state=ReceiptState.QUARANTINED)
+        rows = Receipt.objects.select_for_update().filter(REPLAYABLE, pk=receipt.pk)
         found = rows.values_list("trouble", flat=True).first()
         if found is None:
             return False

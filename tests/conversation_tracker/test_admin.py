@@ -168,3 +168,17 @@ def test_order_mails_are_shown_without_what_is_sealed_and_can_not_be_changed(as_
         assert "field-context" not in page
     for path in ("add/", f"{mail.pk}/delete/", f"{mail.pk}/change/"):
         assert as_operator.post(address + path).status_code == 403
+
+
+def test_what_was_recorded_unread_can_be_dismissed_and_is_forgotten_in_time(
+    as_operator: Client, receipt: Receipt
+) -> None:
+    Receipt.objects.filter(pk=receipt.pk).update(
+        state=ReceiptState.DONE, trouble=Trouble.OVER_LIMIT, settled_at=timezone.now()
+    )
+    later = timezone.now() + timedelta(days=1)
+    assert inbox.forget_settled(before=later) == 0
+    assert page(receipt, "dismiss") in as_operator.get(page(receipt)).content.decode()
+    as_operator.post(page(receipt, "dismiss"), {"reason": "Nothing in it."})
+    assert [entry.before for entry in AuditEntry.objects.all()] == [Trouble.OVER_LIMIT]
+    assert inbox.forget_settled(before=later) == 1
