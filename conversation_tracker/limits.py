@@ -1,6 +1,7 @@
 """Bound what one mail may cost the process that reads or sends it: processor time and memory.
 
-Processor time, not time on the clock: a slow database or provider is not the mail's doing.
+Processor time, not time on the clock: a slow database or provider is not the mail's doing. Only the provider to which a
+mail is handed over is given time on the clock.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import resource
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -45,6 +47,35 @@ def processor_time(seconds: float | None = None) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+class TooLong(TimeoutError):
+    """It took too long by the clock."""
+
+
+@contextmanager
+def clock_time(seconds: float) -> Iterator[None]:
+    """Raise TooLong in the block after so many seconds. Only in a main thread, as above.
+
+    A timer that was set before goes on afterwards.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def expire(_number: int, _frame: FrameType | None) -> None:
+        raise TooLong
+
+    began = time.monotonic()
+    before = signal.signal(signal.SIGALRM, expire)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001), interval)
 
 
 def has_grown(size: int) -> bool:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_STOPS = 12  # attempts that ended with their worker
 FEWEST_ATTEMPTS = 12  # before a mail is given up, as it is after so long, though what failed may heal
+MOST_DOUBTS = 5  # tries of a mail that may have arrived each time; four within minutes, the last after the longest wait
 GIVEN_UP_AFTER = timedelta(days=2)
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
@@ -164,10 +165,10 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
     match result:
         case send.Sent(provider_message_id):
             row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
-        case send.Later(problem) if row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER:
-            row.failures += 1
-            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + delay(row.failures)
-        case send.Later(problem) | send.Never(problem):
+        case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
+            row.failures, row.doubts = row.failures + 1, row.doubts + isinstance(result, send.Doubtful)
+            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + wait
+        case send.Later(problem) | send.Doubtful(problem) | send.Never(problem):
             row.failures += 1
             row.state, row.problem = SendState.FAILED, problem
         case send.Suppressed(problem):
@@ -182,8 +183,8 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         case send.Held(problem):
             row.state, row.problem = SendState.HELD, problem
     row.state_changed_at = now
-    changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "next_attempt_at", "state_changed_at")
-    row.save(update_fields=changed)
+    changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "doubts")
+    row.save(update_fields=[*changed, "next_attempt_at", "state_changed_at"])
     if row.state != SendState.SENT or row.failures or row.resends:  # else nothing was ever wrong with it
         alarm.follow(row, now=now)
     if row.state == SendState.SENT:
@@ -193,6 +194,18 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         )
         events.publish([sent])
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
+
+
+def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime) -> timedelta | None:
+    """How long the mail waits for its next try; None when there is to be none."""
+    usual = delay(row.failures + 1)
+    if isinstance(result, send.Later):
+        is_young = row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER
+        return max(usual, result.wait) if is_young else None
+    left = MOST_DOUBTS - row.doubts - 1
+    if left == 1:
+        return LONGEST_DELAY
+    return usual if left > 1 else None
 
 
 def _skip(row: OutboundMail, problem: str, *, now: datetime) -> None:
@@ -254,8 +267,8 @@ def _send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Ag
             now=now,
         )
         OutboundMail.objects.filter(pk=row.pk).update(
-            state=SendState.QUEUED, problem="", attempts=0, failures=0, resends=F("resends") + 1, sent_at=None,
-            queued_at=now, next_attempt_at=now, state_changed_at=now,
+            state=SendState.QUEUED, problem="", attempts=0, failures=0, doubts=0, resends=F("resends") + 1,
+            sent_at=None, queued_at=now, next_attempt_at=now, state_changed_at=now,
         )  # fmt: skip
     return answer
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import formataddr
 from http import HTTPStatus
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import backends, enclosures, limits
+from conversation_tracker import answers, backends, enclosures, limits
 from conversation_tracker.mailflow import headers, leakgate, mask, match, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
 from conversation_tracker.providers import base
-from orders import rendering, secrecy, suppression, vault
+from orders import faults, rendering, secrecy, suppression, vault
 from orders.models import Alias
 from orders.spellings import Known
+
+log = logging.getLogger(__name__)
 
 LISTED = gettext_noop("The store suppresses this address.")
 ENDED = gettext_noop("An alias of this conversation was retired.")
@@ -33,6 +38,12 @@ MISSING = gettext_noop("An attachment is not in the storage.")
 DAMAGED = gettext_noop("An attachment in the storage is damaged.")
 TOO_SLOW = gettext_noop("Searching it for real addresses takes too long.")
 TOO_LARGE = gettext_noop("Searching it for real addresses takes too much memory.")
+UNANSWERED = gettext_noop("It was handed over, and no answer came: it may have arrived.")
+MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
+
+# For handing over one mail by HTTP, whatever the provider does: an answer that comes byte by byte has no end else. The
+# backend for SMTP keeps a time of its own for each step.
+PATIENCE = 75.0  # seconds
 
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
 KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
@@ -72,7 +83,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """It may go another time."""
+    """It may go another time, and not before the provider asks for it."""
+
+    problem: str
+    wait: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """It may have arrived, and it may not: each further try may be a double."""
 
     problem: str
 
@@ -112,7 +131,7 @@ class Held:
     problem: str
 
 
-Result = Sent | Later | Never | Suppressed | Listed | Skipped | Held
+Result = Sent | Later | Doubtful | Never | Suppressed | Listed | Skipped | Held
 
 
 def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way it can end
@@ -233,22 +252,23 @@ def _connect(key: str) -> BaseEmailBackend:
     return connection
 
 
-def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: PLR0911  one line for each way it can end
+def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: C901, PLR0911  one line for each way it can end
     """Let the configured backend send a finished mail."""
     try:
-        connection = _connect(key)
-        try:
-            connection.send_messages([message])
-        finally:
-            connection.close()
+        _give(message, key=key)
     except AnymailRecipientsRefused as error:
         return Suppressed(type(error).__name__)
     except AnymailRequestsAPIError as error:
-        return Later(_status(error)) if _may_heal(error.status_code) else Never(_status(error))
+        return _refused(error)
     except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's
-        return _amazons(error) or Later(type(error).__name__)
+        return _amazons(error)
     except AnymailError as error:  # what we ask for is not to be had there
         return Never(type(error).__name__)
+    except (answers.Unanswered, limits.TooLong):
+        return Doubtful(UNANSWERED)
+    except answers.Misunderstood as error:
+        log.error("a mail was handed over and then\n%s", faults.trace(error))  # noqa: TRY400  the text may quote the mail
+        return Doubtful(MISUNDERSTOOD)
     except smtplib.SMTPRecipientsRefused as error:
         code = next((code for code, _ in error.recipients.values()), 0)
         return Never(f"SMTP {code}") if _refuses_mail(code) else Later(f"SMTP {code}")
@@ -263,11 +283,37 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
     return Sent(_provider_message_id(message))
 
 
-def _amazons(error: AnymailAPIError) -> Result | None:
-    """What Amazon's refusal means; anymail hands over its answer as boto has read it. None when it gave none."""
+def _give(message: EmailMultiAlternatives, *, key: str) -> None:
+    """Hand it to the backend. Raises what backends raise, and Misunderstood for a mistake in one of them or in ours."""
+    connection = _connect(key)
+    is_http = settings.EMAIL_BACKEND.startswith("anymail.")
+    try:
+        with limits.clock_time(PATIENCE) if is_http else nullcontext():
+            connection.send_messages([message])
+    except (AnymailError, OSError, MemoryError, SoftTimeLimitExceeded):  # smtplib's are of OSError
+        raise
+    except Exception as error:
+        raise answers.Misunderstood from error
+    finally:
+        connection.close()
+
+
+def _refused(error: AnymailRequestsAPIError) -> Result:
+    """What a call over HTTP that did not succeed means."""
+    if answers.is_missing(error):
+        return Doubtful(UNANSWERED)
+    if _may_heal(error.status_code):
+        return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))
+    return Never(_status(error))
+
+
+def _amazons(error: AnymailAPIError) -> Result:
+    """What Amazon's refusal means; anymail hands over its answer as boto has read it."""
+    if answers.is_missing(error):
+        return Doubtful(UNANSWERED)
     status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
     if not isinstance(status, int):
-        return None
+        return Later(type(error).__name__)
     is_passing = _may_heal(status) or base.dig(error.response, "Error", "Code") in PASSING_AT_AMAZON
     return Later(f"HTTP {status}") if is_passing else Never(f"HTTP {status}")
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
+from conversation_tracker import answers
+
 CONNECT = 10.0  # seconds, for each address of the server
 UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each reply EMAIL_TIMEOUT at most
 FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
@@ -46,6 +48,7 @@ class _Timed(smtplib.SMTP):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.until, self.longest = time.monotonic() + UNTIL_DATA, float(kwargs["timeout"])
+        self.has_mail = False  # whether the server has all of it, and has not answered
         super().__init__(*args, **kwargs)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:
@@ -56,12 +59,18 @@ class _Timed(smtplib.SMTP):
             self.give(2 * FOR_THE_MAIL, longest=FOR_THE_MAIL)
         self.limit()
         super().send(s)
+        self.has_mail = not isinstance(s, str)
 
     def getreply(self) -> tuple[int, bytes]:
         self.limit()
         if self.file is None:
             self.file = _Lines(self)
-        return super().getreply()
+        try:
+            return super().getreply()
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            if self.has_mail:
+                raise answers.Unanswered from error
+            raise
 
     def give(self, seconds: float, *, longest: float) -> None:
         """From now on there is so much time for everything, and for one step so much at most."""

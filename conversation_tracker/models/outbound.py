@@ -72,6 +72,7 @@ class OutboundMail(models.Model):
     state = models.CharField(max_length=10, choices=SendState.choices, default=SendState.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)  # begun, also those that ended with their worker
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts that the provider ended
+    doubts = models.PositiveSmallIntegerField(default=0, db_default=0)  # of these, after which it may have arrived
     resends = models.PositiveSmallIntegerField(default=0, db_default=0)  # how often somebody had it sent again
     next_attempt_at = models.DateTimeField()
     queued_at = models.DateTimeField()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from anymail.exceptions import AnymailRequestsAPIError
@@ -40,22 +42,32 @@ def lose_worker(now: datetime | None = None) -> None:
         pass
 
 
-def http(status: int) -> AnymailRequestsAPIError:
+def http(status: int, headers: dict[str, str] | None = None) -> AnymailRequestsAPIError:
     response = Response()
     response.status_code = status
+    response.headers.update(headers or {})
     return AnymailRequestsAPIError("no", response=response)
 
 
 @contextmanager
 def smtp_server(replies: dict[str, int]) -> Iterator[int]:
-    """The port of an SMTP server that answers these commands so, and others with 250, for one client."""
+    """The port of an SMTP server that answers these commands so, and others with 250, for one client.
+
+    A 0 stands for leaving without an answer; what follows DATA is answered as ".".
+    """
 
     def serve() -> None:
         client, _ = listening.accept()
         with client, client.makefile("rwb", buffering=0) as lines:
             lines.write(b"%d banner\r\n" % replies.get("banner", 220))
+            is_mail = False
             for line in lines:
-                verb = line.split()[0].decode().upper()
+                verb = (line.split() or [b""])[0].decode().upper()
+                if is_mail and verb != ".":
+                    continue
+                is_mail = verb == "DATA"
+                if replies.get(verb) == 0:
+                    return
                 code = replies.get(verb, 221 if verb == "QUIT" else 250)
                 extra = b"250-mx.example\r\n250 AUTH PLAIN\r\n" if (verb, code) == ("EHLO", 250) else b""
                 lines.write(extra or b"%d answer\r\n" % (235 if (verb, code) == ("AUTH", 250) else code))
@@ -64,4 +76,30 @@ def smtp_server(replies: dict[str, int]) -> Iterator[int]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield listening.getsockname()[1]
+        thread.join(10)
+
+
+@contextmanager
+def http_server(answer: bytes, *, pause: float = 0.0) -> Iterator[str]:
+    """The address of an HTTP server that takes one request and says these bytes; one at a time when it pauses."""
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with client, suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4_096)
+            head, _, body = head.partition(b"\r\n\r\n")
+            size = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]  # it is there
+            while len(body) < size:
+                body += client.recv(4_096)
+            pieces = [answer[at : at + 1] for at in range(len(answer))] if pause else [answer]
+            for piece in pieces:
+                client.sendall(piece)
+                time.sleep(pause)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         thread.join(10)

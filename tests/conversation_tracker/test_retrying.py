@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
@@ -13,12 +14,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox, send
+from conversation_tracker import answers, inbox, outbox, send
 from conversation_tracker.models import OutboundMail, SendState
-from orders.models import Alert, AlertKind
+from orders.models import Alert, AlertKind, User
 from orders.placing import Placed
 from tests import letters
-from tests.conversation_tracker.failing import http, lose_worker, smtp_server
+from tests.conversation_tracker.failing import http, http_server, lose_worker, smtp_server
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
@@ -104,6 +105,123 @@ def test_what_may_heal_is_tried_for_two_days_and_told_of_after_hours(
     (once,) = told  # it was dismissed
     assert timedelta(hours=4) <= once < timedelta(hours=7)
     assert Alert.objects.open().get().kind == AlertKind.FAILED
+
+
+def test_a_mail_that_may_have_arrived_is_tried_a_few_times_and_then_somebody_is_told(
+    client: Client, work: Work, placed: Placed, provider: list[Exception], support: User
+) -> None:
+    provider.append(answers.Unanswered())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    work(now=now)
+    while (row := OutboundMail.objects.get()).state == SendState.RETRY:
+        assert Alert.objects.count() == 0
+        now = row.next_attempt_at
+        outbox.work(now=now)
+    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.MOST_DOUBTS, send.UNANSWERED)
+    assert timedelta(hours=2) <= now - row.queued_at < timedelta(hours=3)
+    assert Alert.objects.open().get().kind == AlertKind.FAILED
+    provider.clear()
+    assert outbox.send_again(placed.order, row.entry_id, user=support, now=now) == outbox.Again.QUEUED
+    work(now=now)
+    row = OutboundMail.objects.get()
+    assert (row.state, row.doubts) == (SendState.SENT, 0)
+
+
+def test_a_mistake_of_ours_over_an_answer_does_not_send_a_mail_again_and_again(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(KeyError("kim@carrier.example"))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    work(now=now)
+    while (row := OutboundMail.objects.get()).state == SendState.RETRY:
+        now = row.next_attempt_at
+        outbox.work(now=now)
+    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.MOST_DOUBTS, send.MISUNDERSTOOD)
+
+
+def test_a_provider_that_asks_for_time_is_given_it(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(http(429, {"Retry-After": "600"}))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    now = timezone.now()
+    work(now=now)
+    wait = OutboundMail.objects.get().next_attempt_at - now
+    assert timedelta(minutes=10) <= wait < timedelta(minutes=11)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30),
+        ("99999999999999999999", 7_200),
+        ("Mon, 23 Nov 2026 12:05:00 GMT", 300),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
+        ("Mon, 23 Nov 9999 11:00:00 GMT", 7_200),
+        ("Mon, 23 Nov 2026 12:05:00 -0000", 300),
+        ("-5", 0),
+        ("soon", 0),
+        ("٣٠", 0),
+        ("", 0),
+    ],
+)
+def test_how_long_a_provider_asks_us_to_wait(text: str, seconds: int) -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    response = http(503, {"Retry-After": text}).response
+    assert answers.asked_to_wait(response, now=now) == timedelta(seconds=seconds)
+
+
+def message() -> EmailMultiAlternatives:
+    return EmailMultiAlternatives("s", "b", "a@x.example", ["b@y.example"])
+
+
+def test_a_server_that_takes_a_mail_and_says_nothing_leaves_a_doubt(settings: Settings) -> None:
+    with smtp_server({"DATA": 354, ".": 0}) as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        assert send.hand_over(message(), key="k") == send.Doubtful(send.UNANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        (b"", send.Doubtful(send.UNANSWERED)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{", send.Doubtful(send.UNANSWERED)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", send.Never("HTTP 200")),
+        (
+            b"HTTP/1.1 503 No\r\nRetry-After: 9\r\n\r\n",
+            send.Later("HTTP 503", timedelta(seconds=9)),
+        ),
+    ],
+    ids=["none", "half", "nonsense", "asks for time"],
+)
+def test_what_a_call_without_a_good_answer_means(settings: Settings, answer: bytes, result: send.Result) -> None:
+    with http_server(answer) as url:
+        by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == result
+
+
+def test_where_nobody_listens_no_mail_has_left(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    by_postmark(settings, url)
+    assert isinstance(send.hand_over(message(), key="k"), send.Later)
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "PATIENCE", 1.0)
+    with http_server(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + b" " * 900, pause=0.1) as url:
+        by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == send.Doubtful(send.UNANSWERED)
+
+
+def by_postmark(settings: Settings, url: str) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+    settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_SERVER_TOKEN": "t", "POSTMARK_API_URL": url}
 
 
 def test_a_mail_that_lay_for_days_is_not_given_up_at_its_first_attempts(

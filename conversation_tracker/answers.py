@@ -1,0 +1,51 @@
+"""What a provider's answer to a mail says of when to come again, and what it means that none came."""
+
+from __future__ import annotations
+
+import smtplib
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import requests
+from anymail.exceptions import AnymailAPIError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import ReadTimeoutError as NoMoreRead
+
+LONGEST_WAIT = timedelta(hours=2)  # that a provider may ask for
+
+
+class Unanswered(smtplib.SMTPException):
+    """The server has the whole mail and did not say whether it takes it."""
+
+
+class Misunderstood(Exception):
+    """A backend failed in a way of its own, perhaps over the answer to a mail that was taken."""
+
+
+def is_missing(error: AnymailAPIError) -> bool:
+    """Whether a request went out and no whole answer came: the provider may have taken the mail.
+
+    Not so where no connection came about.
+    """
+    if isinstance(error.__cause__, ReadTimeoutError | ConnectionClosedError):  # Amazon's library
+        return True
+    if isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError):
+        return True
+    inner = error.__cause__.args[:1] if isinstance(error.__cause__, requests.ConnectionError) else ()
+    return any(isinstance(one, ProtocolError | NoMoreRead) for one in inner)
+
+
+def asked_to_wait(response: requests.Response | None, *, now: datetime) -> timedelta:
+    """How long the provider asks us to wait: Retry-After, in seconds or as a date (RFC 9110 §10.2.3).
+
+    Nothing where it does not say, or nonsense; LONGEST_WAIT at most.
+    """
+    text = response.headers.get("Retry-After", "").strip() if response is not None else ""
+    if text.isascii() and text.isdecimal():
+        return min(timedelta(seconds=int(text[:9])), LONGEST_WAIT)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return timedelta()
+    return min(max(at.replace(tzinfo=at.tzinfo or UTC) - now, timedelta()), LONGEST_WAIT)
