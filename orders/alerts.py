@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from orders import audit
-from orders.models import Action, Alert, AlertKind, Order, User
+from orders.models import Action, Alert, AlertKind, Order, TimelineEntry, User
 
 
 def raise_for(kind: AlertKind, *, entry_id: int, order_id: int, store_id: int, now: datetime) -> None:
@@ -19,6 +19,12 @@ def raise_for(kind: AlertKind, *, entry_id: int, order_id: int, store_id: int, n
         return
     fresh = Alert(store_id=store_id, order_id=order_id, entry_id=entry_id, kind=kind, raised_at=now)
     Alert.objects.bulk_create([fresh], ignore_conflicts=True)
+
+
+def raise_once(kind: AlertKind, entry: TimelineEntry, *, now: datetime) -> None:
+    """Say of this mail that it needs attention, unless an alert of the kind is open for its order already."""
+    if not Alert.objects.open().filter(order_id=entry.order_id, kind=kind).exists():
+        raise_for(kind, entry_id=entry.pk, order_id=entry.order_id, store_id=entry.store_id, now=now)
 
 
 def raise_late(entry_id: int, *, order_id: int, store_id: int, since: datetime, now: datetime) -> None:

@@ -35,7 +35,7 @@ MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who t
 
 def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -> Decision:  # noqa: C901, PLR0911  a list
     """The first rule that holds decides."""
-    if matched.sender_is_alias or mail.traits & {Trait.OWN_HOP, Trait.TOO_MANY_HOPS}:
+    if came_back(mail, matched):
         return Refuse(Reason.LOOP)
     if Trait.REPORT in mail.traits:
         return RecordOnly(Reason.BOUNCE)
@@ -60,6 +60,11 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
     if _goes_round(mail, matched):
         return Refuse(Reason.LOOP)
     return Relay()
+
+
+def came_back(mail: Mail, matched: Matched) -> bool:
+    """Whether it is a mail of ours that came back to us, and nobody wrote it."""
+    return matched.sender_is_alias or bool(mail.traits & {Trait.OWN_HOP, Trait.TOO_MANY_HOPS})
 
 
 def _closed(party: Party, *, now: datetime) -> Reason | None:

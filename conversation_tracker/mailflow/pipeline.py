@@ -15,10 +15,20 @@ from django.db import transaction
 
 from conversation_tracker import providers
 from conversation_tracker.mailflow import decide, fingerprints, hops, mask, match, parse, record
-from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, Envelope, Mail, Matched, Relay, Trait, Verdict
+from conversation_tracker.mailflow.shapes import (
+    MIME_TYPE,
+    Arrival,
+    Envelope,
+    Mail,
+    Matched,
+    Refuse,
+    Relay,
+    Trait,
+    Verdict,
+)
 from conversation_tracker.providers import base
-from orders import addresses, aliases, faults
-from orders.models import PartyKind, TimelineEntry
+from orders import addresses, alerts, aliases, faults
+from orders.models import AlertKind, PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
 from orders.spellings import Known
 
@@ -127,6 +137,8 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
     for entry, (place, (index, _)) in zip(entries, fresh.items(), strict=True):
         known[place] = entry
         results[index].append(_result(entry))
+        if _is_braked(fresh[place][1]):
+            alerts.raise_once(AlertKind.LOOP, entry, now=now)
     record.keep_copies([(known[place], arrivals[index]) for index, place in repeats])
     for index, place in repeats:
         results[index].append(replace(_result(known[place]), is_repeat=True))
@@ -155,6 +167,12 @@ def _settle(
         fingerprint=fingerprint,
         received_at=received_at,
     )
+
+
+def _is_braked(one: record.Settled) -> bool:
+    """Whether the mail was stopped as one of too many, though a person may have written it."""
+    mail, decision = one.arrival.mail, one.decision
+    return isinstance(decision, Refuse) and decision.reason is Reason.LOOP and not decide.came_back(mail, one.matched)
 
 
 def _introduce(arrival: Arrival, matched: Matched, book: match.Book, *, now: datetime) -> Matched:

@@ -22,6 +22,7 @@ class AlertKind(models.TextChoices):
     COMPLAINED = "complained", _("The recipient marked the mail as spam")
     NOT_SENT = "not_sent", _("An order mail was to be sent and was not")
     TEMPLATE = "template", _("The store’s own template failed, so the default one was sent")
+    LOOP = "loop", _("Mails went round in circles, so no more of them is passed on")
     SHOP = "shop", _("The shop said something that was not taken over")
 
 
@@ -40,6 +41,10 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.NOT_SENT: _("Under Order mails it says why. Resend it there once that is put right."),
     AlertKind.TEMPLATE: _("An admin of the store can mend the template in Store settings."),
     AlertKind.SHOP: _("Look at the order in the shop, and do here by hand what is missing."),
+    AlertKind.LOOP: _(
+        "Two mail programs seem to answer each other; all that they wrote stands on the timeline. "
+        "If a person wrote this mail, answer it from here: those like it are passed on again after a day."
+    ),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
 }
 

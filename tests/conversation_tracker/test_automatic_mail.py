@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from conversation_tracker.mailflow import decide
+from orders.models import Alert, AlertKind
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import factories, letters
@@ -29,6 +30,7 @@ def test_a_forwarded_copy_with_our_mark_is_stopped(client: Client, work: Work, p
     letters.post_ses(client, letters.ses([placed.store_alias.address.text()], letters.mime(**mark)))
     assert work() == []
     assert mails(placed.order)[-1].reason == Reason.LOOP
+    assert Alert.objects.count() == 0
 
 
 def test_a_newsletter_is_recorded_and_not_relayed(client: Client, work: Work, placed: Placed) -> None:
@@ -88,7 +90,12 @@ def test_two_programs_that_do_not_say_what_they_are_stop(
         )
         letters.post_postmark(client, letter)
     assert len(work()) == decide.MOST_ANSWERS
-    assert [entry.reason for entry in mails(placed.order)][-3:] == [Reason.CONVERSATION, Reason.LOOP, Reason.LOOP]
+    *_, last, first_stopped, second_stopped = mails(placed.order)
+    assert [last.reason, first_stopped.reason, second_stopped.reason] == [
+        Reason.CONVERSATION, Reason.LOOP, Reason.LOOP,
+    ]  # fmt: skip
+    alert = Alert.objects.open().get()  # of the first that was stopped; nobody wants one of each
+    assert (alert.kind, alert.entry_id) == (AlertKind.LOOP, first_stopped.pk)
 
 
 def _exchanged(placed: Placed, count: int, *, there: str, back: str) -> None:
