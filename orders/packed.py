@@ -1,4 +1,4 @@
-"""Undo base64, base32, hexadecimal and uuencode wherever they may stand in a text, all of it at once. Pure.
+"""Undo base64, base32, hexadecimal, uuencode and the like wherever they may stand in a text, all of it at once. Pure.
 
 Where a packed word begins nobody says, and in which of the ways its signs group follows from where it begins. So the
 whole text is decoded once for each of them: what is packed comes out readable in one, and the rest as noise. What comes
@@ -20,6 +20,11 @@ _LONGEST_WORD = 4_000  # signs of a packed word before and after what is looked 
 _DEEPEST = 3  # packings in each other
 _LINE_ENDS = b"\r\n"
 _LINE_END = re.compile(r"[\r\n]")
+# Cloudflare's pages cloak an address in hexadecimal, each octet but the first combined with the first by XOR.
+_CLOAKED = re.compile(rb"(?:data-cfemail[^0-9a-z]{1,8}|email-protection\#)((?:[0-9a-f]{2}){4,400})", re.IGNORECASE)
+# Google Calendar's links pack an event's name, a space and whose it is, short where that is an address at gmail.com.
+_SHORT, _MEANT = b"@m", b"@gmail.com"
+_LOCAL_PART = re.compile(rb"[!-?A-~]{1,64}")
 _UU_LINE = re.compile(rb"\r?\n.")  # a line begins with how long it is
 
 
@@ -83,8 +88,13 @@ def unpacked(data: bytes, octets: int, outer: Unpacked | None = None, depth: int
 
 
 def _unpacked(data: bytes, octets: int, outer: Unpacked | None) -> Iterator[Unpacked]:
+    for found in _CLOAKED.finditer(data):
+        first, *others = a2b_hex(found[1])
+        yield Unpacked(bytes(first ^ other for other in others), found.start(1) + 2, 2, 1, outer)
     for offset, content in enumerate(_base_64(data.translate(_BASE_64))):
         yield Unpacked(content, offset, 4, 3, outer)
+        if (meant := _with_owners(content)) is not None:
+            yield Unpacked(meant, offset, 4, 3, outer)
     written = data.translate(_HEX)
     for offset in range(2):
         content = a2b_hex(written[offset : len(written) - (len(written) - offset) % 2])
@@ -104,6 +114,19 @@ def _base_64(written: bytes) -> Iterator[bytes]:
     written += b"AAAA"  # what is not padded ends in the middle of a group
     for offset in range(4):
         yield a2b_base64(written[offset : len(written) - (len(written) - offset) % 4])
+
+
+def _with_owners(content: bytes) -> bytes | None:
+    """The same with each owner of an event written out, over what follows; None where it names none."""
+    meant = None
+    place = content.find(_SHORT)
+    while place >= 0:
+        space = content.rfind(b" ", max(0, place - 65), place)
+        if space >= 0 and _LOCAL_PART.fullmatch(content, space + 1, place):
+            meant = meant if meant is not None else bytearray(content)
+            meant[place : place + len(_MEANT)] = _MEANT
+        place = content.find(_SHORT, place + 1)
+    return bytes(meant) if meant is not None else None
 
 
 def _base_32(written: bytes) -> Iterator[bytes]:

@@ -216,6 +216,46 @@ def test_a_packed_address_becomes_dots_wherever_it_stands(word: str, before: str
     assert (linked.html.strip(), shown(linked)) == ('<p>Hi</p><a href="https://x.example/u?e=•••">leave</a>', [])
 
 
+def cloaked(address: str, key: int = 0x5A) -> str:
+    return bytes([key, *(key ^ octet for octet in address.encode())]).hex()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<a href="/cdn-cgi/l/email-protection" data-cfemail="{}">[email&#160;protected]</a>',
+        '<a href="https://x.example/cdn-cgi/l/email-protection#{}">write</a>',
+    ],
+)
+@pytest.mark.parametrize("key", [0, 0x5A, 0xFF])
+def test_an_address_that_cloudflare_cloaked_becomes_dots(source: str, key: int) -> None:
+    found = masked(said(source.format(cloaked(REAL, key))))
+    assert (found.text, shown(found)) == (source.format("•••"), [])
+    other = source.format(cloaked("joe@other.example", key))
+    assert masked(said(other)).text == other
+    linked = masked(said(source.format(cloaked(REAL, key)), kind="html"))
+    assert (cloaked(REAL, key) in linked.html, shown(linked)) == (False, [])
+
+
+@pytest.mark.parametrize("owner", ["anna.real@m", "annareal@m", "anna.real@gmail.com"])
+@pytest.mark.parametrize("rest", ["", "&ctz=America/Sao_Paulo", "&tok=MjcjYW5uYS5yZWFs&es=0"])
+def test_the_owner_of_an_event_becomes_dots_in_a_link_to_it(owner: str, rest: str) -> None:
+    known = Known("anna.real@gmail.com", HARD.alias)
+    packed = base64.urlsafe_b64encode(f"7k3v0q2j1l5n8b6d4f9h0s2t1c {owner}".encode()).decode().rstrip("=")
+    found = masked(said(f"Add it: https://calendar.google.com/calendar/event?action=VIEW&eid={packed}{rest}"), known)
+    assert packed not in found.text
+    assert found.text.startswith("Add it: https://calendar.google.com/calendar/event?action=VIEW&eid=•••")
+    assert leakgate.leaks(outgoing(found), (known,)) == []
+
+
+def test_the_owner_of_an_event_who_is_somebody_else_stays() -> None:
+    packed = base64.urlsafe_b64encode(b"7k3v0q2j1l5n8b6d4f9h0s2t1c mary@m").decode()
+    found = masked(
+        said(f"https://calendar.google.com/calendar/event?eid={packed}"), Known("anna@gmail.com", HARD.alias)
+    )
+    assert packed in found.text
+
+
 @pytest.mark.parametrize(
     "word", [*PACKED, "begin 644 a.txt\n" + binascii.b2a_uu(b"me: " + REAL.encode()).decode() + "`\nend"]
 )
