@@ -41,6 +41,8 @@ _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "
 _SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc"}
 # The writer's public key, which some programs add to each mail; it names his address.
 _KEY, _KEY_STARTS = "application/pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+# The same mail once more as a program that some mail services run; it would arrive as a file that nothing opens.
+_AMP = "text/x-amp-html"
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
 # Whose Feedback-ID says nothing, by its last part: mailboxes of persons (QQ's are many), and services that put one on
@@ -187,7 +189,7 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
         disposition = (_guarded(part.get_content_disposition, None) or "").lower()
         if kind in attached.TYPES:
             files.append(_nested(part, name=name, depth=depth))
-        elif kind in _SIGNATURES and name.lower() in _SIGNATURE_NAMES:
+        elif (kind in _SIGNATURES and name.lower() in _SIGNATURE_NAMES) or (kind == _AMP and not name):
             continue
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
             body = headers.decode_bytes(_payload(part), _charset(part))

@@ -273,6 +273,17 @@ def test_any_header_can_be_read(fields: list[tuple[str, str]], body: bytes) -> N
     assert mail.subject == mail.subject.strip()
 
 
+def test_the_amp_form_of_a_mail_is_no_file_of_it() -> None:
+    raw = (
+        b"From: a@b.example\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n"
+        b"--x\r\nContent-Type: text/plain\r\n\r\nPlain\r\n"
+        b"--x\r\nContent-Type: text/x-amp-html\r\n\r\n<html amp4email>Amp</html>\r\n"
+        b"--x\r\nContent-Type: text/html\r\n\r\n<p>Rich</p>\r\n--x--\r\n"
+    )
+    mail = read(raw)
+    assert (mail.text.strip(), mail.html.strip(), mail.files) == ("Plain", "<p>Rich</p>", ())
+
+
 @pytest.mark.parametrize("error", [MemoryError, SoftTimeLimitExceeded])
 def test_nothing_is_left_out_because_time_or_memory_ran_out(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
