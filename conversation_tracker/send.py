@@ -328,7 +328,7 @@ def _refuses_mail(code: int) -> bool:
 
 
 def _status(error: AnymailRequestsAPIError) -> str:
-    return f"HTTP {error.status_code}"
+    return f"HTTP {error.status_code}" if error.status_code else type(error.__cause__ or error).__name__
 
 
 def _provider_message_id(message: EmailMessage) -> str:
