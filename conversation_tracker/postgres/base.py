@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import time
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import psycopg
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
@@ -70,7 +72,9 @@ class Pool(ConnectionPool[Bounded]):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, but for the pool and what is in it."""
+    """Django's, but for its connections and the pool that they come from."""
+
+    Database: Any = SimpleNamespace(**{**vars(psycopg), "connect": Bounded.connect})  # makes those that no pool makes
 
     @property
     def pool(self) -> Pool | None:

@@ -49,6 +49,20 @@ def test_a_statement_under_way_is_given_up(pool: base.Pool, monkeypatch: pytest.
     pool.putconn(conn)
 
 
+def test_a_statement_is_given_up_without_a_pool_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base.Bounded, "patience", 0.3)
+    params = {name: value for name, value in connection.get_connection_params().items() if name != "pool"}
+    alone = base.DatabaseWrapper({**connection.settings_dict, "OPTIONS": {}}, alias="alone")
+    conn = alone.get_new_connection(params)
+    try:
+        conn.execute("SELECT 1")
+        with standing_still(conn), pytest.raises(alone.Database.OperationalError):
+            conn.execute("SELECT 1")
+        assert conn.closed
+    finally:
+        conn.close()
+
+
 def test_a_connection_that_stands_still_is_not_handed_out(pool: base.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "SIGN_OF_LIFE", 0.3)
     conn = pool.getconn()
