@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from orders import progress, quoting, timeline
+from orders import masking, progress, quoting, timeline
 from orders.models import Alert, Alias, Kind, Order, PartyKind, TimelineEntry
 from orders.outcomes import Reason
 from orders.paging import Place
@@ -73,8 +73,8 @@ def page(
 ) -> Page:
     """The newest entries, or the newest before a place; three queries however many there are.
 
-    ``aliases``: the order's, so that each is opened once and not for each entry; ``alerts``: the order's open alerts by
-    entry; ``order_mails``: the numbers of its order mails by entry.
+    ``aliases``: the order's, so that each is opened once and not for each entry, and whom the mails are masked for;
+    ``alerts``: the order's open alerts by entry; ``order_mails``: the numbers of its order mails by entry.
     """
     entries = timeline.read(order)
     if shown in _KINDS:
@@ -83,7 +83,9 @@ def page(
         entries = entries.filter(before.before("occurred_at"))
     found = list(entries.reverse()[: PAGE + 1])
     visible, more = found[:PAGE][::-1], found[PAGE:]
+    aliases = list(aliases)
     _give(visible, {alias.pk: alias for alias in aliases})
+    masking.entries(visible, masking.known(aliases))
     moments = [
         replace(_moment(entry), alert=(alerts or {}).get(entry.pk), order_mail=(order_mails or {}).get(entry.pk))
         for entry in visible

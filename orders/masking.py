@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from orders import addresses, spellings
-from orders.models import Alias, Order
+from orders.models import Alias, Order, TimelineEntry
 from orders.secrecy import Secret
 from orders.spellings import Known
+
+_WORDS = ("subject", "first_words", "text", "html", "shown_text")  # of an entry, as its mail has them
 
 
 def known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
@@ -32,6 +34,21 @@ def text(value: str, parties: tuple[Known, ...]) -> str:
 def shows(value: str, parties: tuple[Known, ...]) -> bool:
     """Whether one of the addresses can be read in it, however it is spelled."""
     return text(value, parties) != value
+
+
+def entries(shown: Iterable[TimelineEntry], parties: tuple[Known, ...]) -> None:
+    """Mask what is to be shown of these entries for everybody who belongs to the order by now.
+
+    An entry is masked when it is recorded, for the parties of that time, and is never written again: whoever it names
+    and who joined since is masked here. What was not read of an entry is not asked for.
+    """
+    words = [
+        (entry, name, value) for entry in shown for name in _WORDS if (value := entry.__dict__.get(name))
+    ]  # fmt: skip
+    plain = spellings.harmless({value for _, _, value in words}, parties)
+    for entry, name, value in words:
+        if value not in plain:
+            setattr(entry, name, text(value, parties))
 
 
 def within(value: str, parties: tuple[Known, ...], *, most: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders import secrecy
+from orders import masking, secrecy
 from orders.models import Alias, EventKind, OrderEvent, TimelineEntry
 from orders.models.feed import Wish
 
@@ -105,7 +105,7 @@ def wants(wish: Wish, telling: Telling) -> bool:
 
 
 def tell(events: Sequence[OrderEvent]) -> list[Telling]:
-    """Make events ready; they come with their order and store. One query when mails are among them."""
+    """Make events ready; they come with their order and store. Two queries when mails are among them."""
     mails = _mails([event.entry_id for event in events if event.kind in MESSAGES and event.entry_id])
     return [_telling(event, mails) for event in events]
 
@@ -130,11 +130,19 @@ def _telling(event: OrderEvent, mails: dict[int, dict[str, Any]]) -> Telling:
 def _mails(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     if not ids:
         return {}
-    shown = ("subject", "first_words", "outcome", "reason", "occurred_at", "sender_alias", "recipient_alias")
+    shown = ("order", "subject", "first_words", "outcome", "reason", "occurred_at", "sender_alias", "recipient_alias")
     entries = TimelineEntry.objects.select_related("sender_alias", "recipient_alias").only(
         *shown, "sender_alias__address", "sender_alias__party", "recipient_alias__address", "recipient_alias__party"
     )
-    return {entry.pk: _mail(entry) for entry in entries.filter(pk__in=ids)}
+    found: dict[int, list[TimelineEntry]] = {}
+    for entry in entries.filter(pk__in=ids):
+        found.setdefault(entry.order_id, []).append(entry)
+    parties: dict[int, list[Alias]] = {}
+    for alias in Alias.objects.filter(order__in=found):
+        parties.setdefault(alias.order_id, []).append(alias)
+    for order_id, of_order in found.items():
+        masking.entries(of_order, masking.known(parties.get(order_id, [])))
+    return {entry.pk: _mail(entry) for of_order in found.values() for entry in of_order}
 
 
 def _mail(entry: TimelineEntry) -> dict[str, Any]:

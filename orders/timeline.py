@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Case, Prefetch, QuerySet, Value, When
 from django.db.models.functions import Left
 
+from orders import masking
 from orders.models import Alias, AliasEvent, Kind, Order, Status, TimelineEntry
 
 SHOWN_TEXT = 20_000  # characters of a mail's text shown on the page; the whole is one click away
@@ -145,5 +146,8 @@ def read(order: Order) -> QuerySet[TimelineEntry]:
 
 
 def entry(order: Order, pk: int) -> TimelineEntry | None:
-    """One entry of this order with its attachments, or None."""
-    return TimelineEntry.objects.prefetch_related("attachments").filter(order=order, pk=pk).first()
+    """One entry of this order with its attachments, to be shown, or None."""
+    found = TimelineEntry.objects.prefetch_related("attachments").filter(order=order, pk=pk).first()
+    if found is not None:
+        masking.entries([found], masking.of_order(order))
+    return found

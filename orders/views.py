@@ -139,6 +139,7 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     visible = {moment.entry.pk for moment in page.moments}
     aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in known]
     parties = masking.known(known)
+    masking.entries([alert.entry for alert in open_alerts if alert.entry], parties)
     parcels = progress.parcels(order, parties)
     document = masking.document(order.document.json(), parties)
     asked = cancelling.open_request(order)

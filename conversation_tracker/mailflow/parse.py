@@ -142,8 +142,8 @@ def _is_report(found: Headers, mail: Mail, sender: Mailbox | None, envelope: Env
 
     Some providers do not tell the type of the whole. A report is known by its part then, and by the null sender that
     both RFCs demand: a person who passes one on has that part in his mail too. Some do not tell the envelope's sender
-    either: then the name of a mail system says enough, and that of a postmaster, who may be a person, with such a
-    subject.
+    either, and some mail systems put their own name there: then that name says enough, and that of a postmaster, who
+    may be a person, with such a subject.
     """
     kind = _first(found, "content-type").lower()
     if kind.lstrip().startswith("multipart/report"):
@@ -153,7 +153,8 @@ def _is_report(found: Headers, mail: Mail, sender: Mailbox | None, envelope: Env
     if sender is None or _REPORT_SENDER.match(sender.address) is None:
         return False
     is_telling = not sender.address.lower().startswith("postmaster@") or _REPORT_SUBJECT.match(mail.subject) is not None
-    return null_sender or "x-failed-recipients" in found or (is_telling and not envelope.sender)
+    is_program = not envelope.sender or _REPORT_SENDER.match(envelope.sender.strip(" <>")) is not None
+    return null_sender or "x-failed-recipients" in found or (is_telling and is_program)
 
 
 def _is_auto_reply(found: Headers, subject: str) -> bool:

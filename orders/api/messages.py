@@ -19,6 +19,8 @@ def conversation(
 ) -> list[dict[str, Any]]:
     """The messages as a bare array. ``reveals``: each ``email`` is the real address; ``links``: to their files."""
     parties = masking.of_order(order)
+    entries = list(entries)
+    masking.entries(entries, parties)
     return [
         message(order, entry, name=masking.text(entry.sender_name.text(), parties), reveals=reveals, links=links)
         for entry in entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from orders import aliases, vault
 from orders.models import AliasEvent, Kind, MaskType, PartyKind, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
-from tests import factories, letters
+from tests import factories, letters, signatures
 from tests.conversation_tracker.conversing import Work, finished, ids, mails, person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("three_providers")]
@@ -249,6 +250,22 @@ def test_a_delivery_report_is_never_relayed(client: Client, work: Work, placed: 
     assert entry.text == f"Not delivered to {placed.store_alias.address.text()}"
     report = vault.load(entry.attachments.get().stored_as)
     assert placed.store_alias.real.text().encode() not in report
+
+
+@pytest.mark.parametrize(
+    ("source", "is_report"), [("MAILER-DAEMON@mx.example", True), ("kim@mx.example", False), ("", True)]
+)
+def test_a_mail_system_that_gives_its_own_name_in_the_envelope_is_one(
+    client: Client, work: Work, placed: Placed, source: str, is_report: bool
+) -> None:
+    raw = b"From: MAILER-DAEMON@mx.example\r\nSubject: failure notice\r\n\r\nuser is over quota\r\n"
+    notice = letters.ses([placed.store_alias.address.text()], raw)
+    message = json.loads(notice["Message"])
+    message["mail"]["source"] = source
+    letters.post_ses(client, signatures.sns("Notification", Message=json.dumps(message)))
+    assert bool(work()) is not is_report
+    (entry,) = mails(placed.order)
+    assert (entry.reason == Reason.BOUNCE) is is_report
 
 
 @pytest.mark.parametrize(

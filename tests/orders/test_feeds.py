@@ -232,7 +232,7 @@ def test_telling_takes_as_many_statements_for_one_event_as_for_many(store, djang
             for mail in mails
         ]
         events.publish(happened)
-        with django_assert_num_queries(4):  # mails, feeds, items, hooks
+        with django_assert_num_queries(5):  # mails, aliases, feeds, items, hooks
             tasks.pass_on(happened)
 
 

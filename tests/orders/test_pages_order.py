@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import storages
@@ -43,6 +44,20 @@ def test_the_page_asks_the_database_as_often_for_one_mail_as_for_three(
     # settings in the bar
     with django_assert_num_queries(12):
         as_admin.get(url(placed.order))
+
+
+def test_who_joined_after_a_mail_was_recorded_is_masked_on_its_pages(as_support, placed):
+    real = "kim@carrier.example"
+    words: Any = {"text": f"Ask {real}, please.", "subject": f"{real}?", "html": f"<p>Ask {real}</p>"}
+    entry = factories.make_mail(placed.customer_alias, placed.store_alias, **words)
+    factories.make_outbound(entry)
+    factories.make_alert(entry)
+    alias = factories.make_third_party(placed.order, email=real).address.text()
+    for page in ("", f"entries/{entry.pk}/text/", f"entries/{entry.pk}/body/"):
+        content = as_support.get(url(placed.order, page)).content.decode()
+        assert alias in content, page
+        assert f"Ask {real}" not in content, page
+        assert f"{real}?" not in content, page
 
 
 def test_a_foreign_order_and_no_order_look_the_same(outsider, placed):

@@ -50,6 +50,24 @@ def decode(api: Api, alias: str, *, reason: str = "the carrier asks", **query: s
     return api.send("GET", f"{DECODE}?{asked.urlencode()}")
 
 
+def test_who_joined_after_a_mail_was_recorded_is_masked_in_it(api, placed):
+    real = "kim@carrier.example"
+    words: Any = {
+        "text": f"Ask {real}, please.",
+        "subject": f"{real}?",
+        "html": f'<p>Ask <a href="mailto:{real}">him</a></p>',
+    }
+    entry = factories.make_mail(placed.customer_alias, placed.store_alias, **words)
+    alias = factories.make_third_party(placed.order, email=real).address.text()
+    answer = messages(api, placed.order)
+    [found] = answer.json()
+    assert real not in answer.content.decode()
+    assert found["subject"] == f"{alias}?"
+    assert alias in found["body"]
+    entry.refresh_from_db()
+    assert real in entry.text  # what was recorded stays
+
+
 def test_a_message_has_exactly_its_fields(api, placed):
     customer, store = placed.customer_alias, placed.store_alias
     entry = factories.make_mail(customer, store, text="Where is it?", html="<p>Where is it?</p>", now=AT)
