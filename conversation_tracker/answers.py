@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import requests
-from anymail.exceptions import AnymailAPIError
+from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as NoMoreRead
@@ -34,6 +34,15 @@ def is_missing(error: AnymailAPIError) -> bool:
         return True
     inner = error.__cause__.args[:1] if isinstance(error.__cause__, requests.ConnectionError) else ()
     return any(isinstance(one, ProtocolError | NoMoreRead) for one in inner)
+
+
+def reason(error: AnymailRecipientsRefused) -> str:
+    """Why a recipient was refused, in Mandrill's words; empty where the answer does not say."""
+    try:
+        [said] = error.response.json()
+        return str(said["reject_reason"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def asked_to_wait(response: requests.Response | None, *, now: datetime) -> timedelta:

@@ -60,6 +60,7 @@ PASSING = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.PAYMENT_REQUIRED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,  # the sending domain, or where the API is
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.CONFLICT,
     HTTPStatus.TOO_EARLY,
@@ -70,6 +71,8 @@ PASSING_AT_AMAZON = {
     "AccountSuspendedException", "LimitExceededException", "MailFromDomainNotVerifiedException",
     "SendingPausedException", "Throttling", "ThrottlingException", "TooManyRequestsException",
 }  # fmt: skip
+# Of Mandrill, which says with 200 and a refused recipient also what is about our domain, our account or the mail.
+PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsigned", "rule"}
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
@@ -257,7 +260,8 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
     try:
         _give(message, key=key)
     except AnymailRecipientsRefused as error:
-        return Suppressed(type(error).__name__)
+        reason = answers.reason(error)
+        return Later(reason) if reason in PASSING_AT_MANDRILL else Suppressed(type(error).__name__)
     except AnymailRequestsAPIError as error:
         return _refused(error)
     except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's

@@ -8,13 +8,18 @@ from gzip import BadGzipFile
 
 from django.db import InterfaceError, OperationalError
 
+from orders import secrecy
+
 # Errors of the system that are about a value, such as a moment beyond what its clock knows; no waiting mends them.
 _ABOUT_VALUES = {errno.EDOM, errno.EILSEQ, errno.EINVAL, errno.EOVERFLOW, errno.ERANGE}
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether it heals by itself: a database, file storage or provider that is away for a while."""
-    if isinstance(error, OperationalError | InterfaceError):
+    """Whether it heals by itself: a database, file storage or provider that is away for a while.
+
+    Or a key that this process does not have: while keys are changed another may have started with the new one already.
+    """
+    if isinstance(error, OperationalError | InterfaceError | secrecy.KeyMissing):
         return True
     if isinstance(error, OSError):  # network errors of every library that we use are, but for botocore's
         return error.errno not in _ABOUT_VALUES and not isinstance(error, BadGzipFile)

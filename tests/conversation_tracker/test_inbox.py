@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import time
 from collections.abc import Callable, Sequence
@@ -203,6 +204,22 @@ def test_a_batch_at_which_the_time_is_over_is_tried_one_by_one(client: Client, w
     assert set(Receipt.objects.values_list("attempts", "deferrals")) == {(1, 0)}
     work()
     assert mails() == 3
+
+
+def test_a_receipt_waits_for_a_key_that_another_process_has_already(
+    client: Client, work: Work, placed: Placed, settings: Settings
+) -> None:
+    old = settings.SEAL_KEYS
+    settings.SEAL_KEYS = ["new:" + base64.b64encode(bytes(range(32))).decode(), *old]
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    settings.SEAL_KEYS = old
+    now = timezone.now()
+    for hour in range(5):
+        work(now=now + timedelta(hours=hour))
+    assert Receipt.objects.get().state == ReceiptState.PENDING
+    settings.SEAL_KEYS = ["new:" + base64.b64encode(bytes(range(32))).decode(), *old]
+    work(now=now + timedelta(hours=6))
+    assert Receipt.objects.get().state == ReceiptState.DONE
 
 
 def test_a_batch_that_is_put_off_again_and_again_is_tried_one_by_one(client: Client, placed: Placed) -> None:

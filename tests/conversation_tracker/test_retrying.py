@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 from anymail.exceptions import AnymailRecipientsRefused, AnymailUnsupportedFeature
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
@@ -16,7 +18,7 @@ from pytest_django import Settings
 
 from conversation_tracker import answers, inbox, outbox, send
 from conversation_tracker.models import OutboundMail, SendState
-from orders.models import Alert, AlertKind, User
+from orders.models import Alert, AlertKind, Suppression, User
 from orders.placing import Placed
 from tests import letters
 from tests.conversation_tracker.failing import http, http_server, lose_worker, smtp_server
@@ -41,7 +43,7 @@ Work = Callable[..., list[EmailMultiAlternatives]]
         (smtplib.SMTPRecipientsRefused({"x": (550, b"no")}), SendState.FAILED),
         (smtplib.SMTPRecipientsRefused({"x": (452, b"full")}), SendState.RETRY),
         # What an operator can put right says nothing of the mail.
-        *((http(status), SendState.RETRY) for status in (401, 402, 403, 408, 425)),
+        *((http(status), SendState.RETRY) for status in (401, 402, 403, 404, 408, 425)),
         (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
@@ -72,6 +74,30 @@ def test_a_server_that_does_not_know_us_is_asked_again(settings: Settings, repli
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "us", "wrong"
         found = send.hand_over(EmailMultiAlternatives("s", "b", "a@x.example", ["b@y.example"]), key="k")
     assert found == send.Later(f"SMTP {next(iter(replies.values()))}")
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("unsigned", SendState.RETRY),
+        ("invalid-sender", SendState.RETRY),
+        ("soft-bounce", SendState.RETRY),
+        ("hard-bounce", SendState.SUPPRESSED),
+        ("unsub", SendState.SUPPRESSED),
+        (None, SendState.SUPPRESSED),
+    ],
+)
+def test_what_a_refusal_says_of_our_domain_suppresses_nobody(
+    client: Client, work: Work, placed: Placed, provider: list[Exception], said: str | None, state: SendState
+) -> None:
+    answer = requests.Response()
+    answer.status_code = 200
+    answer._content = json.dumps([{"email": "a@x.example", "status": "rejected", "reject_reason": said}]).encode()
+    provider.append(AnymailRecipientsRefused("no", response=answer))
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    assert OutboundMail.objects.get().state == state
+    assert Suppression.objects.exists() is (state == SendState.SUPPRESSED)
 
 
 def test_a_retry_leaves_under_the_same_message_id(
