@@ -154,6 +154,7 @@ CACHES = {
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for as long as the broker is away
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # nor does a worker end when it is full, or no master for a moment
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": REDIS_PATIENCE,
     "socket_timeout": REDIS_PATIENCE,  # a worker, which waits for its tasks on the socket, has more: see celery.py

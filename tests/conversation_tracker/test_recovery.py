@@ -13,6 +13,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from psycopg_pool import ConnectionPool, PoolTimeout
+from redis.exceptions import ReadOnlyError
 
 from conversation_tracker import inbox, setbacks
 from conversation_tracker.celery import app
@@ -52,6 +53,11 @@ def test_soon_after_the_database_is_back_a_process_is_connected(db: None) -> Non
 
 def test_a_worker_waits_for_its_broker_as_long_as_it_takes() -> None:
     assert app.conf.broker_connection_max_retries is None
+
+
+def test_a_worker_does_not_end_over_a_broker_that_takes_no_writes() -> None:
+    assert app.conf.broker_channel_error_retry is True
+    assert issubclass(ReadOnlyError, app.connection_for_read().channel_errors)
 
 
 @pytest.mark.django_db(transaction=True)
