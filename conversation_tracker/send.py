@@ -249,8 +249,9 @@ def _connect(key: str) -> BaseEmailBackend:
     """A connection for one mail."""
     backend = backends.INSTEAD.get(settings.EMAIL_BACKEND, settings.EMAIL_BACKEND)
     connection = get_connection(backend, fail_silently=False)
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        connection.open()  # asks nobody; but where it is set up wrong it says so now, before the mail is handed over
     if header := _keyed(KEY_IN_REQUEST, key):
-        connection.open()
         connection.session.headers.update(header)  # type: ignore[attr-defined]  # anymail's, over HTTP
     return connection
 

@@ -10,10 +10,15 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import send
+from conversation_tracker import inbox, outbox, send
 from conversation_tracker.backends import smtp
+from conversation_tracker.models import OutboundMail, SendState
+from orders.placing import Placed
+from tests import letters
 from tests.conversation_tracker.providers.conftest import Api
 
 
@@ -123,6 +128,17 @@ def test_an_amazon_that_hangs_is_asked_once_and_not_for_long(settings: Settings)
         silent.settimeout(0.1)
         with pytest.raises(TimeoutError):
             silent.accept()
+
+
+@pytest.mark.django_db
+def test_where_amazon_is_set_up_wrong_no_mail_has_left(client: Client, placed: Placed, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": {"region_name": "us-east-1", "mispelt": "x"}}
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.failures, row.doubts) == (SendState.RETRY, 1, 0)
 
 
 @pytest.mark.parametrize(
