@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 from psycopg.errors import LockNotAvailable
@@ -114,7 +114,7 @@ def _work_on(pk: int, *, now: datetime) -> None:
     except MemoryError:  # perhaps within a statement, after which its transaction takes no other
         attempt.result = attempt.result or send.Held(send.TOO_LARGE)
         _write_down(attempt, now=now)
-    except (OperationalError, InterfaceError, SoftTimeLimitExceeded) as error:
+    except (DatabaseError, InterfaceError, SoftTimeLimitExceeded) as error:
         if attempt.result is None:
             raise
         _write_down_again(attempt, now=now)

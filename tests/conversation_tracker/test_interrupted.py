@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
@@ -47,6 +48,16 @@ class Cutting(Provider):
         return super().send_messages(messages)
 
 
+class Slow(Provider):
+    """Takes a mail, and longer than the server lets a transaction be idle."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = 50")
+        time.sleep(0.3)
+        return super().send_messages(messages)
+
+
 class Odd(Provider):
     """Gives a mail a name that no database keeps."""
 
@@ -69,6 +80,31 @@ def test_what_left_while_the_database_was_away_leaves_once(client: Client, place
     assert OutboundMail.objects.get().state == SendState.SENT
     assert not outbox.work(now=timezone.now() + timedelta(days=1))
     assert len(taken) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_left_while_the_server_ended_our_transaction_leaves_once(
+    client: Client, placed: Placed, settings: Settings
+) -> None:
+    waiting(client, placed, settings, Slow)
+    assert outbox.work(now=timezone.now())
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert not outbox.work(now=timezone.now() + timedelta(days=1))
+    assert len(taken) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_server_ends_no_transaction_of_ours_that_is_idle() -> None:
+    params = {name: value for name, value in connection.get_connection_params().items() if name != "pool"}
+    database = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with psycopg.connect(**params, autocommit=True) as first:
+        first.execute(f"ALTER DATABASE {database} SET idle_in_transaction_session_timeout = 30000")
+        try:
+            with psycopg.connect(**params) as second:
+                found = second.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        finally:
+            first.execute(f"ALTER DATABASE {database} RESET idle_in_transaction_session_timeout")
+    assert found == ("0",)
 
 
 @pytest.mark.django_db(transaction=True)
