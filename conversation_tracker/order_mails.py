@@ -99,7 +99,7 @@ def _attempt(pk: int, *, now: datetime) -> None:
         _note(pk, TOO_SLOW, may_heal=True, now=now)
     except Exception as error:  # noqa: BLE001  one mail that cannot be written must not stop the others
         log.error("writing failed order_mail=%s\n%s", pk, faults.trace(error))  # noqa: TRY400  its text may quote a mail
-        _note(pk, faults.describe(error), may_heal=True, now=now)
+        _note(pk, faults.describe(error), may_heal=True, is_passing=faults.is_passing(error), now=now)
 
 
 def _hold(pk: int) -> OrderMail | None:
@@ -188,15 +188,17 @@ def _settle(row: OrderMail, state: OrderMailState, *, now: datetime, problem: st
     log.info("order mail settled order_mail=%s state=%s attempts=%s", row.pk, row.state, row.attempts)
 
 
-def _note(pk: int, problem: str, *, may_heal: bool, now: datetime) -> None:
-    """It failed: another time, or for good and with an alert on the order."""
+def _note(pk: int, problem: str, *, may_heal: bool, is_passing: bool = False, now: datetime) -> None:
+    """It failed: another time, or for good and with an alert on the order. What passes by itself gets two days."""
     with transaction.atomic():
         row = _hold(pk)
         if row is None:
             return
+        if is_passing and now - row.created_at < outbox.GIVEN_UP_AFTER:
+            row.attempts = min(row.attempts, MOST_ATTEMPTS - 1)
         if may_heal and row.attempts < MOST_ATTEMPTS:
             row.problem, row.next_attempt_at = problem[:200], now + outbox.delay(row.attempts)
-            row.save(update_fields=["problem", "next_attempt_at"])
+            row.save(update_fields=["attempts", "problem", "next_attempt_at"])
             return
         alerts.raise_about(AlertKind.NOT_SENT, name_of(TemplateKey(row.template)), order=row.order, now=now)
         _settle(row, OrderMailState.FAILED, problem=problem[:200], now=now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from conversation_tracker import order_mails
@@ -19,7 +21,7 @@ from conversation_tracker.models import (
     TemplateKey,
     TemplateVersion,
 )  # fmt: skip
-from orders import events, flow, invoicing, payment, shipping
+from orders import events, flow, invoicing, payment, secrecy, shipping
 from orders.models import (
     Alert,
     AlertKind,
@@ -165,6 +167,30 @@ class TestFaults:
         assert fine.state == OrderMailState.QUEUED
         assert (alert.kind, alert.entry, alert.about) == (AlertKind.NOT_SENT, None, "Order confirmation")
         assert "ana@people.example" not in caplog.text + broken.problem
+
+    @pytest.mark.parametrize("fault", [OperationalError("no space left"), secrecy.KeyMissing("another has it")])
+    def test_a_fault_that_passes_is_waited_for_as_long_as_for_other_mails(
+        self, shopped: Placed, fault: Exception, monkeypatch: pytest.MonkeyPatch
+    ):
+        now = timezone.now()
+        with monkeypatch.context() as away:
+            away.setattr(rendering, "render", Mock(side_effect=fault))
+            for hours in range(24):
+                write(now=now + timedelta(hours=hours))
+        assert the_mail().next_attempt_at < now + timedelta(hours=24)
+        write(now=now + timedelta(hours=24))
+        assert the_mail().state == OrderMailState.QUEUED
+        assert not Alert.objects.exists()
+
+    def test_a_fault_that_should_pass_and_stays_is_told_of_after_two_days(
+        self, shopped: Placed, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(rendering, "render", Mock(side_effect=OperationalError))
+        now = timezone.now()
+        for hours in range(50):
+            write(now=now + timedelta(hours=hours))
+        assert the_mail().state == OrderMailState.FAILED
+        assert Alert.objects.get().kind == AlertKind.NOT_SENT
 
     def test_one_that_stops_its_worker_is_given_up(self, shopped: Placed):
         events.dispatch(now=timezone.now())
