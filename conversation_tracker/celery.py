@@ -8,8 +8,27 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, worker_init, worker_process_init
+from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
+
+
+class _Window(redis.QoS):
+    """The tasks that a worker has taken and not yet begun, of which it takes so many and no more.
+
+    kombu's keeps the place of a task that Redis was too slow to strike out, so that each hang of Redis costs places
+    until the worker takes nothing. Such a task comes again after the visibility time-out, which does no harm.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except Exception:
+            self._quick_ack(delivery_tag)  # type: ignore[attr-defined]  # not in the stubs
+            raise
+
+
+redis.Channel.QoS = _Window  # for each scheme that an address of Redis may have
 
 app = Celery("conversation_tracker")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -8,10 +8,12 @@ from unittest.mock import Mock
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from kombu import Connection, Consumer, Queue
 from psycopg_pool import ConnectionPool, PoolTimeout
 from redis.exceptions import ReadOnlyError
 
@@ -23,6 +25,7 @@ from orders.placing import Placed
 from tests import letters
 
 OUTAGE = 8.0  # seconds; by then a pool with psycopg's own patience tries again only every eight
+SOON = 5.0  # seconds
 
 
 class Away(psycopg.Connection[Any]):
@@ -58,6 +61,30 @@ def test_a_worker_waits_for_its_broker_as_long_as_it_takes() -> None:
 def test_a_worker_does_not_end_over_a_broker_that_takes_no_writes() -> None:
     assert app.conf.broker_channel_error_retry is True
     assert issubclass(ReadOnlyError, app.connection_for_read().channel_errors)
+
+
+def test_a_task_that_redis_was_too_slow_to_strike_out_keeps_no_place() -> None:
+    taken: list[Any] = []
+    options = {"socket_timeout": 0.3, "socket_connect_timeout": 1.0, "max_retries": 0}
+    with (
+        Connection(app.conf.broker_url, transport_options=options) as broker,
+        redis.Redis.from_url(settings.REDIS_URL) as server,
+    ):
+        queue = broker.SimpleQueue("test-of-places")
+        queue.clear()
+        consumer = Consumer(broker, [Queue("test-of-places")], prefetch_count=1, on_message=taken.append)
+        with consumer:
+            queue.put("first")
+            broker.drain_events(timeout=SOON)
+            server.execute_command("CLIENT", "PAUSE", 700)
+            with pytest.raises(broker.connection_errors):
+                taken[0].ack()
+            server.ping()  # answered once it is over
+            queue.put("second")
+            broker.drain_events(timeout=SOON)
+        assert len(taken) == 2
+        taken[1].ack()
+        queue.close()
 
 
 @pytest.mark.django_db(transaction=True)
