@@ -26,7 +26,7 @@ from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
 from conversation_tracker.providers import base
-from orders import faults, rendering, secrecy, suppression, vault
+from orders import clock, faults, rendering, secrecy, suppression, vault
 from orders.models import Alias
 from orders.spellings import Known
 
@@ -144,7 +144,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
     if skipped_for := _over(row):
         return Skipped(skipped_for)
     aliases = _aliases(row)
-    if _has_ended(row, aliases, now=timezone.now()):
+    if _has_ended(row, aliases, now=clock.now()):
         return Never(ENDED)
     try:
         with limits.processor_time():

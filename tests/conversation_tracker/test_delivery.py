@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.test import Client
@@ -263,6 +264,22 @@ def test_nobody_waits_for_a_mail_that_is_being_sent(client: Client, placed: Plac
     inbox.work(now=timezone.now() + timedelta(seconds=30))
     row.refresh_from_db()
     assert row.state == SendState.BOUNCED
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=400), timedelta(days=-400)])
+def test_whether_an_alias_has_ended_is_told_by_the_database_s_clock(
+    wrong: timedelta, client: Client, work: Work, placed: Placed
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    is_over = wrong < timedelta()
+    if is_over:
+        Alias.objects.filter(order=placed.order).update(
+            issued_at=timezone.now() - timedelta(days=70), expires_at=timezone.now() - timedelta(seconds=1)
+        )
+    now = timezone.now()
+    with time_machine.travel(now + wrong):
+        assert len(work(now=now)) == (not is_over)
 
 
 def test_a_mail_that_waited_until_its_aliases_ended_leaves_no_more(client: Client, work: Work, placed: Placed) -> None:
