@@ -26,7 +26,7 @@ from django.db import transaction
 from django.db.models import Count
 from standardwebhooks import Webhook
 
-from orders import audit, claims, outside, telling
+from orders import audit, claims, faults, outside, telling
 from orders.models import Action, ApiKey, DeliveryState, Hook, HookDelivery, User
 from orders.secrecy import Secret
 from orders.telling import Telling
@@ -228,7 +228,7 @@ def work(*, clock: Callable[[], datetime], seconds: float = TURN) -> int:
                     return made
                 for post in wait(flying, return_when=FIRST_COMPLETED).done:
                     with flying[post].lock:
-                        _settle(flying[post].delivery_id, post.result(), now=clock())
+                        _settle(flying[post].delivery_id, _answer(post), now=clock())
                     del flying[post]
         finally:
             for held in flying.values():
@@ -252,9 +252,22 @@ def _begin(pool: ThreadPoolExecutor, held: _Held, *, now: datetime) -> Future[ou
     delivery = HookDelivery.objects.select_related("hook").filter(pk=held.delivery_id).first()
     if delivery is None:  # the hook was taken away meanwhile
         return pool.submit(outside.Answer, None, "")
-    hook = delivery.hook
-    return pool.submit(
-        _post,
+    return pool.submit(_post_to, delivery.hook, delivery, now=now)
+
+
+def _answer(post: Future[outside.Answer]) -> outside.Answer:
+    """What came of a post. One that could not be made, for want of a key, is told as one that failed: what is raised
+    would end the posts to all other hooks, which would be made again and again and never settled.
+    """
+    try:
+        return post.result()
+    except Exception as error:  # noqa: BLE001  whatever it is, it concerns this hook alone
+        log.error("hook not posted\n%s", faults.trace(error))  # noqa: TRY400  the text may quote what was posted
+        return outside.Answer(None, faults.describe(error))
+
+
+def _post_to(hook: Hook, delivery: HookDelivery, *, now: datetime) -> outside.Answer:
+    return _post(
         hook.url.text(),
         hook.headers.json(),
         hook.secret.text(),

@@ -90,6 +90,22 @@ def test_a_target_that_came_to_be_private_is_not_posted_to(store, settings):
     assert HookDelivery.objects.get().problem == "Refused: it does not begin with https://."
 
 
+def test_a_hook_whose_secret_cannot_be_opened_holds_up_no_other(store):
+    with targets.target() as target:
+        bad, good = wait_for(store, target.url, target.url)
+        column = Hook._meta.get_field("secret").column
+        with connection.cursor() as cursor:
+            sealed = b"\x01\x04gone" + b"x" * 40
+            cursor.execute(f"UPDATE orders_hook SET {column} = %s WHERE id = %s", [sealed, bad.pk])
+        for _ in range(3):
+            work()
+        assert len(target.posts) == 1
+    assert HookDelivery.objects.get(hook=good).state == DeliveryState.DELIVERED
+    waiting = HookDelivery.objects.get(hook=bad)
+    assert (waiting.state, waiting.failures) == (DeliveryState.WAITING, 1)
+    assert waiting.problem.startswith("KeyMissing")
+
+
 def test_a_change_of_status_is_posted_as_integrations_know_it_and_signed(store):
     with targets.target() as target:
         [hook] = wait_for(store, target.url)
