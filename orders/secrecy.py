@@ -29,6 +29,7 @@ HEAD_BYTES = 2  # version and length of the key id
 LONGEST_KEY_ID = 255  # octets
 NONCE_BYTES = 12
 TAG_BYTES = 16
+LEAST_ADDED = HEAD_BYTES + 1 + NONCE_BYTES + TAG_BYTES  # by which a sealed value is longer than what is in it
 KEY_BYTES = 32
 
 

@@ -145,7 +145,8 @@ def _name(content: bytes) -> str:
 
 def _keep(name: str, content: bytes) -> None:
     storage = storages["mail"]
-    if not storage.exists(name):
+    # One that was cut off since, by a copy or a restore that had no room, is written anew.
+    if not storage.exists(name) or storage.size(name) < len(content) + secrecy.LEAST_ADDED:
         storage.save(name, ContentFile(secrecy.seal(content, place=PLACE)))
 
 

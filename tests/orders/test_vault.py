@@ -94,6 +94,15 @@ def test_a_damaged_file_does_not_open(folder):
         vault.load(name)
 
 
+@pytest.mark.parametrize("left", [0, 20, len(CONTENT)])
+def test_a_file_that_was_cut_off_is_written_anew_when_its_content_comes_again(folder, left):
+    name = vault.save(CONTENT)
+    [path] = files(folder)
+    os.truncate(path, left)
+    assert vault.save(CONTENT) == name
+    assert vault.load(name) == CONTENT
+
+
 def test_an_empty_file_does_not_open(folder):
     name = vault.save(CONTENT)
     files(folder)[0].write_bytes(b"")
