@@ -23,6 +23,14 @@ def of_order(order: Order) -> tuple[Known, ...]:
     return known(Alias.objects.filter(order=order))
 
 
+def of_orders(ids: Iterable[int]) -> dict[int, tuple[Known, ...]]:
+    """The same for each of these orders that has parties; one query for all of them."""
+    found: dict[int, list[Alias]] = {}
+    for alias in Alias.objects.filter(order__in=ids):
+        found.setdefault(alias.order_id, []).append(alias)
+    return {order_id: known(aliases) for order_id, aliases in found.items()}
+
+
 def text(value: str, parties: tuple[Known, ...]) -> str:
     """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
     if not spellings.glance(parties).may_show(value):
@@ -42,9 +50,7 @@ def entries(shown: Iterable[TimelineEntry], parties: tuple[Known, ...]) -> None:
     An entry is masked when it is recorded, for the parties of that time, and is never written again: whoever it names
     and who joined since is masked here. What was not read of an entry is not asked for.
     """
-    words = [
-        (entry, name, value) for entry in shown for name in _WORDS if (value := entry.__dict__.get(name))
-    ]  # fmt: skip
+    words = [(entry, name, value) for entry in shown for name in _WORDS if (value := entry.__dict__.get(name))]
     plain = spellings.harmless({value for _, _, value in words}, parties)
     for entry, name, value in words:
         if value not in plain:

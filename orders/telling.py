@@ -137,11 +137,8 @@ def _mails(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, list[TimelineEntry]] = {}
     for entry in entries.filter(pk__in=ids):
         found.setdefault(entry.order_id, []).append(entry)
-    parties: dict[int, list[Alias]] = {}
-    for alias in Alias.objects.filter(order__in=found):
-        parties.setdefault(alias.order_id, []).append(alias)
-    for order_id, of_order in found.items():
-        masking.entries(of_order, masking.known(parties.get(order_id, [])))
+    for order_id, parties in masking.of_orders(found).items():
+        masking.entries(found[order_id], parties)
     return {entry.pk: _mail(entry) for of_order in found.values() for entry in of_order}
 
 
