@@ -225,19 +225,24 @@ def delay(failures: int) -> timedelta:
 
 
 class Again(Enum):
-    """What came of the wish to send a copy again."""
+    """What came of the wish to send a copy again, or all the same."""
 
     QUEUED = auto()
+    PASSED_ON = auto()  # a rule had stopped it, and now it is on its way
     WAITING = auto()  # it is on its way already
     ARRIVED = auto()  # it left, and nothing is wrong with it
     SUPPRESSED = auto()  # its address has to be lifted first
     EXPIRED = auto()  # an alias of the two has ended, and with it the conversation
 
 
-def send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
-    """Put the copy of this mail back into the outbox, under its Message-ID; audited. Asked twice, it is put back once.
+GOES = {Again.QUEUED, Again.PASSED_ON}
 
-    Raises access.NotFound when the order has no such mail, or no copy of it was ever to be sent.
+
+def send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
+    """Put the copy of this mail back into the outbox, under its Message-ID, or one that a rule stopped into it for the
+    first time; audited. Asked twice, it is put there once.
+
+    Raises access.NotFound when the order has no such mail, or no copy of it can ever be sent.
     """
     try:
         return _send_again(order, entry_id, user=user, now=now)
@@ -255,7 +260,7 @@ def _send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Ag
         if row is None:
             raise access.NotFound(entry_id)
         answer = _may_go_again(row, now=now)
-        if answer is not Again.QUEUED:
+        if answer not in GOES:
             return answer
         audit.record(
             Action.MAIL_SENT_AGAIN,
@@ -281,7 +286,9 @@ def _may_go_again(row: OutboundMail, *, now: datetime) -> Again:
     if suppression.is_suppressed(row.recipient.text(), store_id=row.store_id):
         return Again.SUPPRESSED
     is_valid = row.sender_alias.is_valid_at(now) and row.recipient_alias.is_valid_at(now)
-    return Again.QUEUED if is_valid else Again.EXPIRED
+    if not is_valid:
+        return Again.EXPIRED
+    return Again.PASSED_ON if row.is_stopped else Again.QUEUED
 
 
 def counts() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What staff may do about mail on the order page: write one, have a copy sent again."""
+"""What staff may do about mail on the order page: write one, have one sent again, or passed on that was stopped."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from orders.models import Alias, Order, PartyKind, TimelineEntry
 
 ANSWERS = {
     Again.QUEUED: (messages.SUCCESS, _("The mail is being sent again.")),
+    Again.PASSED_ON: (messages.SUCCESS, _("The mail is being passed on.")),
     Again.WAITING: (messages.INFO, _("The mail is on its way already.")),
     Again.ARRIVED: (messages.INFO, _("The mail left and nothing is wrong with it, so it was not sent again.")),
     Again.SUPPRESSED: (
@@ -107,10 +108,10 @@ def _posted(request: HttpRequest) -> dict[str, object]:
 @require_POST
 @pages.guarded
 def send_again(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
-    """Send the copy of a mail again that did not arrive."""
+    """Send the copy of a mail again that did not arrive, or that of one that a rule stopped."""
     order = access.order(request.user, account, number, Right.ANSWER)
     answer = outbox.send_again(order, pk, user=pages.user(request), now=clock.now())
-    if answer is Again.QUEUED:
+    if answer in outbox.GOES:
         tasks.wake_outbox()
     level, words = ANSWERS[answer]
     messages.add_message(request, level, words)

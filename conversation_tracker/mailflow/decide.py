@@ -30,6 +30,8 @@ _ANSWER = re.compile(
     r"\s*(?:re|aw|antw|antwort|res|sv|vs|odp|ynt|回复|答复|返信)\s{0,3}(?:[\[(]\d{1,4}[\])])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
+# What says that a mail is like many that nobody wants, and not that it cannot be passed on.
+_OVERRULED = frozenset({Reason.SPAM, Reason.BULK, Reason.AUTO_REPLY, Reason.LOOP})
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
 
 
@@ -65,6 +67,15 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
 def came_back(mail: Mail, matched: Matched) -> bool:
     """Whether it is a mail of ours that came back to us, and nobody wrote it."""
     return matched.sender_is_alias or bool(mail.traits & {Trait.OWN_HOP, Trait.TOO_MANY_HOPS})
+
+
+def may_be_overruled(decision: Decision, mail: Mail, matched: Matched) -> bool:
+    """Whether staff may have a mail passed on all the same: a rule about mails like it stopped it, which can be wrong
+    about this one. It has to come from somebody who has an alias, by which he is answered.
+    """
+    if isinstance(decision, Relay) or decision.reason not in _OVERRULED or came_back(mail, matched):
+        return False
+    return matched.sender is not None and matched.sender.alias_id != matched.recipient.alias_id
 
 
 def _closed(party: Party, *, now: datetime) -> Reason | None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Q
 
 from conversation_tracker.mailflow import decide
 from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
-from conversation_tracker.models import OutboundMail
+from conversation_tracker.models import OutboundMail, SendState
 from orders import addresses, aliases
 from orders.models import Alias, Order, PartyKind, TimelineEntry
 from orders.outcomes import Outcome
@@ -63,6 +63,7 @@ class Book:
         is_auto_reply, is_late = Q(is_auto_reply=True), Q(queued_at__gt=now - LATELY)
         rows = (
             OutboundMail.objects.filter(is_auto_reply | is_late, recipient_alias__in=recipients)
+            .exclude(state=SendState.STOPPED)
             .values_list("sender_alias_id", "recipient_alias_id")
             .annotate(last=Max("queued_at", filter=is_auto_reply), lately=Count("pk", filter=is_late))
         )

@@ -1,4 +1,4 @@
-"""Write what was decided: timeline entries with their files, and a row in the outbox for each relay."""
+"""Write what was decided: timeline entries with their files, and an outbox row for each copy that leaves or may."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from conversation_tracker.mailflow import compose, hops, mask, threads
+from conversation_tracker.mailflow import compose, decide, hops, mask, threads
 from conversation_tracker.mailflow.shapes import (
     MIME_TYPE,
     Arrival,
@@ -23,7 +23,7 @@ from conversation_tracker.mailflow.shapes import (
     Trait,
     Verdict,
 )
-from conversation_tracker.models import OutboundMail
+from conversation_tracker.models import OutboundMail, SendState
 from orders import vault
 from orders.models import Attachment, Copy, Kind, Order, TimelineEntry, Verification
 from orders.outcomes import Outcome
@@ -77,9 +77,9 @@ def _rows(settled: Sequence[Settled], kept: Sequence[Sequence[str]], *, now: dat
     if attachments:
         Attachment.objects.bulk_create(attachments)
     leaving = [
-        _outbound(entry, one, files, now=now)
+        _outbound(entry, one, files, state=state, now=now)
         for entry, one, files in zip(entries, settled, stored, strict=True)
-        if isinstance(one.decision, Relay)
+        if (state := _state(one)) is not None
     ]
     if leaving:
         OutboundMail.objects.bulk_create(leaving)
@@ -169,7 +169,16 @@ def as_json(content: Content) -> dict[str, Any]:
     }
 
 
-def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *, now: datetime) -> OutboundMail:
+def _state(one: Settled) -> SendState | None:
+    """In which state the mail's copy comes into the outbox; None where there is to be none."""
+    if isinstance(one.decision, Relay):
+        return SendState.QUEUED
+    return SendState.STOPPED if decide.may_be_overruled(one.decision, one.arrival.mail, one.matched) else None
+
+
+def _outbound(
+    entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *, state: SendState, now: datetime
+) -> OutboundMail:
     sender, recipient = one.matched.sender, one.matched.recipient
     if sender is None:
         raise ValueError("a relay needs the sender's alias")
@@ -200,6 +209,7 @@ def _outbound(entry: TimelineEntry, one: Settled, files: Sequence[StoredFile], *
         original_id=Secret.of(mail.message_id),
         original_id_digest=threads.digest(mail.message_id) if mail.message_id else None,
         is_auto_reply=Trait.AUTO_REPLY in mail.traits,
+        state=state,
         next_attempt_at=now,
         queued_at=now,
         state_changed_at=now,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from conversation_tracker.models import OutboundMail
+from conversation_tracker.models import OutboundMail, SendState
 from orders import secrecy
 
 # Amazon SES puts an id of its own in the place of ours; before its @ stands what its API called the mail.
@@ -31,7 +31,7 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
     if renamed:
         about |= Q(provider_message_id__in=renamed)
     named = list(
-        OutboundMail.objects.filter(about, order_id=order_id).only(
+        _seen(order_id).filter(about).only(
             "message_id", "provider_message_id", "original_id", "original_id_digest", "sender_alias_id",
             "recipient_alias_id",
         )
@@ -41,9 +41,9 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
     originals = {bytes(row.original_id_digest) for row in named if row.original_id_digest is not None}
     copies = {
         bytes(row.original_id_digest or b""): row.message_id
-        for row in OutboundMail.objects.filter(
-            order_id=order_id, recipient_alias_id=recipient_alias_id, original_id_digest__in=originals
-        ).only("message_id", "original_id_digest")
+        for row in _seen(order_id)
+        .filter(recipient_alias_id=recipient_alias_id, original_id_digest__in=originals)
+        .only("message_id", "original_id_digest")
     }
     by_id: dict[str, str] = {}
     for row in named:
@@ -52,6 +52,11 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
             by_id[row.message_id] = by_id[row.original_id.text()] = known
             by_id[renamed.get(row.provider_message_id, "")] = known
     return tuple(dict.fromkeys(by_id[one] for one in references if one in by_id))
+
+
+def _seen(order_id: int) -> QuerySet[OutboundMail]:
+    """The order's copies that somebody got, or is to get."""
+    return OutboundMail.objects.filter(order_id=order_id).exclude(state=SendState.STOPPED)
 
 
 def _before_at(message_id: str) -> str:

@@ -12,6 +12,7 @@ from orders import secrecy
 class SendState(models.TextChoices):
     """Where an outbound mail stands."""
 
+    STOPPED = "stopped", _("Not passed on")  # by a rule, which staff may overrule
     QUEUED = "queued", _("Waiting to be sent")
     SENDING = "sending", _("Being sent")
     RETRY = "retry", _("Will be tried again")
@@ -107,7 +108,12 @@ class OutboundMail(models.Model):
     @property
     def may_be_sent_again(self) -> bool:
         """Whether it ended in a way that staff may not want to leave it at."""
-        return self.state in ENDED_BADLY
+        return self.state in ENDED_BADLY or self.is_stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a rule keeps it back, and nobody has had it passed on."""
+        return self.state == SendState.STOPPED
 
     @property
     def held_for(self) -> list[str]:

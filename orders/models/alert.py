@@ -43,7 +43,7 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.SHOP: _("Look at the order in the shop, and do here by hand what is missing."),
     AlertKind.LOOP: _(
         "Two mail programs seem to answer each other; all that they wrote stands on the timeline. "
-        "If a person wrote this mail, answer it from here: those like it are passed on again within a day."
+        "If a person wrote this mail, pass it on from here: those like it are passed on again within a day."
     ),
     AlertKind.COMPLAINED: _("Reach the person in another way, and send again only what they ask for."),
 }

@@ -37,7 +37,7 @@ _PARTY_ICONS: dict[str, str] = {PartyKind.CUSTOMER: "person", PartyKind.STORE: "
 _COPY_TONES = {
     **dict.fromkeys(("sent", "delivered"), "good"),
     **dict.fromkeys(("queued", "sending", "retry"), "waiting"),
-    "skipped": "busy",
+    **dict.fromkeys(("skipped", "stopped"), "busy"),
 }
 
 
@@ -117,13 +117,16 @@ class Fate(NamedTuple):
 
 @register.filter
 def fate(entry: TimelineEntry) -> Fate:
-    """Of a mail as ``timeline.read`` gives it. A relayed one is called passed on only once its copy has gone."""
+    """Of a mail as ``timeline.read`` gives it. A relayed one is called passed on only once its copy has gone; one that
+    was stopped and that staff had passed on, as soon as they had.
+    """
     outcome = words(entry, "outcome")
-    if entry.outcome == Outcome.REFUSED:
-        return Fate("bad", "stop", outcome)
-    if entry.outcome == Outcome.RECORDED:
-        return Fate("busy", "inbox", outcome)
     copies: list[Any] = entry.outgoing  # type: ignore[attr-defined]  # timeline.read gives them
+    is_stopped = not copies or copies[0].is_stopped
+    if entry.outcome == Outcome.REFUSED and is_stopped:
+        return Fate("bad", "stop", outcome)
+    if entry.outcome == Outcome.RECORDED and is_stopped:
+        return Fate("busy", "inbox", outcome)
     match copy_tone(copies[0]) if copies else "good":
         case "bad":
             return Fate("bad", "warning", _("Not passed on"))
@@ -132,7 +135,7 @@ def fate(entry: TimelineEntry) -> Fate:
         case "waiting":
             return Fate("waiting", "clock", _("On its way"))
         case _:
-            return Fate("good", "check", outcome)
+            return Fate("good", "check", outcome if entry.outcome == Outcome.RELAYED else _("Passed on by staff"))
 
 
 @register.filter
