@@ -115,7 +115,7 @@ def test_the_page_says_why_it_was_stopped_and_offers_to_pass_it_on(
     work()
     after = page(as_support, placed)
     assert "Passed on by staff" in after
-    assert "The mail provider marked it as spam" in after
+    assert "When it came: The mail provider marked it as spam" in after
     assert "Pass on<span" not in after
 
 
