@@ -7,7 +7,7 @@ import binascii
 import logging
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
-from anymail.webhooks.base import AnymailCoreWebhookView
+from anymail.webhooks.base import AnymailBasicAuthMixin, AnymailCoreWebhookView
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,6 +22,7 @@ from orders import bodies, clock, faults
 
 log = logging.getLogger(__name__)
 
+JSON = "application/json"
 LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
@@ -43,8 +44,8 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
         return HttpResponse(status=405, headers={"Allow": "POST, HEAD"})
     try:
         view = _view(request, found, channel)
-        if getattr(view, "basic_auth", None) and not _readable_basic_auth(request):
-            return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
+        if (refusal := _password_refusal(request, view)) is not None:
+            return refusal
         body = bodies.read(request, limit=settings.WEBHOOK_MAX_BYTES)
         return _refusal(request, found, view) or _keep(request, found, channel, body)
     except RequestDataTooBig:
@@ -84,8 +85,26 @@ def _view(request: HttpRequest, provider: base.Provider, channel: str) -> Anymai
     return view
 
 
+def _password_refusal(request: HttpRequest, view: AnymailCoreWebhookView) -> HttpResponse | None:
+    """The answer to a missing or wrong password, where one is asked for; None when it is good.
+
+    It needs no body. anymail's own check comes after that of a signature, for which a whole body is parsed.
+    """
+    if not getattr(view, "basic_auth", None):
+        return None
+    if not _readable_basic_auth(request):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
+    try:
+        AnymailBasicAuthMixin.validate_request(view, request)
+    except AnymailWebhookValidationFailure:
+        return HttpResponse(status=403)
+    return None
+
+
 def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
     """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
+    if provider.longest_document and request.content_type == JSON and len(request.body) > provider.longest_document:
+        return HttpResponse(status=413)
     try:
         forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED, with_files=False)
         view.run_validators(request)

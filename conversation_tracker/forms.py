@@ -81,7 +81,8 @@ def _with_names(body: bytes, content_type: str) -> bytes:
     boundary = parse_header_parameters(content_type)[1].get("boundary", "")
     if b'filename=""' not in body or not boundary.isascii():
         return body
-    start = rb"(--%s\r\n(?:[^\r\n]+\r\n){0,9}?(?i:content-disposition):[^\r\n]*; ?filename=)\"\""
+    # Each line is looked at once: none over which Django would not read, and none beyond the next boundary.
+    start = rb"(--%s\r\n(?:(?!--)[^\r\n]{1,1024}\r\n){0,9}?(?i:content-disposition):[^\r\n]{0,1024}; ?filename=)\"\""
     return re.sub(start % re.escape(boundary.encode()), rb'\1"%s"' % NAMELESS.encode(), body)
 
 

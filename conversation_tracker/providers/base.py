@@ -59,6 +59,7 @@ class Provider:
     verify: Callable[[HttpRequest], None] | None = None  # what anymail does not check; raises Refused or Undecided
     once: Callable[[HttpRequest], str] | None = None  # what is good for one call only
     signs_all: bool = False  # its signature is over every field of a form
+    longest_document: int = 0  # octets of a JSON document that has to be parsed for the signature in it; 0: none has
     split: Callable[[HttpRequest], list[bytes]] | None = None  # the bodies of one request for each item of a batch
     fetches: bool = False  # its notices hold no mail; that is fetched from its API while they are replayed
     busy_status: int = HTTPStatus.SERVICE_UNAVAILABLE  # the answer after which it comes again

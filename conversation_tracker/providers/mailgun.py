@@ -16,6 +16,8 @@ from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
 
 LONGEST_AGE = 300  # seconds
+# Octets. Only reports come as JSON, of some thousands; anybody may post one, and is known by what stands in it.
+LONGEST_REPORT = 500_000
 _TIMESTAMP = re.compile(r"[0-9]{10,11}")
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{50}")
 
@@ -94,4 +96,5 @@ PROVIDER = base.Provider(
     original=original,
     verify=verify,
     once=once,
+    longest_document=LONGEST_REPORT,
 )

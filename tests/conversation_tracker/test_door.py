@@ -172,6 +172,14 @@ def test_a_body_that_ends_early_is_not_acknowledged(rf: RequestFactory) -> None:
     assert not Receipt.objects.exists()
 
 
+def test_a_wrong_password_is_refused_before_the_body_is_read(rf: RequestFactory, settings: Settings) -> None:
+    letters.mount(settings, "amazon_ses")
+    call = rf.post("/anymail/amazon_ses/inbound/", b"\xff" * 10, content_type="text/plain")
+    call.META["HTTP_AUTHORIZATION"] = "Basic ZGVtbzp3cm9uZw=="
+    assert door.webhook(call, "amazon_ses", "inbound").status_code == 403
+    assert not hasattr(call, "_body")
+
+
 def test_no_mail_is_opened_at_the_door(client: Client) -> None:
     assert letters.post_postmark(client, b"no JSON at all").status_code == 200
     assert Receipt.objects.get().state == ReceiptState.PENDING

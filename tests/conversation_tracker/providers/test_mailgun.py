@@ -87,6 +87,23 @@ def test_a_token_that_mailgun_never_writes_is_refused(client: Client, two: list[
     assert letters.post_mailgun(client, letters.mailgun(two[0], **signature(token=token))).status_code == 403
 
 
+@pytest.mark.usefixtures("nothing_kept")
+def test_what_is_too_large_for_a_report_is_not_searched_for_a_signature(client: Client) -> None:
+    body = b"[%s[]]" % (b"[]," * 200_000)
+    with patch("json.loads") as loads:
+        assert letters.post(client, "/anymail/mailgun/tracking/", body).status_code == 413
+    loads.assert_not_called()
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize("times", [1, 20_000])
+def test_a_form_of_long_lines_is_looked_through_once(client: Client, times: int) -> None:
+    lines = b"--x\r\n" * 9 + b"content-disposition: " + b"x; " * (6_000_000 // times) + b"\r\n"
+    began = time.process_time()
+    assert post_form(client, lines * times + b'filename=""\r\n--x--\r\n') == 403
+    assert time.process_time() - began < 1.2  # a fifth of that; two to five seconds with each line looked at ten times
+
+
 def test_the_same_call_again_is_answered_and_kept_once(client: Client, settle: Settle, two: list[str]) -> None:
     body = json.dumps({"signature": signature(), "event-data": {"event": "delivered", "timestamp": 1}})
     for _ in range(2):
