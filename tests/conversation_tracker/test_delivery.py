@@ -162,6 +162,8 @@ def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, w
 HARD = {"RecordType": "Bounce", "Type": "HardBounce", "MessageID": "pm-1"}
 SOFT = {"RecordType": "Bounce", "Type": "SoftBounce", "MessageID": "pm-1"}
 POLICY = {"RecordType": "Bounce", "Type": "DMARCPolicy", "MessageID": "pm-1"}
+REFUSED_AS_SPAM = {"RecordType": "Bounce", "Type": "SpamNotification", "MessageID": "pm-1"}
+UNNAMED = {"RecordType": "Bounce", "Type": "Unknown", "MessageID": "pm-1"}
 DEFERRED = {"RecordType": "Bounce", "Type": "Transient", "MessageID": "pm-1"}
 COMPLAINT = {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "MessageID": "pm-1"}
 REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-1"}
@@ -172,6 +174,8 @@ REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-
     [
         (HARD, SendState.BOUNCED, SuppressionReason.BOUNCED, AlertKind.BOUNCED),
         (SOFT, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (REFUSED_AS_SPAM, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (UNNAMED, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (DEFERRED, SendState.SENT, None, None),
         (COMPLAINT, SendState.COMPLAINED, SuppressionReason.COMPLAINED, AlertKind.COMPLAINED),
         (REJECTED, SendState.SUPPRESSED, SuppressionReason.BOUNCED, AlertKind.SUPPRESSED),

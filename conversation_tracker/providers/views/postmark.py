@@ -1,17 +1,28 @@
-"""Postmark's inbound view, which stumbles over attached mails, fields that come twice and an empty From."""
+"""Postmark's views: for mails, since anymail's stumbles over attached ones, double fields and no From; for reports."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from anymail.inbound import AnymailInboundMessage
-from anymail.signals import AnymailInboundEvent
-from anymail.webhooks.postmark import PostmarkInboundWebhookView
+from anymail.signals import AnymailInboundEvent, EventType, RejectReason
+from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
 from django.http import HttpRequest
 
 from conversation_tracker.providers import base, parts
 
 _FOR_ANYMAIL = ("RecordType", "MessageID", "OriginalRecipient", "StrippedTextReply")
+
+
+class Tracking(PostmarkTrackingWebhookView):  # type: ignore[misc]  # anymail has no types
+    """As anymail's, but a mail that a server refused as spam is no complaint of who it was for, who never saw it; and
+    one that came back for a reason that Postmark cannot name came back all the same.
+    """
+
+    event_types = PostmarkTrackingWebhookView.event_types | {
+        "SpamNotification": (EventType.BOUNCED, RejectReason.SPAM),
+        "Unknown": (EventType.BOUNCED, RejectReason.OTHER),
+    }
 
 
 class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has no types
