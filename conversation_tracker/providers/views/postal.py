@@ -1,15 +1,30 @@
-"""Postal's inbound view, which takes every base64 mail for UTF-8."""
+"""Postal's views: for mails, since anymail's takes every one in base64 for UTF-8; for reports."""
 
 from __future__ import annotations
 
 import json
 from types import SimpleNamespace
 
-from anymail.signals import AnymailInboundEvent
-from anymail.webhooks.postal import PostalInboundWebhookView
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, RejectReason
+from anymail.webhooks.postal import PostalInboundWebhookView, PostalTrackingWebhookView
 from django.http import HttpRequest
 
 from conversation_tracker.providers import base
+
+
+class Tracking(PostalTrackingWebhookView):  # type: ignore[misc]  # anymail has no types
+    """As anymail's, but what is held does not wait its turn: it leaves when somebody lets it go, or never.
+
+    Postal holds all mail to an address at which one failed, and all beyond a server's limit. It counts as a bounce that
+    may pass, since a report that it was sent may follow.
+    """
+
+    def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
+        events: list[AnymailTrackingEvent] = super().parse_events(request)
+        for event in events:
+            if base.dig(event.esp_event, "payload", "status") == "Held":
+                event.event_type, event.reject_reason = EventType.BOUNCED, RejectReason.OTHER
+        return events
 
 
 class Inbound(PostalInboundWebhookView):  # type: ignore[misc]  # anymail has no types

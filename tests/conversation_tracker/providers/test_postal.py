@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, SendState
 from orders import vault
-from orders.models import TimelineEntry, Verification
+from orders.models import Alert, AlertKind, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import letters, signatures
@@ -95,3 +95,14 @@ def test_a_delivery_report_is_noted_on_what_was_sent_through_it(
     assert letters.post_postal(client, event, channel="tracking").status_code == 200
     work()
     assert state_of(sent) == SendState.DELIVERED
+
+
+def test_what_is_held_is_told_of_until_it_is_let_go(client: Client, settle: Settle, sent: OutboundMail) -> None:
+    for status, alerts in (("Held", [AlertKind.BOUNCED]), ("Sent", [])):
+        payload = {"status": status, "message": {"id": "esp-1", "direction": "outgoing"}}
+        event = {"event": f"Message{status}", "timestamp": 1795428000.2, "payload": payload}
+        assert letters.post_postal(client, event, channel="tracking").status_code == 200
+        settle()
+        assert list(Alert.objects.open().values_list("kind", flat=True)) == alerts
+    assert state_of(sent) == SendState.DELIVERED
+    assert not Suppression.objects.exists()
