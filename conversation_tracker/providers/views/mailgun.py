@@ -8,7 +8,7 @@ from typing import Any
 from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent
 from anymail.webhooks.mailgun import MailgunInboundWebhookView
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from conversation_tracker import forms
 from conversation_tracker.providers import base, parts
@@ -37,8 +37,13 @@ class Inbound(MailgunInboundWebhookView):  # type: ignore[misc]  # anymail has n
             return AnymailInboundMessage()
         return parts.message(
             base.pairs(json.loads(form["message-headers"])),
-            text=form.get("body-plain"), html=form.get("body-html"), files=_files(request),
+            text=_joined(form, "body-plain"), html=_joined(form, "body-html"), files=_files(request),
         )  # fmt: skip
+
+
+def _joined(form: QueryDict, name: str) -> str | None:
+    """A body that may come in pieces: ``body-html`` is "an array of all text/html MIME parts"."""
+    return "\n".join(form.getlist(name)) if name in form else None
 
 
 def _files(request: HttpRequest) -> list[AnymailInboundMessage]:

@@ -143,6 +143,13 @@ def post_form(client: Client, body: bytes) -> int:
     return answer.status_code
 
 
+def test_html_that_comes_in_pieces_is_whole(client: Client, settle: Settle, two: list[str]) -> None:
+    pieces = ["<p>It is at your door.</p>", "<p>Ask for Kim.</p>"]
+    letters.post_mailgun(client, letters.mailgun(two[0], **{"body-html": pieces}))
+    (entry,) = settle()
+    assert [piece in entry.html for piece in pieces] == [True, True]
+
+
 def test_no_file_is_lost_for_its_name(client: Client, settle: Settle, two: list[str]) -> None:
     names = ["", "..", "/", "a/", "\\", ".", "C:\\", "&#x2f;", "papers.pdf"]
     assert post_form(client, form_with_files(two[0], names)) == 200
