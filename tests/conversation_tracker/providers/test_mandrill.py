@@ -96,6 +96,12 @@ def test_spam_is_what_spamassassin_calls_spam(client: Client, settle: Settle, tw
     assert entry.reason == Reason.SPAM
 
 
+def test_each_of_its_webhooks_has_a_key_of_its_own(client: Client, settings: Settings) -> None:
+    settings.ANYMAIL = {**settings.ANYMAIL, "MANDRILL_WEBHOOK_KEY": ["the-key-of-mails", "the-key-of-reports"]}
+    keys = ["the-key-of-mails", "the-key-of-reports", "mandrill-webhook-key"]
+    assert [letters.post_mandrill(client, [], key=key).status_code for key in keys] == [200, 200, 403]
+
+
 @pytest.mark.usefixtures("nothing_kept")
 def test_wrong_signatures_are_refused(client: Client, two: list[str]) -> None:
     assert letters.post_mandrill(client, [mail(two[0])], key="another").status_code == 403
