@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from anymail.signals import AnymailInboundEvent
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent
 from anymail.webhooks.amazon_ses import (
     AmazonSESBaseWebhookView,
     AmazonSESInboundWebhookView,
@@ -22,6 +22,8 @@ from conversation_tracker.providers import base, fetching, sns
 # What an operator can put right, or time does; anything else that Amazon refuses stays refused.
 _PASSING = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "ExpiredToken", "InvalidClientTokenId",
             "RequestTimeout", "SignatureDoesNotMatch", "SlowDown", "Throttling", "ThrottlingException"}  # fmt: skip
+# Feedback (RFC 5965 §7.3, RFC 6591) that a mail was no spam after all, or how it was signed.
+_NO_COMPLAINTS = {"not-spam", "auth-failure"}
 
 
 class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no types
@@ -43,7 +45,15 @@ class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no
 
 
 class Tracking(Patient, AmazonSESTrackingWebhookView):  # type: ignore[misc]
-    """As anymail's."""
+    """As anymail's, but for complaints in which nobody complains."""
+
+    def esp_to_anymail_events(
+        self, ses_event: dict[str, Any], sns_message: dict[str, Any]
+    ) -> list[AnymailTrackingEvent]:
+        if base.dig(ses_event, "complaint", "complaintFeedbackType") in _NO_COMPLAINTS:
+            return []
+        found: list[AnymailTrackingEvent] = super().esp_to_anymail_events(ses_event, sns_message)
+        return found
 
 
 class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]

@@ -272,6 +272,22 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert state_of(sent) == SendState.DELIVERED
 
 
+@pytest.mark.parametrize(
+    ("feedback", "state"),
+    [("abuse", SendState.COMPLAINED), ("not-spam", SendState.SENT), ("auth-failure", SendState.SENT)],
+)
+def test_feedback_in_which_nobody_complains_is_no_complaint(
+    client: Client, settle: Settle, sent: OutboundMail, feedback: str, state: SendState
+) -> None:
+    event = {
+        "eventType": "Complaint", "mail": {"messageId": "esp-1", "destination": ["x@y.example"]},
+        "complaint": {"complainedRecipients": [{"emailAddress": "x@y.example"}], "complaintFeedbackType": feedback},
+    }  # fmt: skip
+    letters.post_ses(client, signatures.sns("Notification", Message=json.dumps(event)), channel="tracking")
+    settle()
+    assert state_of(sent) == state
+
+
 @pytest.mark.parametrize("author", ["help@acme.example, eve@evil.example", "help@acme.example\nFrom: eve@evil.example"])
 def test_a_verdict_on_several_authors_verifies_none_of_them(
     client: Client, settle: Settle, two: list[str], author: str
