@@ -7,10 +7,11 @@ from urllib.parse import quote, urljoin
 
 from anymail.exceptions import AnymailConfigurationError
 from anymail.inbound import AnymailInboundMessage
-from anymail.signals import AnymailTrackingEvent
+from anymail.signals import AnymailTrackingEvent, EventType
 from anymail.webhooks.resend import ResendInboundWebhookView, ResendTrackingWebhookView
 from django.http import HttpRequest
 
+from conversation_tracker.mailflow import headers
 from conversation_tracker.providers import base, fetching
 
 
@@ -30,9 +31,22 @@ class Inbound(ResendInboundWebhookView):  # type: ignore[misc]  # anymail has no
 
 
 class Tracking(ResendTrackingWebhookView):  # type: ignore[misc]
-    """As anymail's, which would pass over the notice of a mail as over a report that it does not know."""
+    """As anymail's, which passes over what it does not know: that a mail never left, and the notice of a mail.
+
+    Source: "Event types" in Resend's documentation.
+    """
+
+    event_types = {
+        **ResendTrackingWebhookView.event_types,
+        "email.failed": EventType.FAILED,
+        "email.suppressed": EventType.REJECTED,
+    }
 
     def esp_to_anymail_event(self, esp_event: dict[str, Any], request: HttpRequest) -> AnymailTrackingEvent:
         if esp_event["type"] == "email.received":
             raise AnymailConfigurationError("a notice of a mail came to the URL for delivery reports")
-        return super().esp_to_anymail_event(esp_event, request)
+        event = super().esp_to_anymail_event(esp_event, request)
+        why = base.dig(esp_event, "data", "failed", "reason")
+        if isinstance(why, str):
+            event.reject_reason = headers.one_line(why)
+        return event

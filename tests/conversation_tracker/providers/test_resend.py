@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import vault
-from orders.models import TimelineEntry, Verification
+from orders.models import Alert, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import letters
 from tests.conversation_tracker.providers.conftest import Api, state_of
@@ -135,6 +135,28 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     assert letters.post_resend(client, event, secret=SIGNING_SECRET, channel="tracking").status_code == 200
     settle()
     assert state_of(sent) == SendState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "expected"),
+    [
+        ("email.failed", {"failed": {"reason": "reached_daily_quota"}}, (SendState.FAILED, "reached_daily_quota", 0)),
+        ("email.suppressed", {"suppressed": {"type": "OnAccountSuppressionList"}}, (SendState.SUPPRESSED, "", 1)),
+    ],
+)
+def test_that_a_mail_never_left_is_told_to_staff(
+    client: Client,
+    settle: Settle,
+    sent: OutboundMail,
+    kind: str,
+    more: dict[str, object],
+    expected: tuple[str, str, int],
+) -> None:
+    event = {"type": kind, "created_at": timezone.now().isoformat(), "data": {"email_id": "esp-1", "to": []} | more}
+    letters.post_resend(client, event, secret=SIGNING_SECRET, channel="tracking")
+    settle()
+    assert (state_of(sent), sent.problem, Suppression.objects.count()) == expected
+    assert Alert.objects.get().entry_id == sent.entry_id
 
 
 def test_a_mail_at_the_url_for_reports_is_quarantined(client: Client, work: Callable[..., object]) -> None:
