@@ -34,6 +34,7 @@ UNREADABLE = (
 def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse:  # noqa: PLR0911  an answer a line
     """Take in one provider call: 200 once it is committed, 401 or 403 for a bad credential, 413 when it is too large,
     503 (or what else makes the provider come again) when it cannot be told or stored now. Nothing else is answered.
+    Of a call by which a provider tries the URL nothing is kept.
     """
     found = providers.mounted(provider)
     if found is None or channel not in ("inbound", "tracking"):
@@ -43,6 +44,8 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST, HEAD"})
     try:
+        if found.is_trial is not None and found.is_trial(request):
+            return HttpResponse()
         view = _view(request, found, channel)
         if (refusal := _password_refusal(request, view)) is not None:
             return refusal

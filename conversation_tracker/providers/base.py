@@ -58,6 +58,7 @@ class Provider:
     needs: tuple[str, ...] = ()  # further settings without which its mail cannot be read
     verify: Callable[[HttpRequest], None] | None = None  # what anymail does not check; raises Refused or Undecided
     once: Callable[[HttpRequest], str] | None = None  # what is good for one call only
+    is_trial: Callable[[HttpRequest], bool] | None = None  # whether it only tries the URL, before we have its secret
     signs_all: bool = False  # its signature is over every field of a form
     longest_document: int = 0  # octets of a JSON document that has to be parsed for the signature in it; 0: none has
     split: Callable[[HttpRequest], list[bytes]] | None = None  # the bodies of one request for each item of a batch

@@ -6,9 +6,12 @@ Source: "Inbound routing" and "Webhooks" in MailerSend's API reference.
 from __future__ import annotations
 
 from anymail.signals import AnymailInboundEvent
+from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
 from conversation_tracker.providers import base
+
+LONGEST_TRIAL = 1_000  # octets
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
@@ -46,6 +49,21 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return base.kept_raw(event)
 
 
+def is_trial(request: HttpRequest) -> bool:
+    """Whether it is ``webhook.test``, which MailerSend posts when a webhook is made or changed.
+
+    Unless it is answered with 200 there will be no webhook, and the secret is shown only afterwards. It is signed with
+    one that MailerSend has published, so that its signature says nothing.
+    """
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdecimal() or int(length) > LONGEST_TRIAL:
+        return False
+    try:
+        return bool(base.dig(base.document(request), "type") == "webhook.test")
+    except (ValueError, RecursionError):
+        return False
+
+
 PROVIDER = base.Provider(
     name="mailersend",
     esp_name="MailerSend",
@@ -55,4 +73,5 @@ PROVIDER = base.Provider(
     tracking_secrets=("MAILERSEND_SIGNING_SECRET",),
     envelope=envelope,
     original=original,
+    is_trial=is_trial,
 )

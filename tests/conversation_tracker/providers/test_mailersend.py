@@ -82,6 +82,22 @@ def test_without_its_secret_the_door_stays_shut(client: Client, two: list[str], 
     assert post(client, mail(two), secret="") == 503
 
 
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize("path", [INBOUND, TRACKING])
+def test_the_url_can_be_tried_before_its_secret_is_known(client: Client, settings: Settings, path: str) -> None:
+    del settings.ANYMAIL["MAILERSEND_SIGNING_SECRET"]
+    body, signature = signatures.hmac_of({"type": "webhook.test", "message": "This is a ping test message"}, "theirs")
+    assert letters.post(client, path, body, auth=None, Signature=signature).status_code == 200
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"type": {}}', b"[" * 900, b'{"type": "webhook.test", "x": "%s"}' % (b"x" * 1_000)]
+)
+def test_nothing_else_is_taken_for_a_trial(client: Client, body: bytes) -> None:
+    assert letters.post(client, TRACKING, body).status_code == 403
+
+
 def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: OutboundMail) -> None:
     data = {"type": "delivered", "created_at": "2026-11-23T10:00:00Z", "email": {"message": {"id": "esp-1"}}}
     assert post(client, {"type": "activity.delivered", "data": data}, secret="tracking", path=TRACKING) == 200
