@@ -49,6 +49,7 @@ class Rules:
     """Where one may post. ``may_be_local``: to this machine too, and by http; for a developer's own."""
 
     may_be_local: bool = False
+    longest: int = LONGEST_URL
     name_servers: Sequence[str] = field(default_factory=tuple)  # those of the machine when empty
     seconds: float = 5.0  # for all of it
 
@@ -102,7 +103,7 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], rules: Rules) -> 
 
 def parse(url: str, rules: Rules) -> Place:
     """Take an address apart. Raises Refused for what is no plain https address."""
-    if len(url) > LONGEST_URL or not url.isascii() or any(char <= " " or char in '\\"<>\x7f' for char in url):
+    if len(url) > rules.longest or not url.isascii() or any(char <= " " or char in '\\"<>\x7f' for char in url):
         raise Refused("it is too long, or holds characters that no address has")
     try:
         parts = urlsplit(url)

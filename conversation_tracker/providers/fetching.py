@@ -25,6 +25,7 @@ from orders import names, outside
 
 CONNECT, READ = 10.0, 30.0  # seconds: until there is a connection, between two of its packets
 LONGEST = 45.0  # seconds for all that one receipt needs, so that a worker reaches no limit of its own meanwhile
+LONGEST_URL = 16_000  # one that is signed carries a token, for whose length Amazon names no limit
 LARGEST = guards.LARGEST_MAIL + 1_000_000  # bytes; a mail beyond the guard is seen to be that
 CHUNK = 64 * 1024
 
@@ -94,7 +95,9 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
     if left <= 0:
         raise Unavailable("too slow")
     connecting, reading = min(CONNECT, left), min(READ, left)
-    rules = outside.Rules(may_be_local=settings.LOCAL, name_servers=tuple(settings.DNS_SERVERS), seconds=connecting)
+    rules = outside.Rules(
+        may_be_local=settings.LOCAL, longest=LONGEST_URL, name_servers=tuple(settings.DNS_SERVERS), seconds=connecting
+    )
     try:
         outside.check(url, rules)
         with requests.get(

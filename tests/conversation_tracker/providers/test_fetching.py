@@ -38,6 +38,12 @@ def test_what_is_no_address_is_not_asked_for_again(url: str) -> None:
         fetching.get(url)
 
 
+def test_a_signed_address_may_be_long(api: Api) -> None:
+    path = f"/raw?X-Amz-Security-Token={'a' * 4_000}"
+    api.answer(path, b"From: a@b.example")
+    assert fetching.get(f"{api.url}{path}").content == b"From: a@b.example"
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(api: Api, status: int) -> None:
     api.answer("/", b"", status=status, location=f"{api.url}/inside")
