@@ -20,6 +20,7 @@ import requests
 from django.conf import settings
 from requests import exceptions
 
+from conversation_tracker import limits
 from conversation_tracker.mailflow import guards
 from orders import names, outside
 
@@ -99,23 +100,33 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
         may_be_local=settings.LOCAL, longest=LONGEST_URL, name_servers=tuple(settings.DNS_SERVERS), seconds=connecting
     )
     try:
-        outside.check(url, rules)
-        with requests.get(
-            url, headers=headers, timeout=(connecting, reading), stream=True, allow_redirects=False
-        ) as response:
-            if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Unavailable(f"HTTP {response.status_code}")
-            if response.status_code != HTTPStatus.OK:
-                raise NotThere(f"HTTP {response.status_code}")
-            return Fetched(joined(response.iter_content(CHUNK)), response.headers.get("Content-Type", ""))
+        # Time is counted for each read; an answer that comes byte by byte has no end else.
+        with limits.clock_time(left):
+            outside.check(url, rules)
+            return _asked(url, headers or {}, timeout=(connecting, reading))
     except outside.Refused as error:
         raise NotThere(f"refused: {error}") from error
     except names.Unanswered as error:
         raise Unavailable(type(error).__name__) from error
+    except limits.TooLong as error:
+        raise Unavailable("too slow") from error
     except (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema) as error:
         raise NotThere(type(error).__name__) from error
     except requests.RequestException as error:
         raise Unavailable(type(error).__name__) from error
+
+
+def _asked(url: str, headers: dict[str, str], *, timeout: tuple[float, float]) -> Fetched:
+    """What the answer holds; nothing is taken for whole that does not say where it ends."""
+    asked = {"Accept-Encoding": "identity", **headers}  # of what is packed, nobody notices that its end is missing
+    with requests.get(url, headers=asked, timeout=timeout, stream=True, allow_redirects=False) as response:
+        if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"HTTP {response.status_code}")
+        if response.status_code != HTTPStatus.OK:
+            raise NotThere(f"HTTP {response.status_code}")
+        if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:
+            raise Unavailable("cut off")
+        return Fetched(joined(response.iter_content(CHUNK)), response.headers.get("Content-Type", ""))
 
 
 def joined(chunks: Iterable[bytes]) -> bytes:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from pytest_django import Settings
@@ -10,6 +14,26 @@ from pytest_django import Settings
 from conversation_tracker.mailflow import guards
 from conversation_tracker.providers import fetching
 from tests.conversation_tracker.providers.conftest import Api
+
+
+@contextmanager
+def answering(begins: bytes, *, then: bytes = b"") -> Iterator[str]:
+    """The address of a server whose only answer begins so, goes on with a byte each tenth of a second, and is cut."""
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):  # nobody listens any more
+            connection.recv(4_096)
+            connection.sendall(begins)
+            for byte in then:
+                time.sleep(0.1)
+                connection.sendall(bytes([byte]))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        thread.join()
 
 
 def test_who_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +47,36 @@ def test_who_never_ends_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPa
     api.answer("/", b"some")
     with pytest.raises(fetching.Unavailable):
         fetching.get(f"{api.url}/")
+
+
+@pytest.mark.parametrize("begins", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+def test_what_comes_byte_by_byte_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, begins: bytes) -> None:
+    monkeypatch.setattr(fetching, "LONGEST", 0.5)
+    with answering(begins, then=b"x" * 30) as url:
+        began = time.monotonic()
+        with pytest.raises(fetching.Unavailable):
+            fetching.get(url)
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b"HTTP/1.1 200 OK\r\nConte",
+        b"HTTP/1.1 200 OK\r\n\r\nFrom: a@b.exam",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nFrom: a@b.exam",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nFrom:\r\n9\r\n a@b",
+    ],
+)
+def test_what_may_have_been_cut_off_is_asked_for_again(cut: bytes) -> None:
+    with answering(cut) as url, pytest.raises(fetching.Unavailable):
+        fetching.get(url)
+
+
+def test_nothing_is_asked_for_in_a_packed_form(api: Api) -> None:
+    api.answer("/", b"some")
+    fetching.get(f"{api.url}/")
+    assert api.asked[0][1]["Accept-Encoding"] == "identity"
 
 
 def test_too_much_is_not_taken(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
