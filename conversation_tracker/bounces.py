@@ -32,6 +32,10 @@ _PASSING = frozenset({
     "hard_bounce=False", "error=quota exceeded", "error=sender blocked", "error=content blocked",  # Mailjet
     "error=policy issue", "error=duplicate in campaign", "error=system issue", "error=protocol issue",
     "error=connection issue", "error=connection timeout", "error=greylisted",
+    *(  # Mailtrap
+        f"bounce_category={name}"
+        for name in ("transientfail", "greylisting", "badsender", "block", "content", "dnsFail", "spam")
+    ),
     *(  # SparkPost
         f"msys.message_event.bounce_class={number}"
         for number in (1, 20, 21, 22, 23, 24, 25, 40, 50, 51, 52, 53, 54, 70)
@@ -39,8 +43,10 @@ _PASSING = frozenset({
 })  # fmt: skip
 _PLACES = (
     ("bounce", "bounceType"), ("eventType",), ("Type",), ("event",), ("data", "type"), ("data", "bounce", "type"),
-    ("hard_bounce",), ("error",), ("msys", "message_event", "bounce_class"),
+    ("hard_bounce",), ("error",), ("bounce_category",), ("msys", "message_event", "bounce_class"),
 )  # fmt: skip
+# How Mailtrap begins the reason of a rejection that is about the address; others are about our domain or account.
+_ON_MAILTRAPS_LIST = "Recipient in suppression list"
 
 
 def verdict(event: AnymailTrackingEvent) -> SuppressionReason | None:
@@ -51,9 +57,14 @@ def verdict(event: AnymailTrackingEvent) -> SuppressionReason | None:
         return None
     if event.event_type == EventType.BOUNCED:
         return SuppressionReason.BOUNCED if event.reject_reason in _ENDED else None
-    if event.event_type == EventType.REJECTED:
+    if event.event_type == EventType.REJECTED and not _is_about_us(event.esp_event):
         return _REJECTED.get(event.reject_reason)
     return None
+
+
+def _is_about_us(said: object) -> bool:
+    why = said.get("reason") if isinstance(said, Mapping) and said.get("event") == "reject" else None
+    return isinstance(why, str) and not why.startswith(_ON_MAILTRAPS_LIST)
 
 
 def _words(said: object) -> Iterator[str]:
