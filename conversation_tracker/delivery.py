@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from anymail.signals import AnymailTrackingEvent, EventType
 from django.db import OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, bounces
@@ -97,7 +97,7 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
         # The provider tried again; but what is older than the bounce is no news.
         changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
-    is_sending = OutboundMail.objects.filter(state=SendState.SENDING).exists()
+    is_sending = OutboundMail.objects.filter(_may_have_left(now)).exists()
     collected = _unknown.get()
     try:
         changed = _note(event, OutboundMail.objects.filter(about & changeable), state=state, now=now)
@@ -111,6 +111,16 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
         return
     if not OutboundMail.objects.filter(about).exclude(changeable).exists():
         collected.append(message_id)
+
+
+def _may_have_left(now: datetime) -> Q:
+    """Mails that a provider may have under a name that is not written down: those that are being sent, and those of
+    which it is not known whether they left, while they are tried again soon. One that knows a repeat (see
+    send.KEY_IN_REQUEST) then calls it the same, and reports no second time.
+    """
+    is_in_doubt = Q(doubts__gt=0) | Q(attempts__gt=F("failures"))
+    is_soon = Q(state=SendState.RETRY, next_attempt_at__lt=now + PATIENCE)
+    return Q(state=SendState.SENDING) | (is_soon & is_in_doubt)
 
 
 def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: SendState, now: datetime) -> int:

@@ -11,11 +11,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker import inbox, outbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import vault
 from orders.models import Alert, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
+from orders.placing import Placed
 from tests import letters
+from tests.conversation_tracker.failing import http_server
 from tests.conversation_tracker.providers.conftest import Api, state_of
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +160,27 @@ def test_that_a_mail_never_left_is_told_to_staff(
     settle()
     assert (state_of(sent), sent.problem, Suppression.objects.count()) == expected
     assert Alert.objects.get().entry_id == sent.entry_id
+
+
+def test_a_report_that_comes_between_two_tries_is_about_both(
+    client: Client, placed: Placed, settings: Settings, settle: Settle
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.resend.EmailBackend"
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    with http_server(b"") as url:  # it has the mail, and its answer never comes
+        settings.ANYMAIL = {**settings.ANYMAIL, "RESEND_API_URL": url}
+        outbox.work(now=timezone.now())
+    data = {"email_id": "esp-2", "to": [], "bounce": {"type": "Permanent", "message": "a bounce message"}}
+    event = {"type": "email.bounced", "created_at": timezone.now().isoformat(), "data": data}
+    letters.post_resend(client, event, secret=SIGNING_SECRET, channel="tracking")
+    inbox.work(now=timezone.now())
+    with http_server(b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"id":"esp-2"}') as url:
+        settings.ANYMAIL = {**settings.ANYMAIL, "RESEND_API_URL": url}
+        outbox.work(now=timezone.now() + timedelta(seconds=30))
+    inbox.work(now=timezone.now() + timedelta(seconds=60))
+    settle()
+    assert OutboundMail.objects.get().state == SendState.BOUNCED
 
 
 def test_a_mail_at_the_url_for_reports_is_quarantined(client: Client, work: Callable[..., object]) -> None:
