@@ -17,6 +17,8 @@ from orders import rendering, vault
 WITHOUT_INLINE = {"anymail.backends.brevo.EmailBackend", "anymail.backends.postal.EmailBackend"}
 # … and where the provider drops a mail with a file whose type is another one than its name says.
 TYPE_BY_NAME = {"anymail.backends.resend.EmailBackend"}
+# … and where a text would be written anew in UTF-8: only what is called no text keeps its bytes.
+IN_UTF_8 = {f"anymail.backends.{name}.EmailBackend" for name in ("brevo", "mailersend", "mailjet")}
 
 _MARKED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -29,7 +31,7 @@ _MARKED = (
 def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
     """The part. ``shown`` are the ids of the pictures that stand in the HTML; many programs give one to each file."""
     content = vault.load(file.stored_as)
-    maintype, _, subtype = _content_type(file).partition("/")
+    maintype, _, subtype = _content_type(file, content).partition("/")
     found = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
     if maintype == "text":
         found.set_param("charset", charset(content))
@@ -55,10 +57,12 @@ def charset(content: bytes) -> str:
     return "iso-8859-1"
 
 
-def _content_type(file: StoredFile) -> str:
+def _content_type(file: StoredFile, content: bytes) -> str:
     if settings.EMAIL_BACKEND in TYPE_BY_NAME and (named := mimetypes.guess_type(file.name)[0]):
         return named
     if file.content_type.startswith(("message/", "multipart/")):  # sent as a file: opened, it is the same mail
+        return "application/octet-stream"
+    if settings.EMAIL_BACKEND in IN_UTF_8 and file.content_type.startswith("text/") and charset(content) != "utf-8":
         return "application/octet-stream"
     return file.content_type
 
