@@ -21,18 +21,22 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
     """``Recipients`` are those of RCPT TO; where it is missing, Delivered-To and the addresses of To and Cc."""
     item = event.esp_event
     fields = base.fields_of(event)
-    names = ("Recipients",) if base.dig(item, "Recipients") else ("To", "Cc")
-    listed = [base.dig(one, "Address") for name in names for one in base.items(base.dig(item, name))]
+    told = _addresses(item, "Recipients")
+    delivered_to = event.message.envelope_recipient
     sender = event.message.envelope_sender
     return Envelope(
         sender=sender or "",
         has_sender=sender is not None,
-        recipients=base.unique([event.message.envelope_recipient, *listed]),
-        is_header=names != ("Recipients",) and not event.message.envelope_recipient,
+        recipients=told or base.unique([delivered_to, *_addresses(item, "To"), *_addresses(item, "Cc")]),
+        is_header=not told and not delivered_to,
         verdict=authentication.verdict(fields, authserv_id=base.authserv_id("BREVO")),
         is_spam=base.number(base.dig(item, "SpamScore")) >= REJECT_SCORE,
         from_fallback=str(base.dig(item, "From", "Address") or ""),
     )
+
+
+def _addresses(item: object, name: str) -> tuple[str, ...]:
+    return base.unique([base.dig(one, "Address") for one in base.items(base.dig(item, name))])
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:

@@ -17,6 +17,7 @@ from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
+from orders.placing import Placed
 from tests import letters
 from tests.conversation_tracker.providers.conftest import Api, state_of
 
@@ -41,6 +42,16 @@ def test_a_mail_to_two_aliases_is_recorded_and_relayed_at_each(client: Client, s
     entries = settle()
     assert [(entry.outcome, entry.text) for entry in entries] == [(Outcome.RELAYED, "It is at your door.")] * 2
     assert OutboundMail.objects.filter(state=SendState.SENT).count() == 2
+
+
+def test_where_the_envelope_is_told_no_header_adds_to_it(
+    client: Client, placed: Placed, settle: Settle, two: list[str]
+) -> None:
+    payload = letters.brevo(two[:1])
+    payload["items"][0]["Headers"]["Delivered-To"] = [two[1], two[0]]  # it was delivered elsewhere before
+    letters.post(client, INBOUND, payload)
+    (entry,) = settle()
+    assert entry.recipient_alias_id == placed.customer_alias.pk
 
 
 def test_without_recipients_those_of_to_and_cc_count(client: Client, settle: Settle, two: list[str]) -> None:
