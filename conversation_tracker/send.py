@@ -285,6 +285,8 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
         return Never(f"SMTP {error.smtp_code}") if _refuses_mail(error.smtp_code) else Later(f"SMTP {error.smtp_code}")
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
+    if _is_turned_down(message):
+        return Later("not taken")
     return Sent(_provider_message_id(message))
 
 
@@ -334,6 +336,13 @@ def _refuses_mail(code: int) -> bool:
 
 def _status(error: AnymailRequestsAPIError) -> str:
     return f"HTTP {error.status_code}" if error.status_code else type(error.__cause__ or error).__name__
+
+
+def _is_turned_down(message: EmailMessage) -> bool:
+    """Whether the provider answered well and says within that it did not take the mail, of which anymail raises
+    nothing.
+    """
+    return getattr(getattr(message, "anymail_status", None), "status", None) == {"failed"}
 
 
 def _provider_message_id(message: EmailMessage) -> str:

@@ -229,6 +229,24 @@ def test_what_a_call_without_a_good_answer_means(settings: Settings, answer: byt
         assert send.hand_over(message(), key="k") == result
 
 
+@pytest.mark.parametrize(
+    ("provider", "headers", "body"),
+    [
+        ("mailjet", b"Content-Type: application/json", b'{"Messages": [{"Status": "error", "Errors": []}]}'),
+        ("mailersend", b"Content-Type: text/html", b""),
+    ],
+)
+def test_a_good_answer_that_no_mail_was_taken_is_none(
+    settings: Settings, provider: str, headers: bytes, body: bytes
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n\r\n%s" % (len(body), headers, body)
+    settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
+    with http_server(answer) as url:
+        credentials = dict.fromkeys(("MAILJET_API_KEY", "MAILJET_SECRET_KEY", "MAILERSEND_API_TOKEN"), "t")
+        settings.ANYMAIL = {**settings.ANYMAIL, **credentials, f"{provider.upper()}_API_URL": url}
+        assert send.hand_over(message(), key="k") == send.Later("not taken")
+
+
 def test_where_nobody_listens_no_mail_has_left(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
