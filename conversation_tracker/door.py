@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from anymail.webhooks.base import AnymailBasicAuthMixin, AnymailCoreWebhookView
@@ -46,11 +48,11 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
     try:
         if found.is_trial is not None and found.is_trial(request):
             return HttpResponse()
-        view = _view(request, found, channel)
-        if (refusal := _password_refusal(request, view)) is not None:
+        views = _views(request, found, channel)
+        if (refusal := _password_refusal(request, views[0])) is not None:
             return refusal
         body = bodies.read(request, limit=settings.WEBHOOK_MAX_BYTES)
-        return _refusal(request, found, view) or _keep(request, found, channel, body)
+        return _refusal(request, found, views) or _keep(request, found, channel, body)
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except UnreadablePostError:  # cut off half-way: nobody waits for an answer
@@ -78,14 +80,17 @@ def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: byt
     return HttpResponse()
 
 
-def _view(request: HttpRequest, provider: base.Provider, channel: str) -> AnymailCoreWebhookView:
-    """Anymail's view for this URL. A provider that signs its calls need not show the basic credentials as well."""
+def _views(request: HttpRequest, provider: base.Provider, channel: str) -> list[AnymailCoreWebhookView]:
+    """Anymail's view for this URL, with each of its secrets. A provider that signs its calls need not show the basic
+    credentials as well.
+    """
     if not provider.is_guarded(channel):
         raise base.Undecided(f"{' and '.join(provider.secrets_of(channel))} is not set")
-    view = provider.view(channel)
+    views = provider.views(channel)
     if "WEBHOOK_SECRET" not in provider.secrets_of(channel) and "Authorization" not in request.headers:
-        view.basic_auth = []
-    return view
+        for view in views:
+            view.basic_auth = []
+    return views
 
 
 def _password_refusal(request: HttpRequest, view: AnymailCoreWebhookView) -> HttpResponse | None:
@@ -104,13 +109,15 @@ def _password_refusal(request: HttpRequest, view: AnymailCoreWebhookView) -> Htt
     return None
 
 
-def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWebhookView) -> HttpResponse | None:
+def _refusal(
+    request: HttpRequest, provider: base.Provider, views: Sequence[AnymailCoreWebhookView]
+) -> HttpResponse | None:
     """The answer to a bad credential, by anymail's own check for this provider and ours; None when it is good."""
     if provider.longest_document and request.content_type == JSON and len(request.body) > provider.longest_document:
         return HttpResponse(status=413)
     try:
         forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED, with_files=False)
-        view.run_validators(request)
+        _run_validators(request, views)
         if provider.verify is not None:
             provider.verify(request)
     except (AnymailWebhookValidationFailure, AnymailAPIError, SuspiciousOperation, base.Refused):
@@ -118,6 +125,15 @@ def _refusal(request: HttpRequest, provider: base.Provider, view: AnymailCoreWeb
     except UNREADABLE:  # the signature is inside a body that cannot be read, so it is no signature
         return HttpResponse(status=403)
     return None
+
+
+def _run_validators(request: HttpRequest, views: Sequence[AnymailCoreWebhookView]) -> None:
+    """Raise what the last of them raises, unless one of them is content."""
+    for view in views[:-1]:
+        with suppress(AnymailWebhookValidationFailure):
+            view.run_validators(request)
+            return
+    views[-1].run_validators(request)
 
 
 def _readable_basic_auth(request: HttpRequest) -> bool:

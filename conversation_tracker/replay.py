@@ -28,7 +28,7 @@ def run(receipt: Receipt) -> None:
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return
     provider, rebuilt = providers.ALL[receipt.provider], request(receipt)
-    view = provider.view(receipt.channel)
+    view = provider.views(receipt.channel)[0]
     view.validators = []
     answer = view.post(rebuilt)
     if answer.status_code >= HTTPStatus.BAD_REQUEST:

@@ -73,12 +73,16 @@ class Provider:
         """Whether nobody else can post there."""
         return all((values := setting_values(name)) and all(values) for name in self.secrets_of(channel))
 
-    def view(self, channel: str) -> AnymailCoreWebhookView:
-        """A fresh instance of anymail's view for this channel."""
+    def views(self, channel: str) -> list[AnymailCoreWebhookView]:
+        """Fresh instances of anymail's view for this channel, one for each secret by which it may be called."""
         view_class: type[AnymailCoreWebhookView] = import_string(
             self.inbound if channel == "inbound" else self.tracking
         )
-        return view_class()
+        name = self.secrets_of(channel)[0]
+        if name == "WEBHOOK_SECRET" or not isinstance(settings.ANYMAIL.get(name), list):  # anymail takes a list there
+            return [view_class()]
+        argument = name.removeprefix(f"{self.esp_name.upper()}_").lower()
+        return [view_class(**{argument: secret}) for secret in setting_values(name)]
 
 
 def setting_values(name: str) -> list[str]:

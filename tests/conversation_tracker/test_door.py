@@ -10,10 +10,12 @@ import pytest
 from django.core.handlers.wsgi import LimitedStream
 from django.db import OperationalError
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import door
+from conversation_tracker import checks, door, inbox, providers
 from conversation_tracker.models import Receipt, ReceiptState
+from orders.models import Kind, TimelineEntry
 from orders.placing import Placed
 from tests import letters, signatures
 
@@ -190,3 +192,32 @@ def test_every_amazon_recipient_is_in_the_receipt(client: Client, placed: Placed
     payload = letters.ses([placed.customer_alias.address.text()], letters.mime())
     assert letters.post_ses(client, payload).status_code == 200
     assert Receipt.objects.get().body.bytes() == json.dumps(payload).encode()
+
+
+@pytest.mark.parametrize("channel", ["inbound", "tracking"])
+@pytest.mark.parametrize("name", ["mailersend", "mailtrap", "resend"])
+def test_each_webhook_of_a_provider_may_have_a_secret_of_its_own(
+    client: Client, settings: Settings, name: str, channel: str
+) -> None:
+    first, second, other = ("whsec_" + key * 32 for key in "ABC")
+    names = [*providers.ALL[name].secrets, *(providers.ALL[name].tracking_secrets or ())]
+    both = {one: [first, second] for one in names}
+    letters.mount(settings, name, **both, MAILTRAP_API_TOKEN="t", RESEND_API_KEY="k")
+    assert not checks.webhooks_are_guarded(None)
+
+    def post(secret: str) -> int:
+        body, signature = signatures.hmac_of({}, secret)
+        _, svix = signatures.svix({}, secret=secret)
+        headers = {"Signature": signature, "Mailtrap_Signature": signature, **svix}
+        return letters.post(client, f"/anymail/{name}/{channel}/", body, **headers).status_code
+
+    assert [post(secret) for secret in (first, second, other)] == [200, 200, 403]
+
+
+def test_a_mail_is_read_whichever_secret_it_was_signed_with(client: Client, settings: Settings, placed: Placed) -> None:
+    letters.mount(settings, "mailersend", MAILERSEND_INBOUND_SECRET=["first", "second"])
+    payload = letters.mailersend([placed.customer_alias.address.text()], letters.mime().decode())
+    body, signature = signatures.hmac_of(payload, "second")
+    assert letters.post(client, "/anymail/mailersend/inbound/", body, Signature=signature).status_code == 200
+    inbox.work(now=timezone.now())
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 1
