@@ -1,39 +1,19 @@
-"""Mandrill's view, which takes every mail for text that can be encoded, and knows one key."""
+"""Mandrill's view, which takes every mail for text that can be encoded."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent
-from anymail.webhooks.mandrill import MandrillCombinedWebhookView, MandrillSignatureMixin
+from anymail.webhooks.mandrill import MandrillCombinedWebhookView
 from django.http import HttpRequest
 
 from conversation_tracker.providers import base
 
 
 class Combined(MandrillCombinedWebhookView):  # type: ignore[misc]  # anymail has no types
-    """As anymail's, with the mail parsed from its bytes. An empty list is Mandrill's try of the address.
-
-    Mandrill makes a key for each webhook, so that its mails and its reports are signed with different ones.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        self._keys = base.setting_values("MANDRILL_WEBHOOK_KEY")
-        super().__init__(webhook_key="", **kwargs)
-        self.validators.remove(MandrillSignatureMixin.validate_request)  # it is called below, once for each key
-
-    def validate_request(self, request: HttpRequest) -> None:
-        """Raise AnymailWebhookValidationFailure when no key fits."""
-        for key in self._keys:
-            self.webhook_key = key.encode()
-            try:
-                super().validate_request(request)
-            except AnymailWebhookValidationFailure:
-                continue
-            return
-        raise AnymailWebhookValidationFailure("no key fits the signature")
+    """As anymail's, with the mail parsed from its bytes. An empty list is Mandrill's try of the address."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent | AnymailTrackingEvent]:
         events = json.loads(request.POST["mandrill_events"])
