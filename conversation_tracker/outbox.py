@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 from psycopg.errors import LockNotAvailable
@@ -32,7 +32,8 @@ FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
 INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
-PAUSES = (0.5, 2.0, 5.0)  # seconds between tries to write down what came of a mail
+PAUSES = (0.5, 2.0, 5.0, 10.0, 15.0, 30.0)  # seconds between tries to write down what came of a mail
+AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
 # Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more.
@@ -135,13 +136,13 @@ def _write_down(attempt: _Attempt, *, now: datetime) -> None:
 
 def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
     """The database went away while the mail left, or the task's time was over just then: what is not written down
-    leaves a second time. A restart takes seconds.
+    leaves a second time. A restart takes seconds, a failover a minute; in between the server may take no writes.
     """
     for pause in PAUSES:
         connection.close_if_unusable_or_obsolete()
         try:
             _write_down(attempt, now=now)
-        except (OperationalError, InterfaceError):
+        except AWAY:
             time.sleep(pause)
         else:
             return

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from conversation_tracker import batches
 from conversation_tracker.models import Receipt, ReceiptState, Trouble
@@ -53,14 +53,14 @@ def defer(
     """A passing fault is nobody's attempt: try again later, ever more slowly. One that was put off ``most`` times
     before, and now is tried alone, goes into quarantine: somebody has to look at a fault that should pass and stays.
 
-    The fault may be the database's, which has to be back to note this: a restart takes seconds. Raises OperationalError
-    when it is away for longer, and the attempt stays counted.
+    The fault may be the database's, which has to be back to note this: a restart takes seconds. Raises what the
+    database raises when it is away for longer, and the attempt stays counted.
     """
     log.warning("receipts deferred receipts=%s detail=%s", ids, faults.describe(error))
     for pause in () if connection.in_atomic_block else PAUSES:
         try:
             _put_off(ids, error, trouble, most=most, now=now)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, InternalError):
             time.sleep(pause)
             connection.close_if_unusable_or_obsolete()
         else:

@@ -19,9 +19,10 @@ from orders.tasks import wake_events
 log = logging.getLogger(__name__)
 
 TURN = 20.0  # seconds after which a task makes room for another
-# Seconds that a task which sends may take: a turn, and the longest that one mail may, building it included
-# (backends.smtp). A worker stopped before it knows that its mail was taken sends it twice.
-SENDING_SOFT, SENDING_HARD = 270, 300
+# Seconds that a task which sends may take: a turn, the longest that one mail may, building it included (backends.smtp),
+# and a database that is away just then (outbox). A worker stopped before it has written down that its mail was taken
+# sends it twice.
+SENDING_SOFT, SENDING_HARD = 360, 390
 
 
 def wake_inbox() -> None:

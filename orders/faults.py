@@ -6,7 +6,8 @@ import errno
 import traceback
 from gzip import BadGzipFile
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 
 from orders import secrecy
 
@@ -21,6 +22,8 @@ def is_passing(error: BaseException) -> bool:
     """
     if isinstance(error, OperationalError | InterfaceError | secrecy.KeyMissing):
         return True
+    if isinstance(error, InternalError):  # a server that another is about to replace, or has replaced
+        return isinstance(error.__cause__, ReadOnlySqlTransaction)
     if isinstance(error, OSError):  # network errors of every library that we use are, but for botocore's
         return error.errno not in _ABOUT_VALUES and not isinstance(error, BadGzipFile)
     return any(kind.__module__.startswith("botocore.") for kind in type(error).__mro__)

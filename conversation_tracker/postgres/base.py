@@ -3,7 +3,7 @@
 A server that stands still without being gone, stopped or on a disk that hangs, leaves its sockets open: nothing but a
 limit of ours ends the wait. And after a restart of the database all connections are dead. A pool tries them one by one,
 with a pause after each that doubles, so that a call could wait in vain for longer than it may, though the database is
-back.
+back. And one that led to a server that another has replaced meanwhile is alive and of no use.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import psycopg
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
@@ -26,7 +27,11 @@ SIGN_OF_LIFE = 3.0  # seconds for the answer of a connection that is to be hande
 
 
 class Bounded(Connection[Any]):
-    """A connection that waits ``patience`` seconds for an answer, then is closed and raises OperationalError."""
+    """A connection that waits ``patience`` seconds for an answer, then is closed and raises OperationalError.
+
+    One to a server that takes no writes is closed when it says so: after a failover it may be the one that was
+    replaced, to which the name led for a moment longer, and whoever kept the connection would write nothing any more.
+    """
 
     patience: ClassVar[float | None] = None  # None: as long as it takes, as a migration may
     asked: float | None = None  # for this connection alone
@@ -38,6 +43,9 @@ class Bounded(Connection[Any]):
         except OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.close()  # what it may still answer is an answer to nobody
+            raise
+        except ReadOnlySqlTransaction:
+            self.close()
             raise
 
 
