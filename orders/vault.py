@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,7 @@ UNFINISHED = ".writing-"  # how the name of a file begins that is not yet whole
 WRITERS = 4  # at once
 TRIED_EVERY = 10.0  # seconds, whoever asks whether the storage takes files
 TRIAL = 8_192  # bytes
+TRIAL_PATIENCE = 2.0  # seconds
 LARGE = 5_000_000  # bytes; from here on one file is written after the other
 
 
@@ -159,15 +161,42 @@ def load(name: str) -> bytes:
         raise Missing(name) from error
 
 
-_tried: tuple[float, bool] | None = None  # when, by time.monotonic(), and whether it took a file
+class _Trial(threading.Thread):
+    """One try whether the storage takes a file, apart from those who ask: one that hangs must hold up none of them."""
+
+    def __init__(self) -> None:
+        super().__init__(name="vault-trial", daemon=True)
+        self.began, self._is_well = time.monotonic(), False
+
+    def run(self) -> None:
+        self._is_well = _try_storage()
+
+    def is_due(self) -> bool:
+        """Whether it is over, and long ago; one that hangs is waited for by no second one."""
+        return not self.is_alive() and time.monotonic() - self.began > TRIED_EVERY
+
+    def answer(self) -> bool:
+        """Whether it was well within TRIAL_PATIENCE of its beginning."""
+        self.join(max(self.began + TRIAL_PATIENCE - time.monotonic(), 0))
+        return not self.is_alive() and self._is_well
+
+
+_trial: _Trial | None = None
+_trying = threading.Lock()
 
 
 def takes_files() -> bool:
-    """Whether the storage keeps what is written to it; it is tried with a small file that is removed again."""
-    global _tried  # noqa: PLW0603  one for the process
-    if _tried is None or time.monotonic() - _tried[0] > TRIED_EVERY:
-        _tried = time.monotonic(), _try_storage()
-    return _tried[1]
+    """Whether the storage keeps what is written to it, and soon; it is tried with a small file that is removed again.
+
+    A web process that waited for a storage that hangs would soon take in no mail either: each who asks is a thread.
+    """
+    global _trial  # noqa: PLW0603  one for the process
+    with _trying:
+        if _trial is None or _trial.is_due():
+            _trial = _Trial()
+            _trial.start()
+        trial = _trial
+    return trial.answer()
 
 
 def _try_storage() -> bool:

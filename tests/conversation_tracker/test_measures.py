@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -139,7 +141,7 @@ def test_not_ready_while_order_mails_are_not_written(placed: Placed) -> None:
 def test_not_ready_while_the_storage_takes_no_files(client: Client, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     place = {"BACKEND": "orders.vault.Folder", "OPTIONS": {"location": str(tmp_path / "file")}}
-    with patch.object(vault, "_tried", None):
+    with patch.object(vault, "_trial", None):
         settings.STORAGES = {**settings.STORAGES, "mail": place}
         response = client.get("/readyz")
         assert (response.status_code, response.json()["storage"]) == (503, False)
@@ -149,9 +151,30 @@ def test_not_ready_while_the_storage_takes_no_files(client: Client, settings: Se
 def test_trying_the_storage_leaves_nothing_there(settings: Settings, tmp_path: Path) -> None:
     place = {"BACKEND": "orders.vault.Folder", "OPTIONS": {"location": str(tmp_path)}}
     settings.STORAGES = {**settings.STORAGES, "mail": place}
-    with patch.object(vault, "_tried", None):
+    with patch.object(vault, "_trial", None):
         assert vault.takes_files()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_storage_that_hangs_holds_up_nobody_who_asks(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, tries = threading.Event(), 0
+
+    def hang() -> bool:
+        nonlocal tries
+        tries += 1
+        return answers.wait(30)
+
+    monkeypatch.setattr(vault, "_trial", None)
+    monkeypatch.setattr(vault, "_try_storage", hang)
+    monkeypatch.setattr(vault, "TRIED_EVERY", 0.0)
+    monkeypatch.setattr(vault, "TRIAL_PATIENCE", 0.2)
+    began = time.monotonic()
+    found = [client.get("/readyz").json()["storage"] for _ in range(5)]
+    assert (found, tries) == ([False] * 5, 1)
+    assert time.monotonic() - began < 5
+    answers.set()
+    vault._trial.join(5)  # type: ignore[union-attr]  # it has begun
+    assert client.get("/readyz").json()["storage"] is True
 
 
 def test_a_database_that_keeps_nothing_is_not_fine(client: Client) -> None:
