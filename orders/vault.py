@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,7 @@ def save(content: bytes) -> str:
 class Saving:
     """Files on their way to the disk."""
 
-    def __init__(self, writers: ThreadPoolExecutor) -> None:
-        self._writers = writers
+    def __init__(self) -> None:
         self._written: list[Future[None]] = []
 
     def save(self, content: bytes) -> str:
@@ -105,13 +105,29 @@ class Saving:
         if len(content) > LARGE:
             _keep(name, content)
         else:
-            self._written.append(self._writers.submit(_keep, name, content))
+            self._written.append(_writers().submit(_keep, name, content))
         return name
 
     def wait(self) -> None:
         """Until all of them are kept. Raises what went wrong with one."""
         for one in self._written:
             one.result()
+
+    def give_up(self) -> None:
+        """Begin with none of them any more."""
+        for one in self._written:
+            one.cancel()
+
+
+@cache
+def _writers() -> ThreadPoolExecutor:
+    """The threads of this process that write, the same at all times: while a storage hangs they do not grow in number
+    until the process can start none.
+    """
+    return ThreadPoolExecutor(WRITERS, thread_name_prefix="vault")
+
+
+os.register_at_fork(after_in_child=_writers.cache_clear)
 
 
 @contextmanager
@@ -121,16 +137,14 @@ def saving() -> Iterator[Saving]:
     All of them are kept once the block has ended, and only then may a commit speak of them. Not so the large ones, each
     of which is in memory sealed while it is written.
     """
-    writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="vault")
+    files = Saving()
     try:
-        files = Saving(writers)
         yield files
         files.wait()
     except BaseException:
         # Nothing speaks of the files, so nobody waits for a storage that hangs: the worker's time may be over.
-        writers.shutdown(wait=False, cancel_futures=True)
+        files.give_up()
         raise
-    writers.shutdown()
 
 
 def save_all(contents: Sequence[bytes]) -> list[str]:

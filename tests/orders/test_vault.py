@@ -207,3 +207,27 @@ def test_who_has_to_stop_does_not_wait_for_a_storage_that_hangs(monkeypatch):
     assert not answers.is_set()
     assert "vault_0" in {thread.name for thread in threading.enumerate()}, "it was waited for"
     answers.set()
+
+
+def test_a_storage_that_hangs_holds_no_more_threads_however_often_it_is_tried(monkeypatch):
+    answers, written = threading.Event(), []
+
+    def hang(name: str, _content: bytes) -> None:
+        answers.wait(30)
+        written.append(name)
+
+    def save(number: int) -> None:
+        with vault.saving() as kept:
+            for file in range(3):
+                kept.save(f"{number} {file}".encode())
+            raise InterruptedError
+
+    monkeypatch.setattr(vault, "_keep", hang)
+    for number in range(10):
+        with pytest.raises(InterruptedError):
+            save(number)
+    assert sum(thread.name.startswith("vault") for thread in threading.enumerate()) <= vault.WRITERS
+    answers.set()
+    vault.save_all([b"the next"])
+    assert vault._name(b"the next") in written
+    assert len(written) <= vault.WRITERS + 1  # what was given up was not begun
