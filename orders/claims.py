@@ -47,10 +47,13 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
             _let_go(space, [row[0] for row in rows])
 
 
-def wait_for_turn(space: Space) -> None:
-    """Wait until nobody else has this turn, and have it until the transaction ends."""
+def takes_turn(space: Space) -> bool:
+    """Have this turn until the transaction ends, unless somebody else has it: who waited for one that stands still
+    would do nothing else either.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [space.first])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [space.first])
+        return bool(cursor.fetchone()[0])
 
 
 def _let_go(space: Space, ids: Sequence[int]) -> None:
