@@ -32,17 +32,19 @@ def message_id(entry: TimelineEntry) -> str:
 
 
 def attachment(order: Order, message: str, position: int) -> tuple[Attachment, bytes]:
-    """A file of a message of this order, and its content. Raises access.NotFound."""
+    """A file of a message of this order, its name masked, and its content. Raises access.NotFound."""
     found = None
     if (named := _ID.fullmatch(message)) and (pk := int(named[1], 16)) < _LARGEST and 0 <= position < _LARGEST:
         found = Attachment.objects.filter(entry__in=messages(order).filter(pk=pk), position=position).first()
     if found is None:
         raise access.NotFound(message)
     try:
-        return found, vault.load(found.stored_as)
+        content = vault.load(found.stored_as)
     except (vault.Missing, secrecy.CannotOpen) as error:
         log.exception("%s cannot be opened", found)
         raise access.NotFound(message) from error
+    masking.file_names([found], masking.of_order(order))
+    return found, content
 
 
 def reveal(order: Order, *, key: ApiKey, now: datetime) -> None:

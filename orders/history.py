@@ -85,7 +85,9 @@ def page(
     visible, more = found[:PAGE][::-1], found[PAGE:]
     aliases = list(aliases)
     _give(visible, {alias.pk: alias for alias in aliases})
-    masking.entries(visible, masking.known(aliases))
+    parties = masking.known(aliases)
+    masking.entries(visible, parties)
+    masking.file_names((file for entry in visible for file in entry.files), parties)  # type: ignore[attr-defined]  # as timeline.read prefetches
     moments = [
         replace(_moment(entry), alert=(alerts or {}).get(entry.pk), order_mail=(order_mails or {}).get(entry.pk))
         for entry in visible

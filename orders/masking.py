@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.db.models import Model
+
 from orders import addresses, spellings
-from orders.models import Alias, Order, TimelineEntry
+from orders.models import Alias, Attachment, Order, TimelineEntry, TrackingEvent
 from orders.secrecy import Secret
 from orders.spellings import Known
 
 _WORDS = ("subject", "first_words", "text", "html", "shown_text")  # of an entry, as its mail has them
+_SAID = ("description", "city", "state")  # by a carrier
 
 
 def known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
@@ -50,11 +53,29 @@ def entries(shown: Iterable[TimelineEntry], parties: tuple[Known, ...]) -> None:
     An entry is masked when it is recorded, for the parties of that time, and is never written again: whoever it names
     and who joined since is masked here. What was not read of an entry is not asked for.
     """
-    words = [(entry, name, value) for entry in shown for name in _WORDS if (value := entry.__dict__.get(name))]
+    shown = list(shown)
+    _fields(shown, _WORDS, parties)
+    told = [entry for entry in shown if entry.__dict__.get("data")]
+    for entry, data in zip(told, document([entry.data for entry in told], parties), strict=True):
+        entry.data = data
+
+
+def sightings(shown: Iterable[TrackingEvent], parties: tuple[Known, ...]) -> None:
+    """Mask what carriers said, in the same way."""
+    _fields(shown, _SAID, parties)
+
+
+def file_names(shown: Iterable[Attachment], parties: tuple[Known, ...]) -> None:
+    """Mask what files are called, in the same way."""
+    _fields(shown, ("name",), parties)
+
+
+def _fields(rows: Iterable[Model], names: Iterable[str], parties: tuple[Known, ...]) -> None:
+    words = [(row, name, value) for row in rows for name in names if (value := row.__dict__.get(name))]
     plain = spellings.harmless({value for _, _, value in words}, parties)
-    for entry, name, value in words:
+    for row, name, value in words:
         if value not in plain:
-            setattr(entry, name, text(value, parties))
+            setattr(row, name, text(value, parties))
 
 
 def within(value: str, parties: tuple[Known, ...], *, most: int) -> str:

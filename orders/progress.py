@@ -122,7 +122,8 @@ def _count(name: str | Promise, done: Sequence[Parcel], of: Sequence[Parcel], mo
 def parcels(order: Order, parties: tuple[Known, ...]) -> list[Parcel]:
     """The order's invoices and returns, oldest first, masked; two queries."""
     tracking = Prefetch("tracking", TrackingEvent.objects.order_by("-happened_at", "-pk"))
-    found = Invoice.objects.filter(order=order).prefetch_related(tracking).order_by("created_at", "pk")
+    found = list(Invoice.objects.filter(order=order).prefetch_related(tracking).order_by("created_at", "pk"))
+    masking.sightings((seen for invoice in found for seen in invoice.tracking.all()), parties)
     return [_parcel(invoice, parties) for invoice in found]
 
 

@@ -139,10 +139,11 @@ def order_detail(request: HttpRequest, account: str, number: str) -> HttpRespons
     visible = {moment.entry.pk for moment in page.moments}
     aliases = [(alias, alias.is_valid_at(timezone.now())) for alias in known]
     parties = masking.known(known)
-    masking.entries([alert.entry for alert in open_alerts if alert.entry], parties)
+    asked = cancelling.open_request(order)
+    elsewhere = [alert.entry for alert in open_alerts if alert.entry]
+    masking.entries([*elsewhere, *([asked] if asked else [])], parties)
     parcels = progress.parcels(order, parties)
     document = masking.document(order.document.json(), parties)
-    asked = cancelling.open_request(order)
     context = {
         "order": order,
         "rights": access.rights_in(order.store, request.user),
@@ -284,6 +285,7 @@ def attachment(request: HttpRequest, account: str, number: str, pk: int) -> Http
     except (vault.Missing, secrecy.CannotOpen) as error:
         log.exception("%s cannot be opened", found)
         raise Http404 from error
+    masking.file_names([found], masking.of_order(order))
     return pages.download(content, name=found.name, content_type=found.content_type, is_dangerous=found.is_dangerous)
 
 

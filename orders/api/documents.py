@@ -87,7 +87,8 @@ def order(order: Order) -> shapes.Order:
     document = masking.document(order.document.json(), parties, seen)
     tracking = Prefetch("tracking", TrackingEvent.objects.order_by("happened_at", "id"))
     invoices = list(order.invoices.prefetch_related(tracking).order_by("id"))
-    history = _history(order)
+    masking.sightings((seen for invoice in invoices for seen in invoice.tracking.all()), parties)
+    history = _history(order, parties)
     items = [_item(order, place, item) for place, item in enumerate(fields.mappings(document.get("items")))]
     shipping = _shipping(document.get("shippingData"))
     found = {
@@ -104,7 +105,7 @@ def order(order: Order) -> shapes.Order:
         "creationDate": shapes.moment(order.placed_at),
         "lastChange": shapes.moment(order.changed_at),
         "followUpEmail": store_alias.address.text(),
-        "lastMessage": _last_message(order, aliases),
+        "lastMessage": _last_message(order, aliases, parties),
         "hostname": order.store.account,
         "isCompleted": True,
         "roundingError": 0,
@@ -141,13 +142,14 @@ def order(order: Order) -> shapes.Order:
 
 
 def changes(order: Order) -> list[dict[str, Any]]:
-    """What was changed of an order since it was placed, oldest first: one query."""
-    attachment = _changes(order, _history(order)) or {"id": "changeAttachment", "changesData": []}
+    """What was changed of an order since it was placed, oldest first: two queries."""
+    history = _history(order, masking.of_order(order))
+    attachment = _changes(order, history) or {"id": "changeAttachment", "changesData": []}
     return shapes.Changes.model_validate(attachment).model_dump()["changesData"]  # type: ignore[no-any-return]
 
 
-def _history(order: Order) -> list[TimelineEntry]:
-    """What of the timeline stands in the document, but for mails: changes and cancellation."""
+def _history(order: Order, parties: tuple[Known, ...]) -> list[TimelineEntry]:
+    """What of the timeline stands in the document, but for mails: changes and cancellation; masked."""
     wanted = (
         Q(kind=Kind.CHANGE)
         | Q(kind=Kind.STATUS, new_status__in=_CANCELLING)
@@ -156,14 +158,17 @@ def _history(order: Order) -> list[TimelineEntry]:
     found = TimelineEntry.objects.filter(wanted, order=order).only(
         "kind", "data", "text", "actor", "occurred_at", "old_status", "new_status"
     )
-    return list(found.order_by("occurred_at", "id"))
+    history = list(found.order_by("occurred_at", "id"))
+    masking.entries(history, parties)
+    return history
 
 
-def _last_message(order: Order, aliases: Iterable[Alias]) -> str | None:
+def _last_message(order: Order, aliases: Iterable[Alias], parties: tuple[Known, ...]) -> str | None:
     """How the store's last mail to the customer begins; of the others nothing is read."""
     to = [alias.pk for alias in aliases if alias.party == PartyKind.CUSTOMER]
     mails = TimelineEntry.objects.filter(order=order, kind=Kind.MAIL, reason=Reason.ORDER_MAIL, recipient_alias__in=to)
-    return mails.order_by("-occurred_at", "-id").values_list("first_words", flat=True).first()
+    words = mails.order_by("-occurred_at", "-id").values_list("first_words", flat=True).first()
+    return words and masking.text(words, parties)
 
 
 def _item(order: Order, place: int, item: dict[str, Any]) -> dict[str, Any]:

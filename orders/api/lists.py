@@ -60,6 +60,7 @@ def _listed(row: browsing.Row) -> dict[str, Any]:
             "ShippingEstimatedDateMax": estimates[-1] if estimates else None,
             "salesChannel": document.get("salesChannel", "1"),
             "affiliateId": document.get("affiliateId", ""),
+            "lastMessageUnread": row.last_mail or None,
         },
         masking.known(order.aliases.all()),
     )
@@ -73,7 +74,6 @@ def _listed(row: browsing.Row) -> dict[str, Any]:
         "statusDescription": documents.label(order.status),
         "marketPlaceOrderId": order.marketplace_number,
         "sequence": documents.sequence(order),
-        "lastMessageUnread": row.last_mail or None,
         "authorizedDate": shapes.moment(order.authorized_at),
         "paymentApprovedDate": shapes.moment(order.authorized_at),
         "readyForHandlingDate": shapes.moment(row.ready_at),

@@ -21,6 +21,7 @@ def conversation(
     parties = masking.of_order(order)
     entries = list(entries)
     masking.entries(entries, parties)
+    masking.file_names((file for entry in entries for file in entry.attachments.all()), parties)
     return [
         message(order, entry, name=masking.text(entry.sender_name.text(), parties), reveals=reveals, links=links)
         for entry in entries

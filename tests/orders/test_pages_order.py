@@ -12,7 +12,17 @@ from django.core.files.storage import storages
 from django.test import Client
 from django.utils import timezone
 
-from orders import aliases, flow, history
+from orders import (
+    aliases,
+    cancelling,
+    flow,
+    history,
+    interactions,
+    invoicing,
+    payment,
+    placing,
+    shipping,
+)
 from orders.models import Kind, MaskType, Status, Store, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import factories
@@ -58,6 +68,33 @@ def test_who_joined_after_a_mail_was_recorded_is_masked_on_its_pages(as_support,
         assert alias in content, page
         assert f"Ask {real}" not in content, page
         assert f"{real}?" not in content, page
+
+
+def test_who_joined_after_something_was_told_of_him_is_masked_in_it(as_support, store):
+    real, now = "kim@carrier.example", timezone.now()
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    customer, own = placing.parties(order.aliases.all())
+    entry = factories.make_mail(customer, own)
+    file = factories.make_attachment(entry, name=f"for {real}.pdf")
+    interactions.tell(order, source=f"ERP of {real}", message="Booked.", actor="ERP", now=now)
+    payment.change(order, data={"paymentSystemName": f"Bill to {real}"}, actor="ERP", now=now)
+    parcel = shipping.Parcel(courier=f"Carrier {real}", number="T1", url="https://parcel.example/T1")
+    invoice, _ = invoicing.invoice(order, factories.make_invoice_draft(value=1_000, parcel=parcel), actor="", now=now)
+    seen = shipping.Sighting(now, f"Questions: {real}", city=f"City of {real}", state=f"State of {real}")
+    shipping.track(order, invoice, [seen], delivered_at=None, actor="", now=now)
+    assert html(as_support, order).count(real) > 8
+    factories.make_third_party(order, email=real)
+    assert real not in html(as_support, order)
+    assert real not in as_support.get(url(order, f"attachments/{file.pk}/"))["Content-Disposition"]
+
+
+def test_who_joined_after_a_cancellation_was_asked_for_is_masked_in_the_reason(as_support, store):
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    reason = "Ask kim@carrier.example."
+    cancelling.cancel(order, reason=reason, is_customers_wish=True, actor="", now=timezone.now())
+    assert html(as_support, order).count(reason) == 2
+    factories.make_third_party(order, email="kim@carrier.example")
+    assert reason not in html(as_support, order)
 
 
 def test_a_foreign_order_and_no_order_look_the_same(outsider, placed):

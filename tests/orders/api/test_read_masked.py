@@ -8,11 +8,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from django.utils import timezone
 
-from orders.models import MaskType, Order
+from orders import invoicing, placing, shipping
+from orders.models import MaskType, Order, Status
+from orders.outcomes import Reason
 from orders.secrecy import Secret
 from tests import factories
-from tests.orders.api.conftest import Api, make_order
+from tests.orders.api.conftest import READ, Api, make_order
 
 REAL = "maria.silva@people.example"
 
@@ -86,3 +89,30 @@ def test_a_carriers_address_is_masked_once_it_is_a_party(api, number):
     expected = f"The carrier is {carrier.address.text()}"
     assert api.read(number).json()["openTextField"] == {"value": expected}
     assert api.place(make_order()).json()[0]["openTextField"] == expected
+
+
+def test_who_joined_after_something_was_told_of_him_is_masked_in_every_answer(store):
+    api, real, now = Api(store), "kim@carrier.example", timezone.now()
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    customer, own = placing.parties(order.aliases.all())
+    factories.make_mail(own, customer, text=f"Ask {real}.", reason=Reason.ORDER_MAIL)
+    factories.make_attachment(factories.make_mail(customer, own), name=f"for {real}.pdf")
+    added = {"id": "9", "quantity": 1, "price": 50, "name": f"Ask {real}"}
+    api.act(order, "changes", {"reason": f"{real} said so", "itemsAdded": [added]})
+    invoice, _ = invoicing.invoice(order, factories.make_invoice_draft(value=1_000), actor="", now=now)
+    seen = shipping.Sighting(now, f"Questions: {real}", city=f"City of {real}", state=f"State of {real}")
+    shipping.track(order, invoice, [seen], delivered_at=None, actor="", now=now)
+    paths = [
+        f"{READ}{order.number}", f"{READ}{order.number}/conversation-message?attachmentLinks=true",
+        f"/api/order-system/orders/{order.number}/changes", f"{READ.rstrip('/')}?q={order.number}",
+    ]  # fmt: skip
+    assert [real in shown(api.send("GET", path)) for path in paths] == [True] * 4
+    factories.make_third_party(order, email=real)
+    assert [real in shown(api.send("GET", path)) for path in paths] == [False] * 4
+
+
+def test_who_joined_after_an_order_was_cancelled_is_masked_in_the_reason(store):
+    api, order = Api(store), factories.make_order(store)
+    api.act(order, "cancel", {"reason": "Ask kim@carrier.example."})
+    factories.make_third_party(order, email="kim@carrier.example")
+    assert "kim@" not in shown(api.read(order.number))
