@@ -13,6 +13,7 @@ from orders import addresses, markup, spellings
 from orders.spellings import Known
 
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
+_LONGEST_NAME = 200  # characters
 _MOST_DECODINGS = 3  # of one text, each of what came to light in the one before
 _UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
 
@@ -86,8 +87,9 @@ class Masker:
         return masked
 
     def name(self, name: str) -> str:
-        """A display name without any address in it, known or not."""
-        return "" if "@" in name or "＠" in name else self.line(name)[:200]
+        """A display name without any address in it, known or not; never cut so that an alias looks like one."""
+        masked = "" if "@" in name or "＠" in name else self.line(name)
+        return masked if len(masked) <= _LONGEST_NAME else masked[: _LONGEST_NAME + 1].rpartition(" ")[0]
 
 
 def mask(mail: Mail, known: Sequence[Known]) -> Masked:

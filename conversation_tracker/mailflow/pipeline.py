@@ -180,7 +180,7 @@ def _introduce(arrival: Arrival, matched: Matched, book: match.Book, *, now: dat
     sender = arrival.mail.sender
     if sender is None:
         raise ValueError("only a mail with a sender is relayed")
-    name = mask.Masker(()).name(sender.name)
+    name = mask.Masker(mask.known(matched.parties)).name(sender.name)
     party = aliases.Party(PartyKind.THIRD_PARTY, str(addresses.split(sender.address)), name)
     (alias,) = aliases.issue(book.order(matched.recipient.order_id), [party], now=now)
     new = book.add(alias)

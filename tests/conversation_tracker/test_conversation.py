@@ -87,6 +87,18 @@ def test_a_carrier_gets_an_alias_so_that_the_answer_reaches_it(client: Client, w
     assert issued.count() == 1
 
 
+@pytest.mark.parametrize("written", ["real.person at people.example", "real.person=people.example"])
+def test_somebody_new_is_not_called_by_the_address_of_another(
+    client: Client, work: Work, placed: Placed, written: str
+) -> None:
+    customer = factories.place_order(placed.order.store, email="real.person@people.example").customer_alias
+    sender = {"Email": "list@lists.example", "Name": f"{written} via List"}
+    letters.post_postmark(client, letters.postmark(customer, FromFull=sender))
+    work()
+    alias = customer.order.aliases.get(party=PartyKind.THIRD_PARTY)
+    assert alias.display_name.text() == f"{customer.address.text()} via List"
+
+
 def test_a_carrier_that_writes_twice_keeps_its_alias(client: Client, work: Work, placed: Placed) -> None:
     for number in range(2):
         letters.post_postmark(

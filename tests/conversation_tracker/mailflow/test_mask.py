@@ -132,6 +132,16 @@ def test_cleaning_brings_no_address_together() -> None:
     assert "people" not in found.text + found.subject
 
 
+@pytest.mark.parametrize("length", range(100, 200, 7))
+def test_a_long_display_name_is_not_cut_within_an_alias(length: int) -> None:
+    soft = Known("anna@people.example", "anna@people.example-207700027841b.ct.acme.example")
+    words = f"{'x' * length} anna at people.example"
+    name = mask.Masker([soft]).name(f"{words} and more of it{' again' * 20}")
+    assert "anna" not in name.replace(soft.alias, "")
+    assert name.startswith("x" * length)
+    assert len(name) <= 200
+
+
 def test_a_display_name_is_kept() -> None:
     assert masked(name="Anna Müller").sender_name == "Anna Müller"
 
