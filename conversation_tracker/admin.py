@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from conversation_tracker import inbox, tasks
+from conversation_tracker import inbox, logs, tasks
 from conversation_tracker.models import REPLAYABLE, Channel, OrderMail, OutboundMail, Receipt
 from orders import clock, pages, secrecy
 from orders.admin import ReadOnly
@@ -137,7 +137,8 @@ class ReceiptAdmin(ReadOnly):
 
 
 def _reason(request: HttpRequest) -> str:
-    return request.POST.get("reason", "").replace("\0", "").strip()
+    """What the operator says, without the addresses in it: the audit log is neither sealed nor ever changed."""
+    return logs.without_addresses(request.POST.get("reason", "").replace("\0", "").strip())
 
 
 def _operator(request: HttpRequest) -> User:

@@ -124,6 +124,12 @@ def test_the_bytes_come_as_a_file_that_no_browser_opens_and_it_is_audited(
     )
 
 
+@pytest.mark.parametrize("action", ["dismiss", "bytes"])
+def test_no_address_in_a_reason_is_kept(as_operator: Client, receipt: Receipt, action: str) -> None:
+    as_operator.post(page(receipt, action), {"reason": "Maria <maria@people.example> asks."})
+    assert AuditEntry.objects.get().reason == "Maria <<address>> asks."
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "\0"])
 def test_without_a_reason_nothing_is_opened(as_operator: Client, receipt: Receipt, reason: str) -> None:
     answer = as_operator.post(page(receipt, "bytes"), {"reason": reason}, follow=True)
