@@ -259,12 +259,12 @@ class AliasAdmin(ReadOnly):
 
 @admin.register(TimelineEntry)
 class TimelineEntryAdmin(ReadOnly):
-    """What happened; the order's page shows it readably."""
+    """What happened, and nothing that was said: that the order's page shows, masked for who belongs to it by now."""
 
     list_display = ("id", "store", "order", "kind", "occurred_at", "outcome", "reason")
     list_filter = ("kind", "outcome", "reason", "store")
     list_select_related = ("store", "order")
-    exclude = ("text", "html", "fingerprint")
+    exclude = ("subject", "first_words", "text", "html", "data", "fingerprint")
 
 
 @admin.register(Feed)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from conversation_tracker import inbox
 from conversation_tracker.models import Channel, OrderMail, OutboundMail, Receipt, TemplateKey
-from orders import audit, events
+from orders import audit, events, interactions
 from orders.models import (
     Action,
     Alias,
@@ -119,6 +119,18 @@ def test_list_and_detail_open_to_the_operator_and_show_no_address(as_operator, m
     assert [page.status_code for page in pages] == [200, 200]
     text = "".join(page.content.decode() for page in pages)
     assert ("people.example" in text, "help@acme.example" in text) == (False, False)
+
+
+def test_an_entry_shows_no_address_of_who_joined_since_it_was_recorded(as_operator, placed):
+    real = "kim@carrier.example"
+    factories.make_mail(placed.customer_alias, placed.store_alias, text=f"Ask {real}.", subject=f"{real}?")
+    interactions.tell(placed.order, source=real, message=f"Told {real}.", actor="ERP", now=timezone.now())
+    factories.make_third_party(placed.order, email=real)
+    pages = [
+        as_operator.get(reverse("admin:orders_timelineentry_change", args=[entry.pk])).content.decode()
+        for entry in TimelineEntry.objects.all()
+    ]
+    assert [real in page for page in pages] == [False] * len(pages)
 
 
 def test_a_list_takes_as_many_queries_for_three_rows_as_for_one(as_operator, one_of_each):
