@@ -15,6 +15,11 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _SIGNS = ("@", "＠", "﹫", "40")
+# What gunicorn quotes of a request that it cannot read: with a Content-Length that is too short, as of one who counts
+# characters for octets, that is the end of a body.
+_QUOTED = re.compile(
+    r"\A(Invalid request from ip=[^'\"]*|Ignored premature client disconnection\. [^'\"]*)['\"].*", re.DOTALL
+)
 
 
 def without_addresses(text: str) -> str:
@@ -31,14 +36,16 @@ class Line(logging.Formatter):
 
 
 class NoAddress(logging.Filter):
-    """Takes addresses out of what a web server writes by its own handlers, in a format of its own."""
+    """Takes addresses, and what is quoted of a body, out of what a web server writes by its own handlers, in a format
+    of its own.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every event through, changed where it has to be."""
         if isinstance(record.args, tuple):  # some formatters take these apart themselves
             record.args = tuple(without_addresses(one) if isinstance(one, str) else one for one in record.args)
         said = record.getMessage()
-        if (masked := without_addresses(said)) != said:
+        if (masked := without_addresses(_QUOTED.sub(r"\1…", said))) != said:
             record.msg, record.args = masked, None
         return True
 

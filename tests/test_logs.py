@@ -78,6 +78,21 @@ def test_what_is_asked_for_with_an_address_in_it_is_logged_without() -> None:
             "1.2.3.4 - /?e=<address>&f=<address> 404",
         ),
         ("Booting worker with pid: %s", (7,), "Booting worker with pid: 7"),
+        (
+            "Invalid request from ip=1.2.3.4: Invalid HTTP request line: 'Dear Ana, ana@people.example \"says\"'",
+            (),
+            "Invalid request from ip=1.2.3.4: Invalid HTTP request line: …",
+        ),
+        (
+            "Invalid request from ip=::1: Request Line is too large (6314 > 4094)",
+            (),
+            "Invalid request from ip=::1: Request Line is too large (6314 > 4094)",
+        ),
+        (
+            "Ignored premature client disconnection. %s",
+            ('No more data after: b"Ana\'s\\nmail"',),
+            "Ignored premature client disconnection. No more data after: b…",
+        ),
         ("celery@host ready, redis://:40@localhost:1/40", (), "celery@host ready, redis://:40@localhost:1/40"),
     ],
 )
