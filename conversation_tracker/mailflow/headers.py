@@ -124,7 +124,8 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
     if "=?" not in value:
         return one_line(value)
     try:
-        chunks = decode_header(value)
+        # It decodes line by line, and of a fold at an encoded word it would lose the space.
+        chunks = decode_header(" ".join(value.splitlines()))
     except (HeaderParseError, ValueError, LookupError):
         return one_line(value)
     decoded = [

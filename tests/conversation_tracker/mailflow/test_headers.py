@@ -52,6 +52,8 @@ def test_an_encoded_line_end_does_not_survive() -> None:
         ("=?utf-8?b?w6k=?=", "é"),
         ("=?no-such-charset?q?=E9?=", "é"),
         ("=?utf-8?b?broken!!?=", "=?utf-8?b?broken!!?="),
+        ("Re: a@b.example\r\n =?utf-8?q?est=C3=A1?=", "Re: a@b.example está"),
+        ("=?utf-8?q?est=C3?=\n\t=?utf-8?q?=A1?=\n a@b.example", "está a@b.example"),
         ("plain", "plain"),
         ("caf\udce9", "café"),
         ("a\x00b\u202ec", "abc"),

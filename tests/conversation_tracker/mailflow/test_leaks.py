@@ -152,6 +152,12 @@ def test_a_disguised_address_is_masked_in_html_names_and_files(written: str) -> 
     assert shown(file) == []
 
 
+def test_an_address_before_a_fold_and_an_encoded_word_is_masked() -> None:
+    raw = b"From: a@b.example\r\nSubject: Re: anna.real@people.example\r\n =?utf-8?q?est=C3=A1?=\r\n\r\nx"
+    found = masked(raw)
+    assert (found.subject, shown(found)) == (f"Re: {HARD.alias} está", [])
+
+
 @pytest.mark.parametrize(
     "name", ["anna.real at people.example", "anna.real=people.example", "anna.real (at) people.example"]
 )
