@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from orders import spelling_patterns as patterns
 
-# "Place your order at shop.example" names a shop, not its address: who has such an address hides nobody behind it.
+# "Place your order at shop.example" names a shop, not its address, and "?order=shop.example" does; only within another
+# address it is one.
 _ROLES = frozenset(
     "admin atendimento ayuda billing compras contact contacto contato email faturamento hello help info loja mail news "
     "newsletter office order orders pedido pedidos post sac sales service shop store suporte support team tienda "
@@ -35,6 +36,8 @@ _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-](?:25){0,4}40|\\100|%u0040)"
 _BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|[=_#%])"
+# The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
+_IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
 _WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|[%=+-](?:2[bde]|5f)")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
@@ -120,9 +123,12 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     turned = "|".join(f"{_first(domain, more='.-')}{''.join(map(_sign, domain[1:]))}" for domain in domains)
     tag = rf"(?:(?:\\{{0,2}}\+|[%=-]2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
     is_role = local in _ROLES
-    at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}|(?P<joined>{_JOINS})")
-    srs = "" if is_role else rf"|(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9])"
-    return re.compile(rf"{named}{tag}(?:{at})(?:{hosts})(?![a-z0-9]){after}{srs}", re.IGNORECASE)
+    at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}")
+    sure = _IN_LOCAL_PART if is_role else ""
+    end = rf"(?:{hosts})(?![a-z0-9]){after}"
+    joined = rf"{named}{tag}(?P<joined>{_JOINS}){end}{sure}"
+    srs = rf"(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9]){sure}"
+    return re.compile(rf"{named}{tag}(?:{at}){end}|{joined}|{srs}", re.IGNORECASE)
 
 
 def _first(text: str, *, more: str = "") -> str:

@@ -315,8 +315,26 @@ def test_what_is_no_disguise_stays(text: str) -> None:
 
 def test_a_shop_whose_address_is_a_common_word_is_no_disguise() -> None:
     known = Known("order@shop.example", HARD.alias)
-    text = "Place your order at shop.example or ?order=shop.example"
+    text = "Place your order at shop.example or ?order=shop.example, order_shop.example, shop.example=order"
     assert masked(said(text), known).text == text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "bounces+12-ab-order=shop.example@em9.sender.example",
+        "order=shop.example__0a1b@x.bnc.sender.example",
+        "me+caf_=order=shop.example@gmail.com",
+        "SRS0=ab=XY=shop.example=order@fwd.example",
+        "order_shop.example#EXT#@tenant.example",
+        "IMCEASMTP-order+40shop+2Eexample@tenant.example",
+    ],
+)
+def test_a_common_word_within_another_address_is_one(written: str) -> None:
+    known = Known("order@shop.example", HARD.alias)
+    found = masked(said(f"From: {written} on behalf of Kim"), known)
+    assert (found.text.count(HARD.alias), leakgate.leaks(outgoing(found), (known,))) == (1, [])
+    assert "shop" not in found.text
 
 
 def test_a_calendar_is_folded_again() -> None:
