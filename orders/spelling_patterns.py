@@ -12,16 +12,18 @@ from orders import addresses
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
-_AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\u0040|＠|﹫)"
-_PLUS = r"(?:\+|%(?:25){0,4}2b|&\#0*43;)"
+_AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\{1,4}(?:u00|x)40|＠|﹫)"
+_PLUS = r"(?:\??\+|%(?:25){0,4}2b|&\#0*43;|\\{1,4}(?:u00|x)2b)"  # ?+ is EDIFACT's
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
 # Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a
 # delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
 # names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
 _DELIMITER = (
-    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\x1b\([bj])"
-    # EDIFACT's COM segment; the key of a Pix payment, after its length.
-    r"|(?<=com\+)(?<![a-z0-9]com\+)|(?<=pix01[0-9]{2})"
+    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\\x[0-9a-f]{2})|(?<=\x1b\([bj])"
+    # What quoted-printable writes for a space, a quote, a bracket, an equals sign, where nobody decoded it.
+    r"|(?<==0[9ad])|(?<==2[0-9a-f])|(?<==3[a-f])|(?<==[57][bd])"
+    # EDIFACT's COM segment, and what follows a code in others; the key of a Pix payment, after its length.
+    r"|(?<=com\+)(?<![a-z0-9]com\+)|(?<=\+[a-z0-9]{2}\+)|(?<=\+[a-z0-9]{3}\+)|(?<=pix01[0-9]{2})"
 )
 # What a program has lost the space behind: "E-Mailanna@example.com".
 _LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "address", "adresse", "kontakt", "contato"))

@@ -183,6 +183,11 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
         ("COM+", ":EM'"),
         ("https://wa.me/55?text=My+mail+", "+and"),
         ("0014BR.GOV.BCB.PIX0116", "520400005303986540612.305802BR5904Shop"),
+        ("NAD+BY+", "::9'"),
+        ("NAD+BUY+", "'"),
+        ("https://x.example/?e=3D", "&y=3D1"),
+        ("see=20", "=0A"),
+        ("u=\\x22", "\\x22"),
         ("0014br.gov.bcb.pix0116", "0208ORDER 125204000053039865802BR"),
     ],
 )
@@ -232,6 +237,14 @@ def test_a_line_end_makes_no_address_of_two_words(text):
 @pytest.mark.parametrize("written", ["\\u006aohn\\u0040example.com", "\\x6Aohn@example\\u002Ecom"])
 def test_an_address_escaped_for_json_or_a_script_is_hidden(written):
     assert spellings.hide(f'{{"a": "\\u0022{written}"}}', [JOHN]) == (f'{{"a": "\\u0022{HARD}"}}', 1)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["john?+shop@example.com", "john\\\\u002Bshop@example.com", "john\\\\u0040example.com", "john\\x40example.com"],
+)
+def test_an_address_with_a_sign_that_a_format_escapes_is_replaced_where_it_stands(written: str) -> None:
+    assert spellings.rewrite(f"a 100%25 {written}:EM", [JOHN]) == (f"a 100%25 {HARD}:EM", 1)
 
 
 def test_an_international_domain_escaped_for_json_is_hidden() -> None:
