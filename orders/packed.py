@@ -2,17 +2,19 @@
 
 Where a packed word begins nobody says, and in which of the ways its signs group follows from where it begins. So the
 whole text is decoded once for each of them: what is packed comes out readable in one, and the rest as noise. What comes
-out is looked at in the same way, a few times over.
+out is looked at in the same way, a few times over, also where it was deflated before it was packed or is in UTF-16.
 """
 
 from __future__ import annotations
 
 import re
 import string
+import zlib
 from binascii import a2b_base64, a2b_hex
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 _SIGNS = frozenset(_ALPHABET + "-_%")
@@ -26,6 +28,10 @@ _CLOAKED = re.compile(rb"(?:data-cfemail[^0-9a-z]{1,8}|email-protection\#)((?:[0
 _SHORT, _MEANT = b"@m", b"@gmail.com"
 _LOCAL_PART = re.compile(rb"[!-?A-~]{1,64}")
 _UU_LINE = re.compile(rb"\r?\n.")  # a line begins with how long it is
+# What deflate packed begins so in zlib's format (RFC 1950), as Mailgun's links do, or in gzip's.
+_DEFLATED = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
+_MOST_TRIED, _LARGEST_INFLATED = 2_000, 100_000  # in one reading of a text: how many, and the octets of all
+_WIDE_AT = re.compile(rb"\0[@%]\0")  # in UTF-16
 
 
 def _table(signs: str, meanings: str, *, other: str = "") -> bytes:
@@ -58,9 +64,15 @@ class Unpacked:
     signs: int  # of a group
     octets: int  # that it stands for
     outer: Unpacked | None = None  # in which it was packed itself
+    whole: tuple[int, int] | None = None  # where in the outer one all of it stands, when it was deflated there
+    kept: int | None = None  # which of each two octets, 0 or 1, where every other was left out
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the signs stand that were decoded to these octets."""
+        if self.outer is not None and self.whole is not None:
+            return self.outer.span(*self.whole)
+        if self.kept is not None:
+            start, end = start * 2 + self.kept, end * 2 + self.kept - 1
         first, last = start // self.octets, (end - 1) // self.octets + 1
         start, end = self.offset + first * self.signs, self.offset + last * self.signs
         if self.outer is None:
@@ -81,10 +93,11 @@ def _has_run(data: bytes, signs: bytes, length: int) -> bool:
 
 def unpacked(data: bytes, octets: int, outer: Unpacked | None = None, depth: int = 1) -> Iterator[Unpacked]:
     """Everything that the bytes may pack in this many octets or more, in linear time."""
-    for one in _unpacked(data.translate(None, _LINE_ENDS), octets, outer):
-        yield one
-        if depth < _DEEPEST and may_pack(one.content, octets):
-            yield from unpacked(one.content, octets, one, depth + 1)
+    for plain in _unpacked(data.translate(None, _LINE_ENDS), octets, outer):
+        for one in (plain, *_inflated(plain, octets), *_narrowed(plain)):
+            yield one
+            if depth < _DEEPEST and may_pack(one.content, octets):
+                yield from unpacked(one.content, octets, one, depth + 1)
 
 
 def _unpacked(data: bytes, octets: int, outer: Unpacked | None) -> Iterator[Unpacked]:
@@ -102,6 +115,29 @@ def _unpacked(data: bytes, octets: int, outer: Unpacked | None) -> Iterator[Unpa
     if any(_has_run(data, signs, -(-octets * 8 // 5)) for signs in _IN_32):
         for offset, content in enumerate(_base_32(data.translate(_BASE_32))):
             yield Unpacked(content, offset, 8, 5, outer)
+
+
+def _inflated(one: Unpacked, octets: int) -> Iterator[Unpacked]:
+    """What of this was deflated, not beyond the limits; of what was not, the first octets fail."""
+    left = _LARGEST_INFLATED
+    for found in islice(_DEFLATED.finditer(one.content), _MOST_TRIED):
+        decoder = zlib.decompressobj(wbits=47)  # either format
+        try:
+            content = decoder.decompress(one.content[found.start() : found.start() + left], left)
+        except zlib.error:
+            continue
+        if len(content) >= octets:
+            yield Unpacked(content, 0, 1, 1, one, found.span())
+            left -= len(content)
+        if left <= 0:
+            return
+
+
+def _narrowed(one: Unpacked) -> Iterator[Unpacked]:
+    """Every other octet of this, where it may be UTF-16."""
+    if _WIDE_AT.search(one.content) is not None:
+        for kept in range(2):
+            yield replace(one, content=one.content[kept::2], kept=kept)
 
 
 def uudecoded(data: bytes) -> Iterator[bytes]:

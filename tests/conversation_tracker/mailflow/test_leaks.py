@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import hashlib
 import json
 import quopri
+import zlib
 from email.message import EmailMessage
 
 import pytest
@@ -207,6 +209,10 @@ PACKED = [
     base64.b64encode(base64.encodebytes(b"me: " + REAL.encode() * 4)).decode(),
     base64.b64encode(base64.b32encode(REAL.encode()).hex().encode()).decode(),
     base64.b64encode(b"https://x.example/?e=" + REAL.replace("@", "%40").encode()).decode(),
+    base64.urlsafe_b64encode(zlib.compress(b"h=ab&l=x&r=" + REAL.replace("@", "%40").encode())).decode().rstrip("="),
+    base64.urlsafe_b64encode(gzip.compress(base64.b64encode(REAL.encode()), mtime=0)).decode(),
+    base64.b64encode(f"me: {REAL}".encode("utf-16")).decode(),
+    "FEFF" + REAL.encode("utf-16-be").hex().upper(),
 ]
 
 
