@@ -47,6 +47,12 @@ _CLEANER = nh3.Cleaner(
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
+# What the cleaner takes away though a page shows its text apart from what stands before and behind it.
+_APART = re.compile(
+    r"(?<=\S)<(?=/?(?:body|button|dialog|dir|fieldset|form|html|iframe|input|legend|listing|marquee|menu|noframes|optgroup|option"
+    r"|search|select|textarea|xmp)\b)",
+    re.IGNORECASE,
+)
 _STYLE = re.compile(r' style="([^"<>]*)"')
 _HIDING = re.compile(
     r"display:none|color:(?:transparent|(?:rgba|hsla)\([^()]*[,/] ?0(?:\.0+)?%?\)|#[0-9a-f]{3}0|#[0-9a-f]{6}00)"
@@ -73,8 +79,12 @@ def clean(source: str) -> str:
     Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text. Of what
     would keep the cleaner busy for long only the text is left.
     """
-    source = headers.clean(source)
-    return markup.from_text(bare(source)) if markup.is_absurd(source) else _shown(headers.clean(_CLEANER.clean(source)))
+    source = _APART.sub(" <", headers.clean(source))
+    if markup.is_absurd(source):
+        return markup.from_text(to_text(source))
+    cleaned = _shown(headers.clean(_CLEANER.clean(source)))
+    end = cleaned[len(cleaned.rstrip("\n")) :]
+    return cleaned.removesuffix(end).strip(" ") + end
 
 
 def _shown(cleaned: str) -> str:

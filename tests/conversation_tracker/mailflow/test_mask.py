@@ -39,6 +39,23 @@ def test_html_is_masked_in_text_and_links() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<form>Name<textarea>anna@people.example</textarea>tel</form>",
+        "<form>Name<fieldset><legend>mail to</legend>anna@people.example<button>send</button></fieldset></form>",
+        "<select><option>x<option>anna@people.example<option>y</select>",
+        "<p>Bye</p>anna@people.example</body></html><html><body>of the mail before",
+        "<table>" + "<tr><td>Name</td><td>anna@people.example</td><td>tel</td></tr>" + "<div>" * 600,
+    ],
+)
+def test_what_the_cleaner_takes_away_joins_no_words(html: str) -> None:
+    raw = EmailMessage()
+    raw.set_content(html, subtype="html")
+    found = passing.masked(raw.as_bytes(), ANNA)
+    assert (found.html.count(ANNA.alias), found.text.count(ANNA.alias), "people" in found.html) == (1, 1, False)
+
+
 @pytest.mark.parametrize("before", ["", "<p>Anna Real</p>", '<a href="https://shop.example">Track</a><br>'])
 @pytest.mark.parametrize(
     ("written", "expected"),
