@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
+from itertools import islice
 
 from conversation_tracker.mailflow.shapes import Mailbox
 
@@ -44,6 +45,7 @@ _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
 )
 _JAPANESE = b"\x1b$B"
+_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x7e\x80-\x96]")  # in Shift_JIS
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _ADDRESS = re.compile(
     r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})"
@@ -90,7 +92,7 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
 
     A claim is read as mail programs read it, by the larger charset that is written under its name. One that holds for
     most of what is not ASCII is kept: of a character that was cut only that one is lost. Some mail from Japan does not
-    say that it is in ISO-2022-JP.
+    say that it is in ISO-2022-JP, or in Shift_JIS.
     """
     claimed = text_codec(charset) if charset else None
     if _JAPANESE in data and claimed in {None, "ascii", "utf-8"}:
@@ -98,7 +100,8 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     claimed = _LARGER.get(claimed, claimed) if claimed else None
     is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
     candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
-    for codec in candidates:
+    likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
+    for codec in candidates + likely:
         try:
             return data.decode(codec)
         except (UnicodeError, ValueError):

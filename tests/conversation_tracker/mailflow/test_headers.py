@@ -100,6 +100,13 @@ def test_japanese_is_read_though_its_charset_is_not_told(charset: str | None) ->
     assert headers.decode_bytes("さん: a@b.example".encode("iso-2022-jp"), charset) == "さん: a@b.example"
 
 
+@pytest.mark.parametrize("charset", ["us-ascii", "utf-8", "iso-8859-1", None])
+def test_shift_jis_is_read_though_it_is_not_told(charset: str | None) -> None:
+    assert headers.decode_bytes("メール：a@b.example".encode("cp932"), charset) == "メール：a@b.example"
+    for text in ("Você está aí", "‚Ärger‘ für ‚Öl‘"):
+        assert headers.decode_bytes(text.encode("cp1252"), charset) == text
+
+
 def raw(text: str) -> str:
     """As the value of a field of a parsed mail comes, its 8-bit bytes being surrogates."""
     return text.encode().decode("ascii", "surrogateescape")

@@ -78,6 +78,17 @@ def test_what_cannot_be_rewritten_is_held(raw: bytes) -> None:
     assert any("file" in place for place in shown(masked(raw)))
 
 
+@pytest.mark.parametrize("codec", ["cp932", "big5", "gb18030", "euc-kr"])
+@pytest.mark.parametrize("charset", ["", "declared"])
+def test_a_text_from_asia_is_masked_as_it_stands(codec: str, charset: str) -> None:
+    text = "Mail：{}、ソ{}"
+    charset = codec if charset else ""
+    file = incoming(text.format(REAL, REAL).encode(codec, "ignore"), kind="text/csv", name="a.csv", charset=charset)
+    found = masked(file)
+    assert found.files[0].content == text.format(HARD.alias, HARD.alias).encode(codec, "ignore")
+    assert shown(found) == []
+
+
 def nested(times: int, raw: bytes = MAIL) -> bytes:
     for _ in range(times):
         raw = b"From: a@b.example\r\nContent-Type: message/rfc822\r\n\r\n" + raw
