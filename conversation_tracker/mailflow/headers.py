@@ -24,11 +24,11 @@ MOST_MAILBOXES = 200
 MOST_REFERENCES = 50
 
 # What must not reach a page or a database: C0 and C1 controls but tab and line ends, surrogates, bidirectional
-# overrides, invisible format characters, non-characters. The joiners U+200C and U+200D stay: Persian, the Indic
-# scripts and emoji need them.
+# overrides, invisible format characters, non-characters. The joiners U+200C and U+200D stay, since Persian, the Indic
+# scripts and emoji need them; but not within Latin, where shops write them so that an address becomes no link.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]"
+    "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e0fff]|(?<=[!-~])[\u200c\u200d]+(?=[!-~])"
 )
 # All but those that stand for a byte which could not be decoded.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")

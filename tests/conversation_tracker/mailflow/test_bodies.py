@@ -90,6 +90,17 @@ def test_no_style_hides_text(style: str) -> None:
     assert bodies.clean(f'<p style="{style};width:9px">x</p>') == '<p style="width:9px">x</p>'
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<p>anna@&zwnj;people&#8205;.example</p>", "<p>anna@people.example</p>"),
+        ("<p>\u0645\u06cc\u200c\u062e 👩\u200d💻</p>", "<p>\u0645\u06cc\u200c\u062e 👩\u200d💻</p>"),
+    ],
+)
+def test_joiners_stay_where_a_script_needs_them(source: str, expected: str) -> None:
+    assert bodies.clean(source) == expected
+
+
 def test_styles_that_hide_nothing_stay() -> None:
     source = '<p style="display:block;font-size:14px;color:#123456;margin:0 auto;letter-spacing:1px">x</p>'
     assert bodies.clean(source) == source
