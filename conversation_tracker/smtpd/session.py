@@ -27,6 +27,7 @@ MOST_RECIPIENTS = 1_000  # of one mail
 MOST_REFUSED = 100  # recipients in one session
 LONGEST_COMMAND = 1_024
 LONGEST_HELO = 255
+LAST_WORD = 2.0  # seconds that a client has to read why it is left
 PATIENCE = 6  # times the idle time, for all of one mail
 STEPS = 100  # of the idle time, in which it begins anew while a mail comes in
 # How often a command may be used in one session.
@@ -203,12 +204,21 @@ class Session(smtp.SMTP):
         self.leave("421 4.4.2 Waited too long")
 
     def leave(self, reply: str) -> None:
-        """End the session with a last word."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.write(f"{reply}\r\n".encode())
-            self.transport.close()
-        elif self._original_transport is not None:  # TLS is being agreed on
-            self._original_transport.close()
+        """End the session with a last word, for which a client that reads nothing is not waited for."""
+        if self._original_transport is not None and self.session is not None and self.session.ssl is None:
+            # TLS is being agreed on. Keep this call: asyncio would tell nobody that such a connection is lost.
+            self._cut_off()
+            self.connection_lost(None)
+        elif isinstance(self.transport, asyncio.WriteTransport):
+            if not self.transport.is_closing():
+                self.transport.write(f"{reply}\r\n".encode())
+                self.transport.close()
+            self.loop.call_later(LAST_WORD, self._cut_off)
+
+    def _cut_off(self) -> None:
+        transport = self._original_transport or self.transport
+        if self.transport is not None and isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
     # --- Replies
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,20 @@ def test_who_says_nothing_is_not_waited_for(placed: Placed, alias: str) -> None:
         for client in (silent, half):
             assert replies(client, 1)[0].startswith("421 4.4.2")
         assert bodies() == []
+
+
+def test_who_does_not_read_what_it_is_told_keeps_no_place(placed: Placed, alias: str) -> None:
+    with (
+        running(*ANYWHERE, SMTPD_TIMEOUT="5", SMTPD_MAX_CONNECTIONS="1") as door,
+        socket.socket() as deaf,
+    ):
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+        deaf.settimeout(4)
+        deaf.connect(door.address)
+        with suppress(TimeoutError):
+            deaf.sendall(b"\r\n" * 2_000_000)
+        time.sleep(8)
+        begin(door.raw(), alias)
 
 
 def test_a_slow_mail_is_waited_for_but_not_for_ever(placed: Placed, alias: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import smtplib
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.conversation_tracker.smtpd.doors import (
     SENDER,
     Door,
     Work,
+    begin,
     bodies,
     envelope,
     replies,
@@ -116,6 +118,29 @@ def test_what_was_said_before_tls_does_not_count_within(
         assert replies(client, 1)[0].startswith("220 ")
         with context.wrap_socket(client, server_hostname="ct.test") as inside:
             assert say(inside, b"MAIL FROM:<a@b.example>")[0].startswith("503")
+
+
+def test_who_begins_tls_and_says_no_more_keeps_no_place(
+    placed: Placed, alias: str, certificate: dict[str, str]
+) -> None:
+    environment = {"SMTPD_TIMEOUT": "1", "SMTPD_MAX_CONNECTIONS": "1", **certificate}
+    with running(*ANYWHERE, **environment) as door, door.raw() as silent:
+        say(silent, b"EHLO mx.carrier.example", b"STARTTLS")
+        time.sleep(1.5)
+        begin(door.raw(), alias)
+
+
+def test_a_stop_is_in_good_order_while_tls_is_agreed_on(
+    placed: Placed, alias: str, certificate: dict[str, str]
+) -> None:
+    with running(*ANYWHERE, **certificate) as door, door.raw() as silent, door.raw() as client:
+        say(silent, b"EHLO mx.carrier.example", b"STARTTLS")
+        begin(client, alias)
+        door.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        client.sendall(MAIL + b".\r\n")
+        assert replies(client, 1)[0].startswith("250 ")
+    assert bodies() == [MAIL]
 
 
 def test_a_certificate_without_its_key_is_said() -> None:
