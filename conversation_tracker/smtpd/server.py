@@ -17,12 +17,14 @@ from pathlib import Path
 
 from django.conf import settings
 
+from conversation_tracker.providers import smtp_verdict
 from conversation_tracker.smtpd import session
 from conversation_tracker.smtpd.desk import Desk
 
 log = logging.getLogger(__name__)
 
 MAILS_IN_FLIGHT = 5  # of the largest size, that all clients together may be handing over
+MAILS_OF_ONE = 2  # of these, that one may which is no mail server of ours
 STOP_PATIENCE = 30.0  # seconds for the mails that are under way
 POLL = 0.05
 HIGHEST_PORT = 65_535
@@ -66,13 +68,12 @@ class Server:
         _check_relays()
         self.place = place
         self.tls = _tls()
-        self.most_in_flight = settings.SMTPD_MAX_BYTES * MAILS_IN_FLIGHT
-        self.in_flight = 0  # bytes of mails that are being handed over
         self.is_stopping = False
         self.desk: Desk
         self._is_lmtp, self._mode = is_lmtp, mode
         self._sessions: dict[session.Session, str] = {}
         self._per_client: Counter[str] = Counter()
+        self._in_flight: Counter[str] = Counter()  # bytes of mails that are being handed over, by client
         self._asked = asyncio.Event()
         self._asked_again = asyncio.Event()
 
@@ -117,6 +118,20 @@ class Server:
             self._per_client[client] -= 1
             if not self._per_client[client]:
                 del self._per_client[client]
+
+    def hold(self, client: str, size: int) -> None:
+        """Count so many bytes more of a mail that a client is handing over; less than none to count them no longer."""
+        one = party(client)
+        self._in_flight[one] += size
+        if not self._in_flight[one]:
+            del self._in_flight[one]
+
+    def is_too_much(self, client: str) -> bool:
+        """Whether more is being handed over than all clients together may, or than this one may alone."""
+        if self._in_flight.total() > settings.SMTPD_MAX_BYTES * MAILS_IN_FLIGHT:
+            return True
+        is_more_than_its_share = self._in_flight[party(client)] > settings.SMTPD_MAX_BYTES * MAILS_OF_ONE
+        return is_more_than_its_share and not smtp_verdict.is_relay(client)
 
     async def _listen(self) -> asyncio.Server:
         loop = asyncio.get_running_loop()

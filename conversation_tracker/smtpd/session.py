@@ -270,7 +270,7 @@ class Session(smtp.SMTP):
             reply = await self._settle(reading, recipients)
         finally:
             self.is_keeping = False
-            self.server.in_flight -= reading.counted
+            self.server.hold(self.client, -reading.counted)
         self.envelope = self._create_envelope()
         self._reset_timeout()
         await self.answer(reply, recipients)
@@ -314,14 +314,14 @@ class Session(smtp.SMTP):
         reading.size += len(piece)
         limit = settings.SMTPD_MAX_BYTES
         if not reading.excess:
-            self.server.in_flight += len(piece)
+            self.server.hold(self.client, len(piece))
             reading.counted += len(piece)
             if reading.size > limit + limit // 3 + len(END):  # of four bytes one may be such a dot
                 reading.excess = TOO_LARGE
-            elif self.server.in_flight > self.server.most_in_flight:
+            elif self.server.is_too_much(self.client):
                 reading.excess = "452 4.3.1 Too much at once, try again later"
             if reading.excess:
-                self.server.in_flight -= reading.counted
+                self.server.hold(self.client, -reading.counted)
                 reading.counted = 0
         elif reading.size > limit * 3:  # it was told the limit, and goes on and on
             self.leave(reading.excess)

@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,26 @@ def test_a_crowd_is_turned_away_for_the_time_being(placed: Placed, alias: str) -
         inside.pop().close()
         time.sleep(0.2)
         begin(door.raw(), alias)
+
+
+@pytest.mark.parametrize(("relays", "code"), [("192.0.2.0/24", "250"), ("127.0.0.0/8", "452")])
+def test_one_client_cannot_take_all_the_room_but_a_relay_of_ours(
+    placed: Placed, alias: str, relays: str, code: str
+) -> None:
+    largest = b"x" * 1_000_000
+    with (
+        running(*ANYWHERE, SMTPD_MAX_BYTES=str(len(largest)), SMTPD_TRUSTED_RELAYS=relays) as door,
+        ExitStack() as all_,
+    ):
+        for greedy in [all_.enter_context(door.raw()) for _ in range(5)]:
+            begin(greedy, alias)
+            greedy.sendall(largest)
+        time.sleep(1)
+        with socket.create_connection(door.address, timeout=20, source_address=("127.0.0.2", 0)) as other:
+            replies(other, 1)
+            begin(other, alias)
+            other.sendall(MAIL + b".\r\n")
+            assert replies(other, 1)[0].startswith(code)
 
 
 @pytest.mark.parametrize(
