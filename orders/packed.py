@@ -168,7 +168,7 @@ def _with_owners(content: bytes) -> bytes | None:
 def _base_32(written: bytes) -> Iterator[bytes]:
     """Its signs are given as digits of a number; the standard library's own decoder takes thirty times as long."""
     written += b"0" * 8
-    for offset in range(8):
+    for offset in range(min(8, len(written) - 7)):  # of a few signs not every one begins a whole group
         groups = (len(written) - offset) // 8
         yield int(written[offset : offset + groups * 8], 32).to_bytes(groups * 5, "big")
 

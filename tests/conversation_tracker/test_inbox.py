@@ -23,6 +23,7 @@ from conversation_tracker import inbox, setbacks, tasks
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, Trouble
 from orders.models import Action, AuditEntry, Kind, TimelineEntry
+from orders.outcomes import Outcome
 from orders.placing import Placed
 from tests import factories, letters
 
@@ -65,6 +66,15 @@ def test_garbage_among_good_mails_stops_none_of_them(client: Client, work: Work,
     work()
     assert inbox.counts() == {"pending": 0, "done": 3, "quarantined": 3}
     assert mails() == 3
+
+
+def test_no_address_of_a_sender_keeps_the_next_mail_out(client: Client, work: Work, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull={"Email": "a@b"}))
+    work()
+    letters.post_postmark(client, letters.postmark(placed.store_alias, TextBody="hello"))
+    work()
+    found = TimelineEntry.objects.filter(kind=Kind.MAIL).values_list("outcome", flat=True)
+    assert list(found) == [Outcome.RELAYED] * 2
 
 
 def test_quarantined_is_replayed_after_a_fix(client: Client, work: Work, placed: Placed) -> None:
