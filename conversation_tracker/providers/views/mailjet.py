@@ -45,7 +45,7 @@ def _file(part: Any, payload: dict[str, Any]) -> AnymailInboundMessage:
     for name, value in base.flat(base.dig(part, "Headers")):
         header.add_header(name, value)
     return parts.file(
-        base.raw_from_base64(payload.get(part["ContentRef"]) or ""),
+        base.raw_from_base64(payload[part["ContentRef"]]),
         content_type=header.get("Content-Type"),
         name=_name(header),
         content_id=header.get("Content-ID"),

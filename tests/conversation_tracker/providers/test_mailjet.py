@@ -33,6 +33,12 @@ def test_a_call_for_each_of_two_aliases_is_recorded_and_relayed(client: Client, 
     assert [file.name for file in entries[0].attachments.all()] == ["note.pdf"]
 
 
+def test_a_call_that_lacks_a_file_is_quarantined(client: Client, work: Callable[..., object], two: list[str]) -> None:
+    letters.post(client, INBOUND, letters.mailjet(two[0], Attachment1=None))
+    work()
+    assert Receipt.objects.get().state == ReceiptState.QUARANTINED
+
+
 @pytest.mark.parametrize(
     ("score", "reason"), [("4.9", Reason.CONVERSATION), ("5.0", Reason.SPAM), ("", Reason.CONVERSATION)]
 )
