@@ -1,4 +1,4 @@
-"""Brevo's inbound view, which asks Brevo's API for every attachment, and stumbles over attached mails."""
+"""Brevo's views: the inbound one asks Brevo's API for every attachment, and stumbles over attached mails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from anymail.inbound import AnymailInboundMessage
-from anymail.signals import AnymailInboundEvent
-from anymail.webhooks.brevo import BrevoInboundWebhookView
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent
+from anymail.webhooks.brevo import BrevoInboundWebhookView, BrevoTrackingWebhookView
 
 from conversation_tracker.providers import base, fetching, parts
 
@@ -42,3 +42,11 @@ class Inbound(BrevoInboundWebhookView):  # type: ignore[misc]  # anymail has no 
             name=attachment.get("Name"),
             content_id=attachment.get("ContentID"),
         )
+
+
+class Tracking(BrevoTrackingWebhookView):  # type: ignore[misc]
+    """As anymail's, which stumbles over custom headers that are no JSON; other senders of the account have some."""
+
+    def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailTrackingEvent:
+        esp_event.pop("X-Mailin-custom", None)
+        return super().esp_to_anymail_event(esp_event)
