@@ -34,7 +34,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when mail taken in now would be worked on: all that /healthz asks, the storage of mails takes files, and
-    neither the inbox nor what is to be sent is falling behind.
+    neither the inbox nor what is to be told and sent is falling behind.
     """
     found = {"database": _database(), "redis": _redis()}
     found["migrations"] = found["database"] and _migrated()

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from conversation_tracker import inbox
 from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, Receipt, ReceiptState
 from conversation_tracker.models.outbound import WAITING
-from orders.models import Alert, AlertKind
+from orders.models import Alert, AlertKind, OrderEvent
 
 WINDOW = timedelta(minutes=5)
 
@@ -83,6 +83,11 @@ class _Reading(Collector):
             "oldest_due_order_mail_seconds", "Age of the order mail that waits longest to be written.",
             due.values_list("created_at", flat=True).first(),
         )  # fmt: skip
+        untold = OrderEvent.objects.filter(dispatched_at=None).order_by("id")
+        yield self._age(
+            "oldest_untold_event_seconds", "Age of what happened on an order and waits longest to be told.",
+            untold.values_list("occurred_at", flat=True).first(),
+        )  # fmt: skip
         since = self._now - WINDOW
         yield _by(
             "outcomes",
@@ -130,10 +135,15 @@ def is_behind(*, now: datetime, limit: timedelta) -> bool:
 
 
 def is_sending_behind(*, now: datetime, limit: timedelta) -> bool:
-    """The same of mails that are to be sent, and of order mails that are to be written."""
+    """The same of mails that are to be sent, of order mails that are to be written, and of what happened on orders,
+    which nobody has an order mail for until it is told.
+    """
     overdue = {"next_attempt_at__lt": now - limit}
-    waits: bool = OutboundMail.objects.filter(state__in=WAITING, **overdue).exists()
-    return waits or OrderMail.objects.filter(state=OrderMailState.DUE, **overdue).exists()
+    return (
+        OutboundMail.objects.filter(state__in=WAITING, **overdue).exists()
+        or OrderMail.objects.filter(state=OrderMailState.DUE, **overdue).exists()
+        or OrderEvent.objects.filter(dispatched_at=None, occurred_at__lt=now - limit).exists()
+    )
 
 
 def rate(*, now: datetime, window: timedelta = WINDOW) -> float:

@@ -20,7 +20,7 @@ from pytest_django import Settings
 from conversation_tracker import inbox, measures
 from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, Receipt, TemplateKey
 from orders import alerts, events, vault
-from orders.models import AlertKind
+from orders.models import AlertKind, OrderEvent
 from orders.placing import Placed
 from tests import letters
 
@@ -136,6 +136,18 @@ def test_not_ready_while_order_mails_are_not_written(placed: Placed) -> None:
     )
     assert not measures.is_sending_behind(now=now, limit=timedelta(minutes=5))
     assert measures.is_sending_behind(now=now + timedelta(minutes=6), limit=timedelta(minutes=5))
+
+
+def test_not_ready_while_nobody_tells_what_happened(client: Client, shopped: Placed) -> None:
+    assert client.get("/readyz").status_code == 200
+    OrderEvent.objects.update(occurred_at=timezone.now() - timedelta(minutes=6))
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["sending"]) == (503, False)
+    assert 360 <= samples(client.get("/metrics").content.decode())["oldest_untold_event_seconds",] < 420
+    events.dispatch(now=timezone.now())
+    assert samples(client.get("/metrics").content.decode())["oldest_untold_event_seconds",] == 0
+    OrderMail.objects.all().delete()
+    assert client.get("/readyz").status_code == 200
 
 
 def test_not_ready_while_the_storage_takes_no_files(client: Client, settings: Settings, tmp_path: Path) -> None:
