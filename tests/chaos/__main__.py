@@ -83,7 +83,8 @@ def run(asked: argparse.Namespace, system: System, provider: Provider) -> int:
     system.start_all()
     unsettled = check.wait_until_settled(until=time.monotonic() + asked.quiet_seconds)
     seconds = time.monotonic() - began
-    verdict = check.check(mails, generator.acknowledged, provider.accepted, unsettled=unsettled)
+    excused = provider.silent + nemesis.interrupted
+    verdict = check.check(mails, generator.acknowledged, provider, unsettled=unsettled, excused=excused)
     figures = {
         "seed": asked.seed,
         "mails": len(mails),
@@ -103,13 +104,13 @@ def run(asked: argparse.Namespace, system: System, provider: Provider) -> int:
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=2))
     is_complete = len(generator.acknowledged) == len(mails) and nemesis.kills.total() >= asked.kills
-    if not verdict.holds:
+    if not verdict.holds or ended:
         print("A promise was broken.", flush=True)
     elif not is_complete:
         print("Nothing was lost, nothing recorded twice, but the machine was too slow to try it all.", flush=True)
     else:
         print("Nothing was lost, nothing recorded twice.", flush=True)
-    return 0 if verdict.holds and is_complete else 1
+    return 0 if verdict.holds and not ended and is_complete else 1
 
 
 def show(figures: dict[str, Any]) -> None:

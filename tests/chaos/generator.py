@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import http.client
 import json
 import random
+import re
 import smtplib
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -54,6 +57,21 @@ class Numbered:
         """The same in each copy."""
         return f"<{self.number}@carrier.example>"
 
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return f"The whole of {self.subject}."
+
+    @property
+    def file(self) -> bytes:
+        """What is in its file; nothing where it has none. Mailgun's form, as it is posted here, takes none."""
+        return f"The file of {self.subject}.".encode() if self.number % 3 == 0 and self.way != Way.MAILGUN else b""
+
+
+def numbers(raw: bytes) -> set[int]:
+    """The numbers of the mails that bytes hold, in whatever way they came: a form writes a space as a plus."""
+    return {int(found) for found in re.findall(rb"mail[ +](\d{6})", raw)}
+
 
 def make(count: int, aliases: Sequence[str], *, seed: int) -> list[Numbered]:
     """So many different mails to these aliases."""
@@ -77,7 +95,7 @@ class Generator:
     smtp_port: int
     mails: Sequence[Numbered]
     seed: int
-    acknowledged: set[int] = field(default_factory=set)
+    acknowledged: Counter[int] = field(default_factory=Counter)  # how many posts of each mail
     posts: int = 0
     failures: int = 0
     longest: float = 0.0  # seconds until a call was acknowledged, with all its repeats
@@ -138,7 +156,7 @@ class Generator:
             return False
         with self._lock:
             self.posts += 1
-            self.acknowledged.add(mail.number)
+            self.acknowledged[mail.number] += 1
         return True
 
     def _http(self, provider: str, body: bytes, content_type: str) -> None:
@@ -148,7 +166,13 @@ class Generator:
             pass
 
     def _smtp(self, mail: Numbered) -> None:
-        raw = letters.mime(Subject=mail.subject, Message_ID=mail.message_id, Date="Mon, 23 Nov 2026 10:00:00 +0000")
+        raw = letters.mime(
+            text=mail.text,
+            files=(("note.txt", "text/plain", mail.file),) if mail.file else (),
+            Subject=mail.subject,
+            Message_ID=mail.message_id,
+            Date="Mon, 23 Nov 2026 10:00:00 +0000",
+        )
         with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=PATIENCE) as server:
             refused = server.sendmail("kim@carrier.example", list(mail.aliases), raw)
         if refused:
@@ -158,12 +182,15 @@ class Generator:
 def _postmark(mail: Numbered) -> bytes:
     headers = [{"Name": "Message-ID", "Value": mail.message_id}]
     to = [{"Email": alias, "Name": ""} for alias in mail.aliases]
-    return json.dumps(letters.postmark(mail.aliases[0], Subject=mail.subject, ToFull=to, Headers=headers)).encode()
+    file = {"Name": "note.txt", "ContentType": "text/plain", "Content": base64.b64encode(mail.file).decode()}
+    fields = {"TextBody": mail.text, "Attachments": [file] if mail.file else []}
+    payload = letters.postmark(mail.aliases[0], Subject=mail.subject, ToFull=to, Headers=headers, **fields)
+    return json.dumps(payload).encode()
 
 
 def _mailgun(mail: Numbered) -> bytes:
     headers = [["From", "Kim <kim@carrier.example>"], ["Subject", mail.subject], ["Message-Id", mail.message_id]]
-    fields = {"message-headers": json.dumps(headers), "subject": mail.subject}
+    fields = {"message-headers": json.dumps(headers), "subject": mail.subject, "body-plain": mail.text}
     form = letters.mailgun(",".join(mail.aliases), **fields)
     signed = f"{form['timestamp']}{form['token']}".encode()
     form["signature"] = hmac.new(production.SIGNING_KEY.encode(), signed, hashlib.sha256).hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from tests.chaos.system import System
 
 LONGEST_DOWN = 1.0  # seconds for which a victim stays away
+_SENDING = {"worker1": 1, "worker2": 1, "a child of worker1": 1, "postgres": 2}  # who of these sends: one mail each
 
 
 class Nemesis:
@@ -17,6 +18,7 @@ class Nemesis:
 
     def __init__(self, system: System, *, seed: int, pause: tuple[float, float]) -> None:
         self.kills: Counter[str] = Counter()
+        self.interrupted = 0  # mails at most that were on their way when a worker or what it needs was killed
         self._system, self._pause = system, pause
         self._random = random.Random(seed)
 
@@ -50,3 +52,4 @@ class Nemesis:
             time.sleep(down)
             self._system.start(victim)
         self.kills[victim] += 1
+        self.interrupted += _SENDING.get(victim, 0)

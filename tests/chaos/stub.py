@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import threading
@@ -16,6 +17,7 @@ class Provider:
 
     def __init__(self, *, seed: int, silent: float = SILENT) -> None:
         self.accepted: Counter[tuple[str, str]] = Counter()  # by the mail's subject and its recipient
+        self.contents: dict[tuple[str, str], set[tuple[str, bytes]]] = {}  # of these: the text and the file
         self.silent = 0
         self._random, self._share = random.Random(seed), silent
         self._lock = threading.Lock()
@@ -27,7 +29,8 @@ class Provider:
 
             def do_POST(self) -> None:
                 mail = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if provider.take(mail["Subject"], mail["To"]):
+                files = [base64.b64decode(file["Content"]) for file in mail.get("Attachments", ())]
+                if provider.take(mail["Subject"], mail["To"], mail["TextBody"].strip(), b"".join(files)):
                     self.close_connection = True
                     return
                 answer = json.dumps(
@@ -54,10 +57,11 @@ class Provider:
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def take(self, subject: str, recipient: str) -> bool:
+    def take(self, subject: str, recipient: str, text: str, file: bytes) -> bool:
         """Accept a mail; True when the caller is not to be told."""
         with self._lock:
             self.accepted[subject, recipient] += 1
+            self.contents.setdefault((subject, recipient), set()).add((text, file))
             silent = self._random.random() < self._share
             self.silent += silent
             return silent
