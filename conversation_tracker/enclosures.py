@@ -1,4 +1,4 @@
-"""Make a file a part of a mail, as whoever sends the mail takes it."""
+"""Fetch a file that leaves with a mail, and make it a part of it, as whoever sends the mail takes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from email.mime.base import MIMEBase
 
 from django.conf import settings
 
+from conversation_tracker import limits
 from conversation_tracker.mailflow import frugal
 from conversation_tracker.mailflow.shapes import StoredFile
 from orders import rendering, vault
@@ -20,6 +21,7 @@ TYPE_BY_NAME = {"anymail.backends.resend.EmailBackend"}
 # … and where a text would be written anew in UTF-8: only what is called no text keeps its bytes.
 IN_UTF_8 = {f"anymail.backends.{name}.EmailBackend" for name in ("brevo", "mailersend", "mailjet")}
 
+PATIENCE = 20.0  # seconds
 _MARKED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -28,9 +30,17 @@ _MARKED = (
 )
 
 
+def load(name: str) -> bytes:
+    """As the vault does, but no longer than PATIENCE: mails without files wait behind one whose storage hangs. Raises
+    limits.TooLong, and what ``vault.load`` raises.
+    """
+    with limits.clock_time(PATIENCE):
+        return vault.load(name)
+
+
 def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
     """The part. ``shown`` are the ids of the pictures that stand in the HTML; many programs give one to each file."""
-    content = vault.load(file.stored_as)
+    content = load(file.stored_as)
     maintype, _, subtype = _content_type(file, content).partition("/")
     found = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
     if maintype == "text":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from conversation_tracker import enclosures
 from conversation_tracker.mailflow import headers, mask, parse
 from conversation_tracker.mailflow.shapes import Content, File, Mail, Mailbox, StoredFile
 from orders import vault
@@ -12,7 +13,7 @@ from orders.spellings import Known
 
 
 def again(content: Content, known: Sequence[Known]) -> Content:
-    """The same copy with everybody masked who is known now. Raises what ``vault.load`` raises."""
+    """The same copy with everybody masked who is known now. Raises what ``enclosures.load`` raises."""
     masked = mask.mask(
         Mail(
             sender=Mailbox(content.from_name, ""),
@@ -45,6 +46,6 @@ def again(content: Content, known: Sequence[Known]) -> Content:
 
 def _files(stored: Sequence[StoredFile]) -> Iterator[File]:
     for file in stored:
-        content = vault.load(file.stored_as)
+        content = enclosures.load(file.stored_as)
         mails = parse.mails(content, name=file.name, kind=file.content_type)
         yield from mails or [File(file.name, file.content_type, content, content_id=file.content_id)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import smtplib
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -18,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, limits, outbox, send
+from conversation_tracker import enclosures, inbox, limits, outbox, send
 from conversation_tracker.mailflow import leakgate
 from conversation_tracker.models import OutboundMail, SendState
 from orders import suppression, vault
@@ -76,6 +77,23 @@ def test_a_missing_attachment_is_waited_for(client: Client, work: Work, placed: 
     assert work() == []
     assert OutboundMail.objects.get().state == SendState.RETRY
     vault.save(content)
+    (sent,) = work(now=timezone.now() + timedelta(hours=3))
+    assert len(sent.attachments) == 1
+
+
+def test_an_attachment_that_the_storage_does_not_give_is_not_waited_for_while_others_could_leave(
+    client: Client, work: Work, placed: Placed, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INBOUND_PROVIDERS = ["amazon_ses"]
+    raw = letters.mime(files=(("label.bin", "application/x-label", b"\x00\xff"),))
+    letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], raw))
+    inbox.work(now=timezone.now())
+    monkeypatch.setattr(enclosures, "PATIENCE", 0.2)
+    began = time.monotonic()
+    with patch.object(vault, "load", lambda _: time.sleep(20)):
+        assert work() == []
+    assert time.monotonic() - began < 10
+    assert OutboundMail.objects.get().state == SendState.RETRY
     (sent,) = work(now=timezone.now() + timedelta(hours=3))
     assert len(sent.attachments) == 1
 
