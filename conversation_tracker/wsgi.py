@@ -9,10 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
 application = get_wsgi_application()
 
 from conversation_tracker import celery, checks, logs, urls  # noqa: E402, F401  the applications must be loaded first
-from conversation_tracker.postgres.base import limit_waiting  # noqa: E402
+from conversation_tracker.postgres import base  # noqa: E402
+from orders import vault  # noqa: E402
 
 # The pages are loaded with ``urls`` above, and not while the first caller waits.
 checks.refuse_unsafe_start()
 logs.guard_web_server()
-limit_waiting()
+base.limit_waiting()
+vault.limit_waiting()
 celery.collect_seldom()

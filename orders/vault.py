@@ -36,6 +36,10 @@ class Missing(LookupError):
     """The storage does not hold this file."""
 
 
+class Hanging(TimeoutError):
+    """The storage does not answer, and whoever asks has a caller who waits."""
+
+
 class Folder(FileSystemStorage):
     """A folder on disk in which a file is there whole or not at all, whenever the writer is killed or the power fails.
 
@@ -137,6 +141,7 @@ def saving() -> Iterator[Saving]:
     All of them are kept once the block has ended, and only then may a commit speak of them. Not so the large ones, each
     of which is in memory sealed while it is written.
     """
+    _ensure_answers()
     files = Saving()
     try:
         yield files
@@ -167,7 +172,8 @@ def _keep(name: str, content: bytes) -> None:
 
 
 def load(name: str) -> bytes:
-    """Open what was kept under this name. Raises Missing, or secrecy.CannotOpen when the file is damaged."""
+    """Open what was kept under this name. Raises Missing, Hanging, or secrecy.CannotOpen when the file is damaged."""
+    _ensure_answers()
     try:
         with storages["mail"].open(name, "rb") as file:
             return secrecy.unseal(file.read(), place=PLACE)
@@ -211,6 +217,25 @@ def takes_files() -> bool:
             _trial.start()
         trial = _trial
     return trial.answer()
+
+
+_callers_wait = False
+
+
+def limit_waiting() -> None:
+    """Ask a storage that hangs for nothing more in this process: for those whose callers wait with them.
+
+    Nothing ends a call to the storage once it has begun. What began before the hang was found out, within TRIED_EVERY,
+    lasts as long as it does.
+    """
+    global _callers_wait  # noqa: PLW0603  one for the process
+    _callers_wait = True
+
+
+def _ensure_answers() -> None:
+    """Raise Hanging when it is in vain to ask the storage."""
+    if _callers_wait and not takes_files() and _trial is not None and _trial.is_alive():
+        raise Hanging
 
 
 def _try_storage() -> bool:

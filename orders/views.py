@@ -259,7 +259,7 @@ def _pictures(entry: TimelineEntry) -> dict[str, bytes]:
             room -= attachment.size
             try:
                 found[name] = vault.load(attachment.stored_as)
-            except (vault.Missing, secrecy.CannotOpen):
+            except (vault.Missing, vault.Hanging, secrecy.CannotOpen):
                 log.exception("%s cannot be opened", attachment)
     return found
 
@@ -282,6 +282,8 @@ def attachment(request: HttpRequest, account: str, number: str, pk: int) -> Http
         raise Http404
     try:
         content = vault.load(found.stored_as)
+    except vault.Hanging:
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
     except (vault.Missing, secrecy.CannotOpen) as error:
         log.exception("%s cannot be opened", found)
         raise Http404 from error

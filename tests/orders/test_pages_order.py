@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from orders import (
     payment,
     placing,
     shipping,
+    vault,
 )
 from orders.models import Kind, MaskType, Status, Store, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
@@ -261,6 +263,23 @@ def test_a_picture_missing_in_the_storage_does_not_hide_the_body(as_admin, place
     attachment = factories.make_attachment(mail, PNG, content_id="a")
     type(attachment).objects.filter(pk=attachment.pk).update(stored_as="00/00/gone")
     assert "<p>Hi" in as_admin.get(url(placed.order, f"entries/{mail.pk}/body/")).content.decode()
+
+
+def test_pages_wait_for_no_storage_that_hangs(as_admin, placed, monkeypatch):
+    mail = factories.make_mail(placed.customer_alias, placed.store_alias, html='<p>Hi<img src="cid:a"></p>')
+    found = factories.make_attachment(mail, PNG, content_id="a")
+    answers = threading.Event()
+    monkeypatch.setattr(vault, "_callers_wait", True)
+    monkeypatch.setattr(vault, "_trial", None)
+    monkeypatch.setattr(vault, "_try_storage", lambda: answers.wait(30))
+    monkeypatch.setattr(vault, "TRIAL_PATIENCE", 0.2)
+    body = as_admin.get(url(placed.order, f"entries/{mail.pk}/body/")).content.decode()
+    assert "<p>Hi" in body
+    assert "data:" not in body
+    assert as_admin.get(url(placed.order, f"attachments/{found.pk}/")).status_code == 503
+    answers.set()
+    vault._trial.join(5)  # type: ignore[union-attr]  # it has begun
+    assert as_admin.get(url(placed.order, f"attachments/{found.pk}/")).content == PNG
 
 
 def test_an_attachment_is_saved_and_never_shown(as_admin, placed):
