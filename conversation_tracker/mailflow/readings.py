@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import quopri
 import re
@@ -13,7 +14,7 @@ from itertools import islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, cards, files, headers
+from conversation_tracker.mailflow import attached, bodies, cards, files, headers, outlook
 
 MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
@@ -33,6 +34,8 @@ _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
 _PDF_STREAM = re.compile(rb"stream\r?\n")
+_PDF_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
+_PDF_KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
@@ -89,6 +92,7 @@ def views(
         if _ZIP_END in content[-_LONGEST_ZIP_END:]:  # what stands before the archive unpacks it
             yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
         yield from map(Octets, _streams(content))
+        yield from map(Octets, outlook.texts(content))
         yield Closed()
 
 
@@ -167,6 +171,7 @@ def _members(found: Iterator[_Member] | list[_Member], budget: Budget, depth: in
 def _streams(content: bytes) -> Iterator[bytes]:
     """What deflate packs in a PDF, its links among it, or in the words of a PNG; not beyond the limits."""
     if content.startswith(b"%PDF-"):
+        yield _PDF_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
         places = ((found.end(), content.find(b"endstream", found.end())) for found in _PDF_STREAM.finditer(content))
     elif content.startswith(_PNG):
         places = ((found.end(), found.end() + LARGEST_STREAMS) for found in _PNG_WORDS.finditer(content))
@@ -175,11 +180,14 @@ def _streams(content: bytes) -> Iterator[bytes]:
     left = LARGEST_STREAMS
     for start, end in islice(places, MOST_STREAMS):
         decoder = zlib.decompressobj()
+        packed = content[start : end if end > 0 else None]
         try:
-            unpacked = decoder.decompress(content[start : end if end > 0 else None], left)
-        except zlib.error:  # packed in another way
+            if packed.rstrip().endswith(b"~>"):  # ReportLab writes it in printable signs
+                packed = base64.a85decode(packed.strip()[:-2])
+            unpacked = decoder.decompress(packed, left)
+        except (zlib.error, ValueError):  # packed in another way
             continue
-        yield unpacked
+        yield _PDF_KERN.sub(b"", unpacked)
         left -= len(unpacked)
         if left <= 0:
             return

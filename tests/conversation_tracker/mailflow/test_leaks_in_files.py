@@ -36,6 +36,19 @@ def png(words: bytes, content: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + bytes(25) + words + zlib.compress(content) + bytes(16)
 
 
+def pdf(stream: bytes) -> bytes:
+    """A document that has nothing but this stream."""
+    return b"%PDF-1.7\n1 0 obj<</Length 9>>stream\r\n" + stream + b"\nendstream endobj"
+
+
+def of_outlook() -> bytes:
+    """A winmail.dat whose text says the domain, the rest of an address, and by a reference back the domain again."""
+    said = b"      people.example; anna.real@"
+    eights = b"".join(b"\0" + said[at : at + 8] for at in range(0, len(said), 8))
+    reference = (207 + 6) << 4 | len("people.example") - 2
+    return b"\x78\x9f\x3e\x22" + bytes(8) + b"LZFu" + bytes(4) + eights + b"\1" + reference.to_bytes(2, "big")
+
+
 HELD = {
     "rtf in hexadecimal": incoming(
         b"{\\rtf1 " + "".join(f"\\'{ord(char):02x}" for char in REAL).encode() + b"}", kind="application/rtf", name="a"
@@ -53,12 +66,20 @@ HELD = {
         b"MZ\0" * 99 + zipped(f"text {REAL} ".encode() * 9), kind="application/x", name="a.exe"
     ),
     "link in a pdf": incoming(
-        b"%PDF-1.7\n1 0 obj<</Filter/FlateDecode>>stream\r\n"
-        + zlib.compress(b"/URI(mailto:" + REAL.encode() + b")")
-        + b"\nendstream endobj",
+        pdf(zlib.compress(b"/URI(mailto:" + REAL.encode() + b")")), kind="application/pdf", name="a.pdf"
+    ),
+    "text in a pdf of ReportLab": incoming(
+        pdf(base64.a85encode(zlib.compress(b"(" + REAL.encode() + b") Tj")) + b"~>"), kind="application/pdf", name="a"
+    ),
+    "text in a pdf of TeX": incoming(
+        pdf(zlib.compress(b"[(anna.)-3.5(real@p) 28 (eople.example)]TJ")), kind="application/pdf", name="a.pdf"
+    ),
+    "title of a pdf of Ghostscript": incoming(
+        pdf(b"") + b"/Title(\\376\\377" + b"".join(b"\\000%c" % one for one in REAL.encode()) + b")",
         kind="application/pdf",
         name="a.pdf",
     ),
+    "text of Outlook": incoming(of_outlook(), kind="application/ms-tnef", name="winmail.dat"),
     "words in a picture": incoming(png(b"zTXtComment\0\0", REAL.encode()), kind="image/png", name="a.png"),
     "words of the world in a picture": incoming(
         png(b"iTXtAuthor\0\1\0en\0Author\0", REAL.encode()), kind="image/png", name="a.png"
