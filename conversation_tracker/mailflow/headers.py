@@ -40,7 +40,7 @@ _LARGER = {
 }  # fmt: skip
 _WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
 _VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
-_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
+_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x1c-\x1f\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
 )
@@ -62,10 +62,13 @@ def octets(text: str) -> bytes:
 
 
 def clean(text: str) -> str:
-    """The text without what is invisible or unstorable, and with one kind of line end."""
+    """The text without what is invisible or unstorable, and with one kind of line end.
+
+    For a byte that could not be decoded comes a space. Often it was one, and without it two words would be one.
+    """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text  # most texts have nothing of it, and this is seen ten times as quickly
-    return _UNSAFE.sub("", _LINE_ENDS.sub("\n", text))
+    return _UNSAFE.sub("", _LINE_ENDS.sub("\n", text).replace("\ufffd", " "))
 
 
 def one_line(text: str) -> str:

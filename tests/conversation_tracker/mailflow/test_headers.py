@@ -57,6 +57,7 @@ def test_an_encoded_line_end_does_not_survive() -> None:
         ("plain", "plain"),
         ("caf\udce9", "café"),
         ("a\x00b\u202ec", "abc"),
+        ("a\x1fb", "a b"),
     ],
 )
 def test_values_are_decoded_for_people(value: str, expected: str) -> None:
@@ -117,6 +118,8 @@ def test_an_address_in_raw_utf_8_is_that_address_and_not_what_ascii_leaves_of_it
     assert [one.address for one in headers.mailboxes(raw(f"Núñez <{address}>"))] == [address]
 
 
-@pytest.mark.parametrize("address", ["a\x00b@x.example", "help@ac\u200bme.example", ".@gmail.com", '" "@x.example'])
+@pytest.mark.parametrize(
+    "address", ["a\x00b@x.example", "a\ufffdb@x.example", "help@ac\u200bme.example", ".@gmail.com", '" "@x.example']
+)
 def test_what_would_have_to_be_made_better_is_no_address(address: str) -> None:
     assert headers.mailboxes(f"Somebody <{address}>") == []

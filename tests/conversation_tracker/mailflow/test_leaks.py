@@ -131,6 +131,15 @@ def test_a_disguised_address_is_masked_wherever_it_stands(written: str, known: K
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+@pytest.mark.parametrize("between", [b"\xa0", b"\x1f"])
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_byte_that_cannot_be_decoded_joins_no_words(between: bytes, kind: str) -> None:
+    body = "é está aí, por".encode() + between + REAL.encode() + between + b"ou"
+    head = f"From: a@b.example\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    found = masked(head.encode() + body)
+    assert (found.text.count(HARD.alias), "real" in found.text + found.html, shown(found)) == (1, False, [])
+
+
 @pytest.mark.parametrize("written", [REAL[::-1], REAL[::-1].upper()])
 def test_an_address_written_from_its_end_is_masked(written: str) -> None:
     raw = said(f"<p>write to <bdo dir=rtl>{written}</bdo> or {REAL}, {written}</p>", kind="html")
