@@ -7,7 +7,7 @@ from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from conversation_tracker.mailflow import bodies, cards, files, headers, readings
+from conversation_tracker.mailflow import bodies, cards, files, headers, parse, readings
 from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile, Party
 from orders import addresses, markup, spellings
 from orders.spellings import Known
@@ -163,9 +163,9 @@ def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budg
     message["Subject"] = inner.subject
     if mail.sender is not None:
         writer = masker.line(mail.sender.address)
-        message["X-Written-By"] = headers.one_line(f"{inner.sender_name} {writer}")[:400]
+        message[parse.WRITTEN_BY] = headers.one_line(f"{inner.sender_name} {writer}")[:400]
     if mail.date:
-        message["X-Written-At"] = masker.line(mail.date)
+        message[parse.WRITTEN_AT] = masker.line(mail.date)
     message.set_content(inner.text, cte=_encoding(inner.text))
     if inner.html:
         message.add_alternative(inner.html, subtype="html", cte=_encoding(inner.html))

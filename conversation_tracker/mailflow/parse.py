@@ -15,6 +15,7 @@ from conversation_tracker.mailflow import attached, bodies, frugal, headers
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
 
 HOP_HEADER = "X-Conversation-Tracker-Hop"
+WRITTEN_BY, WRITTEN_AT = "X-Written-By", "X-Written-At"  # of an attached mail that is made anew
 MOST_PARTS = 500
 DEEPEST = 50
 DEEPEST_NESTED_MAIL = 5
@@ -77,7 +78,7 @@ def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callabl
 
 def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
     found = _headers(message)
-    senders = headers.mailboxes(_first(found, "from"))
+    senders = headers.mailboxes(_first(found, "from")) or _written_by(found, depth=depth)
     pieces, files = _contents(message, depth=depth)
     text, html = bodies.together([_cleaned(*piece) for piece in pieces])
     references = dict.fromkeys(
@@ -88,13 +89,19 @@ def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
         subject=headers.decode(_first(found, "subject"))[: headers.LONGEST_SUBJECT],
         message_id=next(iter(headers.message_ids(_first(found, "message-id"))), ""),
         references=tuple(references),
-        date=headers.decode(_first(found, "date"), longest=200),
+        date=headers.decode(_first(found, "date") or _first(found, WRITTEN_AT.lower()), longest=200),
         text=text or bodies.to_text(html),
         html=html,
         files=tuple(files),
         is_text_made=bool(html) and not text,
     )
     return mail, found
+
+
+def _written_by(found: Headers, *, depth: int) -> list[Mailbox]:
+    """Who wrote an attached mail that was made anew before, as a mail is that is sent again."""
+    name, _, address = headers.decode(_first(found, WRITTEN_BY.lower())).rpartition(" ")
+    return [Mailbox(name, address)] if depth and "@" in address else []
 
 
 def _headers(message: Message[Any, Any]) -> Headers:

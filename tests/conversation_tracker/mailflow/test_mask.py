@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversation_tracker.mailflow import leakgate, mask
+from conversation_tracker.mailflow import leakgate, mask, parse
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked
 from orders.spellings import Known
 from tests.conversation_tracker.mailflow import passing
@@ -251,3 +251,12 @@ def test_no_spelling_survives_masking(pieces: list[tuple[str, str, str]], is_htm
     found = masked(html=f"<p>{body}</p>") if is_html else masked(text=body)
     finished = b"Content-Type: text/" + (b"html" if is_html else b"plain") + b"; charset=utf-8\r\n\r\n"
     assert leakgate.leaks(finished + (found.html or found.text).encode(), KNOWN) == []
+
+
+def test_an_attached_mail_that_is_made_anew_twice_keeps_who_wrote_it_and_when() -> None:
+    inner = b"From: Kim Carrier <kim@haulage.example>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nSubject: s\r\n\r\nhi"
+    (once,) = passing.masked(passing.incoming(inner, kind="message/rfc822", encoding="7bit")).files
+    found = parse.mails(once.content, name=once.name, kind=once.content_type)
+    (twice,) = masked(files=tuple(found)).files
+    assert b"X-Written-By: Kim Carrier kim@haulage.example" in once.content
+    assert twice.content == once.content
