@@ -202,7 +202,12 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
             body = headers.decode_bytes(_payload(part), _charset(part))
             texts, htmls = pieces.setdefault(piece, ([], []))
-            (htmls.append(body) if kind == "text/html" else texts.append(_unflowed(part, body)))
+            if kind == "text/html":
+                body, pictures = bodies.without_pictures(body, first=len(files) + 1, most=MOST_PARTS - len(files))
+                htmls.append(body)
+                files += (File(one.name, one.content_type, one.content, content_id=one.content_id) for one in pictures)
+            else:
+                texts.append(_unflowed(part, body))
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[: headers.LONGEST_CONTENT_ID]
             content = _payload(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 from email import policy
 from email.message import EmailMessage
@@ -295,3 +296,17 @@ def test_nothing_is_left_out_because_time_or_memory_ran_out(
     monkeypatch.setattr(EmailMessage, "get_content_charset", fail)
     with pytest.raises(error):
         read(b"From: a@b.example\r\n\r\nText")
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_picture_within_the_html_becomes_a_file_that_it_shows(quote: str) -> None:
+    content = b"\x89PNG\r\n\x1a\n a picture"
+    uri = f"data:image/png;base64,{base64.encodebytes(content).decode()}"
+    mail = read(
+        letters.mime(text="", html=f"<p>See</p><img alt=x src={quote}{uri}{quote}><img src={quote}{uri}{quote}>")
+    )
+    assert [(file.name, file.content_id, file.content) for file in mail.files] == [
+        ("picture-1.png", "picture-1.png@inline", content),
+        ("picture-2.png", "picture-2.png@inline", content),
+    ]
+    assert [mail.html.count(f'src="cid:{file.content_id}"') for file in mail.files] == [1, 1]
