@@ -18,10 +18,12 @@ MOST_ENTITIES = 20_000_000_000  # of a text, times its length; a megabyte with a
 _CLOSING = frozenset(
     {
         "a", "area", "base", "basefont", "bgsound", "body", "br", "button", "col", "colgroup", "dd", "dt", "embed",
-        "frame", "frameset", "head", "hr", "html", "img", "input", "li", "link", "meta", "nobr", "optgroup", "option",
-        "p", "param", "rp", "rt", "select", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+        "frame", "frameset", "head", "hr", "html", "img", "input", "li", "link", "meta", "nobr", "option", "p", "param",
+        "select", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
     }
 )  # fmt: skip
+_ITEMS = {"li": "ul", "dd": "dl", "dt": "dl"}
+_LISTS = frozenset({"dir", "dl", "menu", "ol", "ul"})
 _FORMATTING = frozenset({"b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"})
 _MOST_ALIKE = 3  # that are opened again, says HTML of elements with the same attributes
 _OF_AN_ELEMENT = 20  # characters that an element costs whatever its attributes
@@ -38,7 +40,7 @@ def is_absurd(source: str) -> bool:
 def absurd_at(source: str) -> int | None:
     """Where HTML begins to be absurd; None when it is not."""
     depth = work = 0
-    opened, formatting = Counter[str](), _Formatting()
+    opened, formatting, items = Counter[str](), _Formatting(), _Items()
     plain = _uncommented(source.replace("\u0130", "i").lower())  # as long as it was, so that places are the same
     for place, (slash, name, attributes) in enumerate(_ELEMENT.findall(plain)):
         work += depth
@@ -53,6 +55,7 @@ def absurd_at(source: str) -> int | None:
             elif opened[name]:
                 opened[name] -= 1
                 depth -= 1
+        depth += items.is_deeper(name, is_end=bool(slash))
         if depth > DEEPEST or work > MOST_WORK or formatting.reopened > MOST_REOPENED:
             return next(islice(_ELEMENT.finditer(plain), place, None)).start()
     begin = 0
@@ -71,6 +74,22 @@ def untagged(source: str) -> str:
 def from_text(text: str) -> str:
     """The text as plain HTML."""
     return f'<div style="white-space: pre-wrap">{html.escape(text)}</div>'
+
+
+class _Items:
+    """The items that are open: without a list round it, one of an ``ul`` stands in one of a ``dl``, and the reverse."""
+
+    def __init__(self) -> None:
+        self._kind = ""  # of the list that the last one would be of
+
+    def is_deeper(self, name: str, *, is_end: bool) -> bool:
+        """Whether this begins an item in the one before it."""
+        if name in _LISTS:
+            self._kind = ""
+        if is_end or name not in _ITEMS:
+            return False
+        before, self._kind = self._kind, _ITEMS[name]
+        return before not in {"", self._kind}
 
 
 class _Formatting:

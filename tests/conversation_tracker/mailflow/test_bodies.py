@@ -16,6 +16,9 @@ HOSTILE = [
     "<ul><li>",
     "<x></y>",
     "<span></div>",
+    "<rt>",
+    "<optgroup>",
+    "<li><dd>",
     "<b><div></b>",
     "&",
     "&#",
@@ -44,6 +47,11 @@ def test_ordinary_html_is_cleaned_whatever_its_size() -> None:
     row = "<tr><td>1 &amp; 2<td><p>x<p>y<li>z<br><img src='https://a.example/b?c=1&amp;d=2'>"
     cleaned = bodies.clean("<table>" + row * 5_000 + "</table>" + "<div>" * 100 + "deep" + "</div>" * 100)
     assert (cleaned.count("<td>"), cleaned.count("<div>")) == (10_000, 100)
+
+
+def test_lists_in_each_other_and_side_by_side_stay() -> None:
+    lists = "<ul><li>1<li>2<dl><dt>3<dd>4<dd>5</dl></ul>"
+    assert bodies.clean(lists * 2_000).count("<li>") == 4_000
 
 
 REOPENED = "<p>" + "".join(f"<font color=c{number}>" for number in range(490)) + "</p><p>x" * 3_000
