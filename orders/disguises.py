@@ -35,7 +35,7 @@ _DOT = (
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-](?:25){0,4}40|\\100|%u0040)"
 _BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
-_JOINS = r"(?:\+40|[=_#%])"
+_JOINS = r"(?:\+40|=3d|[=_#%])"
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
@@ -128,7 +128,14 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     end = rf"(?:{hosts})(?![a-z0-9]){after}"
     joined = rf"{named}{tag}(?P<joined>{_JOINS}){end}{sure}"
     srs = rf"(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9]){sure}"
-    return re.compile(rf"{named}{tag}(?:{at}){end}|{joined}|{srs}", re.IGNORECASE)
+    within = _within("".join(signs) if not is_dotless else "[._-]?".join(signs), hosts, after)
+    return re.compile(rf"{named}{tag}(?:{at}){end}|{joined}|{srs}|{within}", re.IGNORECASE)
+
+
+def _within(named: str, hosts: str, after: str) -> str:
+    """``anna_real_at_people_example_7x2k@…``: what a service writes that hides its customer from the writer."""
+    named, hosts = (one.replace(_DOT, "[._-]") for one in (named, hosts))
+    return rf"(?P<within>(?<![a-z0-9]){named}[._-]at[._-](?:{hosts})(?![a-z0-9]){after}{_IN_LOCAL_PART})"
 
 
 def _first(text: str, *, more: str = "") -> str:

@@ -109,6 +109,7 @@ DISGUISED = [
     "anna.real-at-people.example",
     "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
+    "anna_real_at_people_example_7x2k@relay.example",
 ]
 
 
@@ -343,6 +344,9 @@ def test_a_shop_whose_address_is_a_common_word_is_no_disguise() -> None:
         "SRS0=ab=XY=shop.example=order@fwd.example",
         "order_shop.example#EXT#@tenant.example",
         "IMCEASMTP-order+40shop+2Eexample@tenant.example",
+        "bounces+12-order=3Dshop.example@em9.sender.example",
+        "order_at_shop_example_7x2k@relay.example",
+        "order.at.shop.example@relay.example",
     ],
 )
 def test_a_common_word_within_another_address_is_one(written: str) -> None:
