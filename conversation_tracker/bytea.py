@@ -33,7 +33,7 @@ def sent() -> Iterator[None]:
 
 
 def fetched(rows: QuerySet[Any], *fields: str) -> list[Any]:
-    """The rows, with these sealed columns fetched by themselves."""
+    """The rows, with these sealed columns fetched by themselves. Raises MemoryError where one of them does not fit."""
     found = list(rows.defer(*fields))
     for row in found:
         for name in fields:
@@ -45,6 +45,11 @@ def _one(row: Model, name: str) -> Any:
     field: Any = row._meta.get_field(name)
     table, column = psycopg.sql.Identifier(row._meta.db_table), psycopg.sql.Identifier(field.column)
     statement = psycopg.sql.SQL("SELECT {} FROM {} WHERE id = %s").format(column, table)
-    with psycopg.Cursor(connection.connection) as cursor:
-        (value,) = cursor.execute(statement, [row.pk], binary=True).fetchone() or (None,)
+    try:
+        with psycopg.Cursor(connection.connection) as cursor:
+            (value,) = cursor.execute(statement, [row.pk], binary=True).fetchone() or (None,)
+    except psycopg.DatabaseError as error:
+        if type(error) is psycopg.DatabaseError and error.sqlstate is None:  # libpq's own, and not the server's
+            raise MemoryError(str(error)) from error
+        raise
     return field.from_db_value(value, None, connection)

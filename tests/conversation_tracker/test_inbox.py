@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import pytest
 from anymail.signals import inbound
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -325,6 +326,13 @@ def test_a_mail_that_fills_the_memory_is_tried_again_and_given_up_after_three_at
             assert Receipt.objects.get().attempts == attempt
     receipt = Receipt.objects.get()
     assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.FAILED)
+
+
+def test_a_large_mail_for_which_the_driver_has_no_memory_is_tried_again(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="word " * 120_000))
+    with patch("psycopg.Cursor", side_effect=psycopg.DatabaseError("out of memory for query result")):
+        inbox.work(now=timezone.now())
+    assert (Receipt.objects.get().state, Receipt.objects.get().attempts) == (ReceiptState.PENDING, 1)
 
 
 def test_the_turn_of_a_process_that_has_grown_large_is_over(client: Client, placed: Placed, settings: Settings) -> None:
