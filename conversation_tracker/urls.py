@@ -36,7 +36,10 @@ urlpatterns = [
     # anymail's addresses: Mandrill has one for mails and reports, and by Mailgun's second it sends raw mail.
     path("anymail/mandrill/", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
     path("anymail/mandrill/tracking/", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
+    path("anymail/mandrill", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
+    path("anymail/mandrill/tracking", door.webhook, {"provider": "mandrill", "channel": "inbound"}),
     path("anymail/mailgun/inbound_mime/", door.webhook, {"provider": "mailgun", "channel": "inbound"}),
+    path("anymail/mailgun/inbound_mime", door.webhook, {"provider": "mailgun", "channel": "inbound"}),
     path("anymail/<slug:provider>/<slug:channel>/", door.webhook, name="webhook"),
     path("anymail/<slug:provider>/<slug:channel>", door.webhook),  # a POST cannot be redirected to the slash
     path("shops/<str:token>/<slug:kind>/", webhooks.shop, name="shop-webhook"),

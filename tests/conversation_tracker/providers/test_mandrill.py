@@ -59,8 +59,12 @@ def test_a_bad_event_among_good_ones_is_quarantined_alone(
     assert list(reasons) == ["conversation", "unread", "conversation"]
 
 
-@pytest.mark.parametrize("path", ["/anymail/mandrill/", "/anymail/mandrill/tracking/", "/anymail/mandrill/inbound/"])
-def test_all_of_its_addresses_take_mails_in(client: Client, settle: Settle, two: list[str], path: str) -> None:
+@pytest.mark.parametrize("slash", ["/", ""])
+@pytest.mark.parametrize("path", ["/anymail/mandrill", "/anymail/mandrill/tracking", "/anymail/mandrill/inbound"])
+def test_all_of_its_addresses_take_mails_in(
+    client: Client, settle: Settle, two: list[str], path: str, slash: str
+) -> None:
+    path += slash
     assert client.head(path).status_code == 200
     assert letters.post_mandrill(client, [mail(two[0])], path=path).status_code == 200
     assert Receipt.objects.get().channel == "inbound"
