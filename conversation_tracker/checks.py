@@ -149,7 +149,23 @@ def webhooks_are_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
             for setting in provider.needs
             if not any(base.setting_values(setting))
         )
+        found.extend(
+            _error(12, f"{' and '.join(provider.secrets_of(channel))} cannot be used.", "Set it as it was shown.")
+            for channel in ("inbound", "tracking")
+            if provider.is_guarded(channel) and not _is_usable(provider, channel)
+        )
     return found if settings.LOCAL else found + _weak_credentials()
+
+
+def _is_usable(provider: base.Provider, channel: str) -> bool:
+    """Whether the door can be opened with its secrets: some are keys, written in a way of their own."""
+    try:
+        provider.views(channel)
+    except ImproperlyConfigured:  # something else is not set
+        return True
+    except Exception:  # noqa: BLE001  each library fails in its own way
+        return False
+    return True
 
 
 def _weak_credentials() -> list[checks.CheckMessage]:

@@ -153,6 +153,16 @@ def test_a_short_secret_is_refused_for_reports_too(production, name):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", ["RESEND_INBOUND_SECRET", "RESEND_SIGNING_SECRET"])
+@pytest.mark.parametrize("secret", ["whsec_" + "A" * 33, ["whsec_" + "A" * 32, "not even ASCII: ü"]])
+def test_a_secret_that_is_no_key_is_refused_before_a_call_needs_it(production, name, secret):
+    production.INBOUND_PROVIDERS = ["resend"]
+    good = {"RESEND_API_KEY": "a-long-random-credential", "RESEND_INBOUND_SECRET": "whsec_" + "A" * 32}
+    production.ANYMAIL = {**good, name: secret}
+    assert found() == ["E012"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(("setting", "value", "problem"), UNSAFE, ids=range(len(UNSAFE)))
 def test_each_unsafe_setting_is_refused_and_says_what_to_set(production, setting, value, problem):
     setattr(production, setting, value)
