@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import idna
 from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+from publicsuffixlist import PublicSuffixList
 
 MAX_ADDRESS = 254  # octets, RFC 5321 §4.5.3.1.3 less the two angle brackets
 MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
@@ -102,3 +104,14 @@ def key(text: str) -> str:
     """The form in which two spellings of one address are equal: NFC, lower case, A-labels. Never raises."""
     parts = split(text)
     return f"{unicodedata.normalize('NFC', parts.local).lower()}@{parts.domain}"
+
+
+@cache
+def suffixes() -> PublicSuffixList:
+    """The domains under which others register theirs (publicsuffix.org), as they were when the library was made."""
+    return PublicSuffixList()
+
+
+def has_known_suffix(domain: str) -> bool:
+    """Whether such a domain can exist: it has a label, and below it a suffix that is on the list."""
+    return suffixes().privatesuffix(domain, accept_unknown=False) is not None

@@ -23,6 +23,7 @@ class Glance:
         reals = list(reals)
         self._anchors = tuple(dict.fromkeys(anchor for real in reals for anchor in _anchors(real)))
         self._fewest = min(map(patterns.fewest_octets, reals), default=None)
+        self._shortest = min(map(patterns.shortest, reals), default=None)
 
     def may_show(self, text: str) -> bool:
         """Whether it is worth to search the text in every way: it is not plain, or may pack an address."""
@@ -33,7 +34,7 @@ class Glance:
         fields are, or has no sign of one or of an encoding, and nothing of one that no disguise changes.
         """
         if text.isascii():
-            return self._fewest is None or len(text) < self._fewest or self._says_nothing(text)
+            return self._shortest is None or len(text) < self._shortest or self._says_nothing(text)
         return not marked.may_be(text) and self._says_nothing(text) and self._says_nothing(patterns.plain(text))
 
     def may_pack(self, text: str) -> bool:

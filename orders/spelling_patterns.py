@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from orders import addresses
+from orders import addresses, joints
 
 GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 
@@ -55,6 +55,8 @@ _PIX_END = r"(?:02[0-9]{2}[^\r\n]{0,99}?)?5204[0-9]{4}5303"
 _AFTER = rf"(?:(?![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))|(?=[0-9]{{1,20}}(?![a-z0-9-])(?!\.[a-z0-9]))|(?={_PIX_END}))"
 # There a plus sign stands for a space.
 _IN_QUERY = re.compile(r"[?&][^\s\"'<>=?&]{1,60}=[^\s\"'<>&#]*\Z")
+# … or letters that make a domain of it that cannot exist: "…@example.comtelefone".
+_AFTER_OR_ON = rf"(?:{_AFTER}|(?P<on>(?=[a-z0-9])))"
 _SHORT = 3  # letters of a local part
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
@@ -76,9 +78,9 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
             spelled = _QUOTE + spelled[1:-1]
         at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
-    after = rf"{_AFTER}{no_glue(tracking_domains)}"
+    after = rf"{_AFTER_OR_ON}{no_glue(tracking_domains)}"
     before = rf"(?:{_before(base)}|(?P<spaced>(?<=[a-z0-9]\+)))"
-    return re.compile(rf"{before}{spelled}{tag}{_QUOTE}{_AT}(?:{at_domain}){after}", re.IGNORECASE)
+    return re.compile(rf"{before}{spelled}{tag}{_QUOTE}{_AT}(?P<host>{at_domain}){after}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -135,6 +137,8 @@ def is_short(local: str) -> bool:
 
 
 def _before(local: str) -> str:
+    if joints.is_telling(local):
+        return ""
     return _BEFORE_FEW if is_short(local) else _BEFORE
 
 
@@ -156,6 +160,13 @@ def fewest_octets(real: str) -> int:
     """The address is no shorter than this, however it is spelled."""
     base = untagged(real.rpartition("@")[0])[0]
     return len(base.replace(".", "") if is_dotless(real) else base) + 1 + min(map(len, domains(real)))
+
+
+@lru_cache(maxsize=4096)
+def shortest(real: str) -> int:
+    """No text of fewer characters shows the address, whole or cut short."""
+    base = untagged(real.rpartition("@")[0])[0]
+    return min(fewest_octets(real), len(base.replace(".", "") if is_dotless(real) else base) + 2)
 
 
 def lowered(text: str) -> str:
@@ -192,8 +203,16 @@ def matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, in
     """What the pattern finds in these stretches of the text."""
     for start, end in windows:
         for found in pattern.finditer(text, start, end):
-            if found.lastgroup is None or _IN_QUERY.search(text, max(0, found.start() - _BEFORE_DOMAIN), found.start()):
+            if found.lastgroup is None or _stands(found, text):
                 yield found
+
+
+def _stands(found: re.Match[str], text: str) -> bool:
+    """Whether what stands next to it leaves it this address and nobody else's."""
+    said = found.groupdict()
+    if said["spaced"] is not None and not _IN_QUERY.search(text, max(0, found.start() - _BEFORE_DOMAIN), found.start()):
+        return False
+    return said["on"] is None or not joints.is_host(text, found.start("host"), found.end("host"))
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from urllib.parse import unquote
 
-from orders import disguises, glances, marked, packed
+from orders import disguises, glances, joints, marked, packed
 from orders import spelling_patterns as patterns
 
 # What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
@@ -79,7 +79,14 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
         is_dotless=patterns.is_dotless(one.real),
         after=patterns.no_glue(tracking_domains),
     )
-    return _apart([*found, *backwards]) if (backwards := list(_backwards(lowered, one.real))) else found
+    further = [*_backwards(lowered, one.real), *_cut_short(text, lowered, one.real)]
+    return _apart([*found, *further]) if further else found
+
+
+def _cut_short(text: str, lowered: str, real: str) -> Iterator[tuple[int, int]]:
+    local = patterns.untagged(real.rpartition("@")[0])[0]
+    for domain in patterns.domains(real):
+        yield from joints.cut_short(text, lowered, local=local, domain=domain)
 
 
 def _backwards(lowered: str, real: str) -> Iterator[tuple[int, int]]:

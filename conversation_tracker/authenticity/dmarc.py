@@ -7,9 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-
-from publicsuffixlist import PublicSuffixList
 
 from conversation_tracker.authenticity import dkim, spf
 from conversation_tracker.authenticity.lookup import Lookup, Unanswered
@@ -104,12 +101,7 @@ def aligned(domain: str, author: str, *, strict: bool = False) -> bool:
 
 def organization(domain: str) -> str:
     """The domain that was registered, §3.2; the same one where there is nothing below a public suffix."""
-    return _suffixes().privatesuffix(domain) or domain
-
-
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+    return addresses.suffixes().privatesuffix(domain) or domain
 
 
 def _policy(domain: str, lookup: Lookup) -> _Policy | None:

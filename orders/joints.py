@@ -1,0 +1,63 @@
+"""Tell an address from the words that a program wrote on to it, and know one that was cut to a column's width. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from orders import addresses
+
+_TELLING, _TELLING_PLAIN = 7, 9  # signs
+_SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
+_HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
+# Where a column, a field or a sentence may end.
+_END = re.compile(r"\Z|…|\.(?![a-z0-9])|[\s,;|()\[\]{}<>\"']", re.IGNORECASE)
+# What an address may be cut by and go on behind: a line end with the quote marks of the next line, tags.
+_CUT = re.compile(r"=?\r?\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
+
+
+@lru_cache(maxsize=4096)
+def is_telling(local: str) -> bool:
+    """Whether hardly anybody else's local part ends in this one at the same domain, so that what stands before it is
+    rather the word before: "Souzaanna.real@example.com".
+    """
+    return len(local) >= (_TELLING if _SEPARATED.search(local) else _TELLING_PLAIN)
+
+
+def is_host(text: str, start: int, end: int) -> bool:
+    """Whether the domain that begins at ``start``, read beyond ``end`` as far as it goes, can exist, which
+    "example.comtelefone" cannot.
+    """
+    found = _HOST.match(text, end)
+    host = text[start : found.end() if found else end].rstrip(".-")
+    return addresses.has_known_suffix(host)
+
+
+def cut_short(text: str, lowered: str, *, local: str, domain: str) -> Iterator[tuple[int, int]]:
+    """Where the address stands without the end of its domain, and nothing that makes another domain of it.
+
+    ``lowered`` has each character at its place in the text.
+    """
+    begin = f"{local}@"
+    place = lowered.find(begin)
+    while place >= 0:
+        end = place + len(begin)
+        length = _common(lowered, end, domain)
+        if 0 < length < len(domain) and _is_all(lowered, place, end, end + length, domain[length:]):
+            yield place, end + length
+        place = lowered.find(begin, end)
+
+
+def _common(lowered: str, start: int, domain: str) -> int:
+    """How much of the domain stands there."""
+    return next((n for n, char in enumerate(domain) if lowered[start + n : start + n + 1] != char), len(domain))
+
+
+def _is_all(lowered: str, begin: int, start: int, end: int, rest: str) -> bool:
+    if begin and lowered[begin - 1].isalnum() and not is_telling(lowered[begin : start - 1]):
+        return False  # of somebody else's address
+    if _END.match(lowered, end) is None or addresses.has_known_suffix(lowered[start:end].rstrip(".")):
+        return False
+    cut = _CUT.match(lowered, end)
+    return cut is None or not lowered.startswith(rest[0], cut.end())  # else it goes on there

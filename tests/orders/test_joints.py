@@ -1,0 +1,80 @@
+"""Addresses that programs wrote on to other words, or cut to the width of a column."""
+
+from __future__ import annotations
+
+import pytest
+
+from orders import joints, spellings
+from orders.spellings import Known
+from tests.orders.strategies import HARD
+
+REAL = "anna.real@people.com.br"
+ANNA = Known(REAL, HARD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Souza{REAL}",
+        f"2041{REAL}",
+        f"{REAL}telefone 11 5555",
+        f"{REAL}telefone.",
+        f"Souza{REAL}telefone",
+        f"souza+{REAL}",
+        f"nome;Souza{REAL}11;sim",
+    ],
+)
+def test_an_address_written_on_to_words_is_replaced(text: str) -> None:
+    replaced, count = spellings.replace(text, [ANNA])
+    assert (replaced, count) == (text.replace(REAL, HARD), 1)
+    assert spellings.find(text, [ANNA]) == [ANNA]
+    assert spellings.find(replaced, [ANNA]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "anna.real@people.com.brasil.example.org",  # another domain that can exist
+        "bob@people.com.br",
+    ],
+)
+def test_somebody_elses_address_stays(text: str) -> None:
+    assert spellings.replace(text, [ANNA]) == (text, 0)
+
+
+def test_a_plain_name_at_the_end_of_somebody_elses_stays() -> None:
+    """Many a longer one ends in it, at a provider of mail above all."""
+    known = [Known("silva@gmail.com", HARD)]
+    assert spellings.replace("mariasilva@gmail.com", known) == ("mariasilva@gmail.com", 0)
+    assert spellings.find("mariasilva@gmail.com", known) == []
+
+
+@pytest.mark.parametrize("end", ["", " ", "\n", "…", "...", ";x", '"', "|"])
+@pytest.mark.parametrize("domain", ["p", "people", "people.", "people.com.b"])
+def test_an_address_cut_to_a_column_is_replaced(domain: str, end: str) -> None:
+    domain = domain.rstrip(".") if end == "..." else domain
+    text = f"ANNA.REAL@{domain}{end}".upper() if end != ";x" else f"anna.real@{domain}{end}"
+    replaced, count = spellings.replace(text, [ANNA])
+    assert (count, "REAL@" in replaced.upper()) == (1, False)
+    assert spellings.find(text, [ANNA]) == [ANNA]
+    assert spellings.find(replaced, [ANNA]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "anna.real@people.com",  # which may be somebody else
+        "anna.real@people.org",
+        "anna.real@peoples",
+        "anna.real@",
+        "joanna.re@people",
+        "anna.real@people\\u002ecom",  # it goes on
+    ],
+)
+def test_what_makes_another_domain_is_not_taken_for_the_beginning_of_one(text: str) -> None:
+    assert list(joints.cut_short(text, text.lower(), local="anna.real", domain="people.com.br")) == []
+
+
+def test_an_address_that_goes_on_in_the_next_line_is_replaced_whole() -> None:
+    replaced, count = spellings.hide("anna.real@people.co\n> m.br writes", [ANNA])
+    assert (replaced, count) == (f"{HARD} writes", 1)
