@@ -173,9 +173,10 @@ class Server:
         """Take up a certificate that was renewed; the connections that stand keep theirs."""
         if self.tls is not None:
             try:
-                self.tls.load_cert_chain(settings.SMTPD_TLS_CERT, settings.SMTPD_TLS_KEY)
-            except (OSError, ssl.SSLError) as error:
-                log.error("certificate not taken up: %s", type(error).__name__)  # noqa: TRY400  the old one still serves
+                # Keep this a new one: what fails to be loaded into the old one spoils what is in there.
+                self.tls = _tls()
+            except CannotListen as error:
+                log.error("certificate not taken up: %s", error)  # noqa: TRY400  the old one still serves
             else:
                 log.info("certificate taken up")
 

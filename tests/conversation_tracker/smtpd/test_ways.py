@@ -71,7 +71,11 @@ def test_a_socket_file_is_for_lmtp_only(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("certificate")
+    return _made(tmp_path_factory.mktemp("certificate"))
+
+
+def _made(folder: Path) -> dict[str, str]:
+    """A new key and its certificate in a folder, as the settings name them."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ct.test")])
     now = datetime.now(UTC)
@@ -106,6 +110,23 @@ def test_starttls(placed: Placed, alias: str, certificate: dict[str, str]) -> No
                 client.sendmail(SENDER, [alias], MAIL)
             door.process.send_signal(signal.SIGHUP)
         assert bodies() == [MAIL] * 2
+
+
+def test_a_certificate_that_cannot_be_used_takes_not_the_place_of_one_that_can(
+    placed: Placed, alias: str, certificate: dict[str, str], tmp_path: Path
+) -> None:
+    context = ssl.create_default_context(cafile=certificate["SMTPD_TLS_CERT"])
+    shown = tmp_path / "shown.pem"
+    shown.write_bytes(Path(certificate["SMTPD_TLS_CERT"]).read_bytes())
+    with running(*ANYWHERE, **{**certificate, "SMTPD_TLS_CERT": str(shown)}) as door:
+        shown.write_bytes(Path(_made(tmp_path)["SMTPD_TLS_CERT"]).read_bytes())  # and its key is not there yet
+        door.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        with door.smtp() as client:
+            client._host = "ct.test"  # type: ignore[attr-defined]  # as above
+            client.starttls(context=context)
+            client.sendmail(SENDER, [alias], MAIL)
+    assert bodies() == [MAIL]
 
 
 def test_what_was_said_before_tls_does_not_count_within(
