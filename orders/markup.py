@@ -8,10 +8,12 @@ from collections import Counter, defaultdict
 from itertools import islice
 
 # Where the cleaner takes quadratic time: in elements deep in each other, for each sign that it writes as an entity in a
-# long text between two tags, and for formatting that is left open: HTML opens it again in each block that follows.
+# long text between two tags, for attributes of one element, which it compares with each other, and for formatting that
+# is left open: HTML opens it again in each block that follows.
 DEEPEST = 500
 MOST_WORK = 5_000_000  # the depth of each tag, summed
 MOST_REOPENED = 5_000_000  # characters of tags that are opened again
+MOST_COMPARED = 5_000_000_000  # pairs of attributes of one element
 MOST_ENTITIES = 20_000_000_000  # of a text, times its length; a megabyte with a sign every fifty letters
 
 # _CLOSING are those that close their like when they open, and so do not get deep.
@@ -27,6 +29,9 @@ _LISTS = frozenset({"dir", "dl", "menu", "ol", "ul"})
 _FORMATTING = frozenset({"b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"})
 _MOST_ALIKE = 3  # that are opened again, says HTML of elements with the same attributes
 _OF_AN_ELEMENT = 20  # characters that an element costs whatever its attributes
+_LONG = 1_000  # characters of an element's attributes; those of a shorter one are quickly compared
+_PAIRS_OF_HTML = 150  # comparing attributes of two <html> takes as long as comparing so many of one element
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _ELEMENT = re.compile(r"<(/?)([a-z][^\s/>]{0,40})([^<>]*)")
 _COMMENT_END = re.compile("--!?>")
 _ANY_TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
@@ -40,7 +45,7 @@ def is_absurd(source: str) -> bool:
 def absurd_at(source: str) -> int | None:
     """Where HTML begins to be absurd; None when it is not."""
     depth = work = 0
-    opened, formatting, items = Counter[str](), _Formatting(), _Items()
+    opened, formatting, items, compared = Counter[str](), _Formatting(), _Items(), _Attributes()
     plain = _uncommented(source.replace("\u0130", "i").lower())  # as long as it was, so that places are the same
     for place, (slash, name, attributes) in enumerate(_ELEMENT.findall(plain)):
         work += depth
@@ -56,7 +61,9 @@ def absurd_at(source: str) -> int | None:
                 opened[name] -= 1
                 depth -= 1
         depth += items.is_deeper(name, is_end=bool(slash))
-        if depth > DEEPEST or work > MOST_WORK or formatting.reopened > MOST_REOPENED:
+        compared.see(name, attributes)
+        is_long = formatting.reopened > MOST_REOPENED or compared.pairs > MOST_COMPARED
+        if depth > DEEPEST or work > MOST_WORK or is_long:
             return next(islice(_ELEMENT.finditer(plain), place, None)).start()
     begin = 0
     for run in source.split("<"):
@@ -90,6 +97,22 @@ class _Items:
             return False
         before, self._kind = self._kind, _ITEMS[name]
         return before not in {"", self._kind}
+
+
+class _Attributes:
+    """How often attributes are compared with each other."""
+
+    def __init__(self) -> None:
+        self.pairs = self._of_html = 0
+
+    def see(self, name: str, attributes: str) -> None:
+        if len(attributes) < _LONG and name != "html":
+            return
+        count = len(_QUOTED.sub(" ", attributes).replace("/", " ").split())
+        self.pairs += count * count
+        if name == "html":  # all of a page become one
+            self.pairs += self._of_html * _PAIRS_OF_HTML
+            self._of_html += count
 
 
 class _Formatting:

@@ -37,6 +37,22 @@ def test_a_megabyte_of_anything_is_cleaned_within_seconds(unit: str) -> None:
     assert time.process_time() - began < 10  # a second or two; without the check half a minute to hours
 
 
+@pytest.mark.parametrize(
+    ("before", "each", "after"), [("<p ", "a{} ", ">"), ("<p ", "a{}/", ">"), ("", "<html a{}>", "")]
+)
+def test_a_lot_of_attributes_are_not_compared_with_each_other(before: str, each: str, after: str) -> None:
+    source = before + "".join(each.format(number) for number in range(150_000)) + after + "Hello"
+    began = time.process_time()
+    assert bodies.to_text(bodies.clean(source)) == "Hello"
+    assert time.process_time() - began < 5  # a second; without the check from ten to hundreds
+
+
+def test_a_picture_of_megabytes_within_the_html_stays_in_it() -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgo/abc+" * 200_000
+    cleaned = bodies.clean(f"<p><b>Hello</b><img alt='x y' src='{picture}'>")
+    assert "<b>Hello</b>" in cleaned
+
+
 def test_of_html_too_deep_to_be_cleaned_the_text_is_left() -> None:
     cleaned = bodies.clean("<div>" * 1_000 + "<a href='javascript:x()'>Hello & <b>goodbye</b></a>")
     assert bodies.to_text(cleaned) == "Hello & goodbye"
