@@ -61,6 +61,15 @@ def validated(text: str) -> str:
     return str(address)
 
 
+def is_valid(text: str) -> bool:
+    """Whether it is an address at all, to which a mail could go."""
+    try:
+        validated(text)
+    except NotAnAddress:
+        return False
+    return True
+
+
 def split(text: str) -> Parts:
     """Cut any text at its last ``@`` and normalise the domain; never raises, an odd domain is kept lower-cased."""
     local, _, domain = text.strip().strip("<>").strip().rpartition("@")

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from orders import access, aliases, audit, masking, secrecy, vault
 from orders.models import Action, ApiKey, Attachment, Kind, Order, TimelineEntry
@@ -20,8 +20,11 @@ _LARGEST = 2**63  # of a row's id
 
 
 def messages(order: Order) -> QuerySet[TimelineEntry]:
-    """The mails of the order, oldest first, but for those that were refused: they belong to no conversation."""
-    found = TimelineEntry.objects.filter(order=order, kind=Kind.MAIL).exclude(outcome=Outcome.REFUSED)
+    """The mails of the order, oldest first, but for those that were refused: they belong to no conversation unless
+    staff had them passed on (the relation belongs to the mail side).
+    """
+    is_wanted = ~Q(outcome=Outcome.REFUSED) | Q(outbound__resends__gt=0)
+    found = TimelineEntry.objects.filter(is_wanted, order=order, kind=Kind.MAIL)
     found = found.select_related("sender_alias", "recipient_alias").prefetch_related("attachments")
     return found.order_by("occurred_at", "id")
 

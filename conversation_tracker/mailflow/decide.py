@@ -16,7 +16,7 @@ from conversation_tracker.mailflow.shapes import (
     Relay,
     Trait,
 )
-from orders import validity
+from orders import addresses, validity
 from orders.outcomes import Reason
 
 AUTO_REPLY_INTERVAL = timedelta(days=7)
@@ -49,7 +49,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return RecordOnly(Reason.UNREAD)
     if Trait.BULK in mail.traits:
         return Refuse(Reason.BULK)
-    if mail.sender is None:
+    if mail.sender is None or (matched.sender is None and not addresses.is_valid(mail.sender.address)):
         return RecordOnly(Reason.NO_SENDER)
     if matched.sender is not None and matched.sender.alias_id == matched.recipient.alias_id:
         return RecordOnly(Reason.TO_SELF)

@@ -20,6 +20,7 @@ MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
 DEEPEST = 3  # packed files in packed files
 MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # of a PDF or PNG: how many, and their bytes unpacked
+LARGEST_PRINTABLE = 5_000_000  # bytes of these in printable signs, which Python decodes itself
 
 _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
@@ -177,13 +178,16 @@ def _streams(content: bytes) -> Iterator[bytes]:
         places = ((found.end(), found.end() + LARGEST_STREAMS) for found in _PNG_WORDS.finditer(content))
     else:
         return
-    left = LARGEST_STREAMS
+    left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
+    whole = memoryview(content)  # of one stream in another no part is copied
     for start, end in islice(places, MOST_STREAMS):
         decoder = zlib.decompressobj()
-        packed = content[start : end if end > 0 else None]
+        packed = whole[start : end if end > 0 else None]
         try:
-            if packed.rstrip().endswith(b"~>"):  # ReportLab writes it in printable signs
-                packed = base64.a85decode(packed.strip()[:-2])
+            if bytes(packed[-8:]).rstrip().endswith(b"~>"):  # ReportLab writes it in printable signs
+                signs = bytes(packed[:printable]).partition(b"~>")[0]
+                printable -= len(signs)
+                packed = memoryview(base64.a85decode(signs))
             unpacked = decoder.decompress(packed, left)
         except (zlib.error, ValueError):  # packed in another way
             continue

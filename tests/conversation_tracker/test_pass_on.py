@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from conversation_tracker.mailflow import decide
 from conversation_tracker.models import OutboundMail, SendState
+from orders import conversations
 from orders.models import Action, Alert, Alias, AuditEntry, TimelineEntry, User
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
@@ -183,3 +184,20 @@ def test_an_answer_to_a_stopped_mail_names_nothing_that_its_reader_never_saw(
     post(client, placed, "<2@people.example>", In_Reply_To="<1@people.example>", References="<1@people.example>")
     (sent,) = work()
     assert "References" not in sent.extra_headers
+
+
+def test_it_belongs_to_the_conversation_once_it_was_passed_on(
+    client: Client, as_support: Client, work: Work, placed: Placed
+) -> None:
+    entry = stopped(client, placed, work, **SPAM)
+    assert list(conversations.messages(placed.order)) == []
+    pass_on(as_support, entry)
+    assert list(conversations.messages(placed.order)) == [entry]
+
+
+def test_an_address_that_no_mail_can_reach_joins_no_order(client: Client, work: Work, placed: Placed) -> None:
+    letter = letters.postmark(placed.store_alias, FromFull={"Email": "=@=", "Name": ""}, Headers=ids("<1@x.example>"))
+    letters.post_postmark(client, letter)
+    assert work() == []
+    assert [(one.outcome, one.reason) for one in mails(placed.order)] == [(Outcome.RECORDED, Reason.NO_SENDER)]
+    assert placed.order.aliases.count() == 2
