@@ -35,6 +35,7 @@ class Bounded(Connection[Any]):
 
     patience: ClassVar[float | None] = None  # None: as long as it takes, as a migration may
     asked: float | None = None  # for this connection alone
+    is_outdated = False  # it leads to a server that takes no writes
 
     def wait(self, gen: Any, interval: Any = 0.1, timeout: float | None = None) -> Any:
         """Wait as psycopg does, where no other end is given until ours."""
@@ -45,6 +46,7 @@ class Bounded(Connection[Any]):
                 self.close()  # what it may still answer is an answer to nobody
             raise
         except ReadOnlySqlTransaction:
+            self.is_outdated = True
             self.close()
             raise
 
@@ -68,15 +70,25 @@ class Pool(ConnectionPool[Bounded]):
         try:
             self.check_connection(conn)
         except Exception:
-            with self._emptying:
-                is_first = time.monotonic() > self._emptied_at + PAUSE
-                if is_first:
-                    self._emptied_at = time.monotonic()
-            if is_first:
-                self.drain()
+            self._empty()
             raise
         finally:
             conn.asked = None
+
+    def putconn(self, conn: Bounded) -> None:
+        """Take a connection back; where it led to the wrong server, leave those that were made with it too."""
+        if conn.is_outdated:
+            self._empty()
+        super().putconn(conn)
+
+    def _empty(self) -> None:
+        """Leave all connections, unless that was done just now."""
+        with self._emptying:
+            is_first = time.monotonic() > self._emptied_at + PAUSE
+            if is_first:
+                self._emptied_at = time.monotonic()
+        if is_first:
+            self.drain()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
