@@ -57,6 +57,7 @@ _AFTER = rf"(?:(?![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))|(?=[0-9]{{1,20}}(?![a-z0-9
 _IN_QUERY = re.compile(r"[?&][^\s\"'<>=?&]{1,60}=[^\s\"'<>&#]*\Z")
 # … or letters that make a domain of it that cannot exist: "…@example.comtelefone".
 _AFTER_OR_ON = rf"(?:{_AFTER}|(?P<on>(?=[a-z0-9])))"
+_LONGER_DOMAIN = r"(?:\.[a-z0-9-]{1,63}?){0,4}"
 _SHORT = 3  # letters of a local part
 _BEFORE_DOMAIN = 600
 _AFTER_DOMAIN = 900
@@ -114,10 +115,14 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
 
 @lru_cache(maxsize=4096)
 def no_glue(tracking_domains: tuple[str, ...]) -> str:
-    """Not before the rest of a Soft alias, which may go on in the next line or behind a tag at its hyphen."""
+    """Not before the rest of a Soft alias, which may go on in the next line or behind a tag at its hyphen.
+
+    Whatever stands behind the alias, where a program lost a space or HTML is read without its tags; and also where the
+    alias is of a longer domain, as that of anna@example.com.br is for anna@example.com.
+    """
     mark = rf"(?:{_CUT}|{_TAGS})"
     ends = "|".join(_cut(one, _CUT) for one in tracking_domains)
-    return rf"(?!{mark}?-{mark}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})(?![a-z0-9]))"
+    return rf"(?!{_LONGER_DOMAIN}{mark}?-{mark}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends}))"
 
 
 def _cut(text: str, mark: str) -> str:

@@ -45,6 +45,21 @@ def test_a_soft_alias_is_no_leak_whatever_sign_follows_it(after):
     assert spellings.replace(SOFT + after, [SOFT_JOHN]) == (SOFT + after, 0)
 
 
+@pytest.mark.parametrize("after", ["Telefone", "telefone", "11 5555", "mail"])
+def test_a_soft_alias_is_no_leak_where_a_word_is_written_on_to_it(after):
+    """HTML read without its tags looks so wherever an address ends a line or a cell."""
+    assert spellings.find(SOFT + after, [SOFT_JOHN]) == []
+    assert spellings.replace(SOFT + after, [SOFT_JOHN]) == (SOFT + after, 0)
+
+
+@pytest.mark.parametrize("longer", ["john@example.com.br", "john@example.com.shop.test"])
+def test_a_soft_alias_of_a_longer_domain_stays_whole(longer):
+    alias = masks.soft(longer, tracking_domain=TRACKING).address
+    known = [SOFT_JOHN, Known(longer, alias)]
+    assert spellings.replace(f"{longer}, john@example.com", known) == (f"{alias}, {SOFT}", 2)
+    assert spellings.find(alias, known) == []
+
+
 @pytest.mark.parametrize("cut", ["\n", "\r\n> ", "\n\t"])
 def test_a_soft_alias_cut_by_a_line_end_is_no_leak(cut):
     for place in range(1, len(SOFT)):

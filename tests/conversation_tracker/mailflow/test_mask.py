@@ -82,6 +82,13 @@ def test_a_soft_alias_that_a_tag_cuts_stays_as_it_is() -> None:
     assert mask.Masker([soft]).html(html) == html
 
 
+@pytest.mark.parametrize("after", ["<br>Tel. 11", "</td><td>Tel. 11", "<b>wrote:</b>"])
+def test_html_keeps_its_form_where_a_soft_alias_ends_a_line_or_a_cell(after: str) -> None:
+    soft = Known("anna@people.example", "anna@people.example-123456789012b.ct.example")
+    html = "<table><tbody><tr><td>anna@people.example{}</td></tr></tbody></table>"
+    assert mask.Masker([soft]).html(html.format(after)) == html.replace(soft.real, soft.alias).format(after)
+
+
 @pytest.mark.parametrize(
     "html",
     [
