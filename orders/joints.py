@@ -10,6 +10,7 @@ from orders import addresses
 
 _TELLING, _TELLING_PLAIN = 7, 9  # signs
 _SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
+_NO_LOCAL = re.compile(r"[^\w.+-]+")
 _HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|\.(?![a-z0-9])|[\s,;|()\[\]{}<>\"']", re.IGNORECASE)
@@ -23,6 +24,24 @@ def is_telling(local: str) -> bool:
     rather the word before: "Souzaanna.real@example.com".
     """
     return len(local) >= (_TELLING if _SEPARATED.search(local) else _TELLING_PLAIN)
+
+
+def locals_in(text: str) -> frozenset[str]:
+    """The local parts of the addresses that stand in the text."""
+    return frozenset(_local_before(piece) for piece in text.lower().split("@")[:-1])
+
+
+def is_longer(text: str, start: int, end: int, *, others: frozenset[str]) -> bool:
+    """Whether the address there is only the end of another one, whose local part is among these."""
+    at = text.find("@", start, end)
+    if at < 0:
+        return False
+    local = _local_before(text[max(0, at - addresses.MAX_LOCAL) : at].lower())
+    return len(local) > at - start and local in others
+
+
+def _local_before(at: str) -> str:
+    return _NO_LOCAL.split(at[-addresses.MAX_LOCAL :])[-1]
 
 
 def is_host(text: str, start: int, end: int) -> bool:

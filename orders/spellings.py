@@ -219,16 +219,20 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return text, count
 
 
-def rewrite_joined(text: str, known: Sequence[Known]) -> tuple[str, int]:
+def rewrite_joined(text: str, known: Sequence[Known], *, beside: str = "") -> tuple[str, int]:
     """The text with each known address replaced whatever stands before and after it, and how many were.
 
-    For the names that programs give to things, where an address is often written on to a number or a word.
+    For the names that programs give to things, where an address is often written on to a number or a word; and for the
+    text of HTML, ``beside``: an address that stands in that with as many letters before is another one.
     """
     tracking_domains = _tracking_domains(known)
+    others = joints.locals_in(beside)
     count = 0
-    for one in _bare_in(text, known, is_short_alone=True):
-        found = patterns.bare(one.real, tracking_domains, is_short_alone=True).finditer(text)
-        text, times = _put(one.alias, text, (match.span() for match in found))
+    found = _bare_in(text, known, is_short_alone=True)
+    for one in sorted(found, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
+        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=True)
+        spans = [match.span() for match in pattern.finditer(text)]
+        text, times = _put(one.alias, text, (at for at in spans if not joints.is_longer(text, *at, others=others)))
         count += times
     return text, count
 

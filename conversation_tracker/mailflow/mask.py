@@ -71,7 +71,7 @@ class Masker:
         if not by:
             return text
         shown = [one for one in spellings.touching(text, self._known) if spellings.find(by, [one])]
-        text, times = spellings.rewrite_joined(text, shown)
+        text, times = spellings.rewrite_joined(text, shown, beside=by)
         self.count += times
         return text
 

@@ -107,6 +107,17 @@ def test_words_that_touch_only_in_the_text_show_no_address(html: str, text: str)
     assert [found.text.count(ANNA.alias), "anna@" in found.text, "anna@" in found.html] == [1, False, False]
 
 
+@pytest.mark.parametrize("other", [None, Known("joanna@people.example", "joanna-alias@ct.example")])
+def test_a_text_keeps_the_longer_addresses_that_stand_in_the_html_too(other: Known | None) -> None:
+    """Whether they are of the order or not: they are no words that touch."""
+    raw = EmailMessage()
+    raw.set_content("joanna@people.example and nameanna@people.example")
+    raw.add_alternative("<p>JoAnna@people.example and <i>name</i>anna@people.example</p>", subtype="html")
+    found = mask.mask(passing.read(raw.as_bytes()), (ANNA, *filter(None, [other])))
+    joanna = other.alias if other else "joanna@people.example"
+    assert found.text == f"{joanna} and name{ANNA.alias}"
+
+
 def test_a_file_s_name_shows_no_address_that_is_written_on_to_a_word() -> None:
     (file,) = masked(files=(File("Rechnunganna@people.example2026.txt", "text/plain", b"x"),)).files
     assert file.name == f"Rechnung{ANNA.alias}2026.txt"
