@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from urllib.parse import quote
 
 from orders import addresses, joints
 
@@ -68,16 +69,14 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     """Finds one address: any case, with or without a +tag, percent- or entity-encoded, A-labels or Unicode; but not the
     readable half of a Soft alias under these tracking domains, of this order or another: that is what Soft means.
     """
-    local, _, domain = real.rpartition("@")
-    base, own_tag = untagged(local)
+    base, own_tag = untagged(real.rpartition("@")[0])
+    at_domain = "|".join(map(re.escape, domains(real)))
     if is_dotless(real):
         spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
-        at_domain = "|".join(re.escape(one) for one in GMAIL)
     else:
         spelled = re.escape(base).replace(r"\+", _PLUS)
         if len(base) > 1 and base.startswith('"') and base.endswith('"'):
             spelled = _QUOTE + spelled[1:-1]
-        at_domain = "|".join(dict.fromkeys(re.escape(one) for one in (domain, addresses.unicode_domain(domain))))
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
     after = rf"{_AFTER_OR_ON}{no_glue(tracking_domains)}"
     before = rf"(?:{_before(base)}|(?P<spaced>(?<=[a-z0-9]\+)))"
@@ -155,9 +154,14 @@ def is_dotless(real: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def domains(real: str) -> tuple[str, ...]:
-    """The spellings of the address's domain, one of which stands in every spelling of the address."""
+    """The spellings of the address's domain, one of which stands in every spelling of the address: in links the octets
+    of letters beyond ASCII are written in hexadecimal.
+    """
     domain = real.rpartition("@")[2]
-    return GMAIL if domain in GMAIL else tuple(dict.fromkeys((domain, addresses.unicode_domain(domain))))
+    if domain in GMAIL:
+        return GMAIL
+    read = addresses.unicode_domain(domain)
+    return tuple(dict.fromkeys((domain, read, quote(read).lower())))
 
 
 @lru_cache(maxsize=4096)

@@ -100,6 +100,8 @@ def test_whatever_surrounds_it_what_is_left_shows_no_address(texts, real):
         "john@xn--bcher-kva.example",
         "john+shop@Bücher.example",
         "john%40bücher.example",
+        "john%40b%C3%BCcher.example",
+        "john@b%c3%bccher.example",
     ],
 )
 def test_an_international_domain_is_replaced_in_letters_and_in_ascii(text):
