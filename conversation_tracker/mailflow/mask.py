@@ -71,7 +71,8 @@ class Masker:
         if not by:
             return text
         shown = [one for one in spellings.touching(text, self._known) if spellings.find(by, [one])]
-        text, times = spellings.rewrite_joined(text, shown, beside=by)
+        others = " ".join([by, *(one.real for one in self._known)])
+        text, times = spellings.rewrite_joined(text, shown, beside=others)
         self.count += times
         return text
 

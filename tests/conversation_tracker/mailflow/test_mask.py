@@ -118,6 +118,14 @@ def test_a_text_keeps_the_longer_addresses_that_stand_in_the_html_too(other: Kno
     assert found.text == f"{joanna} and name{ANNA.alias}"
 
 
+def test_a_text_keeps_another_of_the_order_that_the_html_does_not_show() -> None:
+    joanna = Known("joanna@people.example", "joanna-alias@ct.example")
+    raw = EmailMessage()
+    raw.set_content("joanna@people.example and anna@people.example")
+    raw.add_alternative("<p>anna@people.example</p>", subtype="html")
+    assert mask.mask(passing.read(raw.as_bytes()), (ANNA, joanna)).text == f"{joanna.alias} and {ANNA.alias}"
+
+
 def test_a_file_s_name_shows_no_address_that_is_written_on_to_a_word() -> None:
     (file,) = masked(files=(File("Rechnunganna@people.example2026.txt", "text/plain", b"x"),)).files
     assert file.name == f"Rechnung{ANNA.alias}2026.txt"
