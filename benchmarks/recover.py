@@ -29,8 +29,8 @@ def measure(on: Stage, *, receipts: int) -> Iterator[Figure]:
     try:
         began = time.monotonic()
         with (
-            on.running(*celery, "worker", "--concurrency", "2", "-l", "WARNING", ANYMAIL_POSTMARK_API_URL=provider.url),
-            on.running(*celery, "beat", "-s", str(on.var / "beat"), "-l", "ERROR"),
+            on.running(*celery, "worker", "--concurrency", "2", ANYMAIL_POSTMARK_API_URL=provider.url),
+            on.running(*celery, "beat", "-s", str(on.var / "beat")),
         ):
             while time.monotonic() < began + PATIENCE:
                 if not settled and not inbox.counts()["pending"]:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_process_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
@@ -33,6 +33,13 @@ redis.Channel.QoS = _Window  # for each scheme that an address of Redis may have
 app = Celery("conversation_tracker")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_everywhere(**_: Any) -> None:
+    """What is logged is for LOG_LEVEL to say, as in web: Celery, which logs as its own option says and by default no
+    more than warnings, takes its hands off when somebody hears this.
+    """
 
 
 @worker_init.connect

@@ -36,6 +36,16 @@ except ValueError:
     logging.getLogger("django.request").exception("Internal Server Error: %s", "/x/ana＠people.example")
 """
 
+WORK = """
+import django; django.setup()
+import logging
+from conversation_tracker.celery import app
+app.log.setup("WARNING")  # as a worker that is started without an option does
+logging.getLogger("conversation_tracker.outbox").info("mail left outbound=7")
+logging.getLogger("celery.app.trace").info("Task drain_outbox succeeded")
+logging.getLogger("celery.app.trace").error("Task drain_outbox raised")
+"""
+
 
 def _run(code: str, debug: str) -> str:
     environment = {"DEBUG": debug, "LOCAL": debug, "ALLOWED_HOSTS": "localhost", "PYTHONIOENCODING": "utf-8"}
@@ -66,6 +76,13 @@ def test_what_is_asked_for_with_an_address_in_it_is_logged_without() -> None:
     assert "Internal Server Error: /x/<address>" in written
     assert "(email)=(<address>)" in written
     assert "people" not in written
+
+
+def test_a_worker_logs_what_became_of_each_mail_and_not_each_of_its_tasks() -> None:
+    written = _run(WORK, "true")
+    assert " INFO conversation_tracker.outbox mail left outbound=7" in written
+    assert "succeeded" not in written
+    assert " ERROR celery.app.trace Task drain_outbox raised" in written
 
 
 @pytest.mark.parametrize(

@@ -298,13 +298,13 @@ def _commands(options: Options, var: Path) -> dict[str, list[str]]:
         "--no-control-socket",
     ]
     celery = ["celery", "-A", PACKAGE]
-    worker = [*celery, "worker", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
+    worker = [*celery, "worker", "--without-mingle", "--without-gossip"]
     worker += ["--concurrency", "2", "-Q"]
     commands = {
         "web": web,
         "worker": [*worker, "celery", "-n", "worker@%h"],
         "sender": [*worker, "outbox", "-n", "sender@%h"],
-        "beat": [*celery, "beat", "--loglevel", "INFO", "--schedule", str(var / "beat-schedule")],
+        "beat": [*celery, "beat", "--schedule", str(var / "beat-schedule")],
     }
     if options.smtp_port:
         commands["smtpd"] = ["manage", "smtpd", "--listen", f"{host}:{options.smtp_port}"]

@@ -48,13 +48,13 @@ class System:
             **production.environment(self._services.var, urls, port=self.port),
             "ANYMAIL_POSTMARK_API_URL": api_url,
         }
-        worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency", "1", "-l", "WARNING"]
+        worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency", "1"]
         self.programs = {
             "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "-b", f"127.0.0.1:{self.port}", "-w", "2",
                     "--threads", "4", "--log-level", "error"],
             "worker1": [*worker, "-n", "one@%h"],
             "worker2": [*worker, "-n", "two@%h"],
-            "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "-s", str(self.var / "beat"), "-l", "ERROR"],
+            "beat": ["-m", "celery", "-A", "conversation_tracker", "beat", "-s", str(self.var / "beat")],
             "smtpd": ["manage.py", "smtpd", "--listen", f"127.0.0.1:{self.smtp_port}"],
         }  # fmt: skip
         self._running: dict[str, subprocess.Popen[bytes]] = {}

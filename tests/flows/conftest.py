@@ -28,7 +28,7 @@ class System:
     def __init__(self, environment: dict[str, str], logs: Path, port: int) -> None:
         self.environment, self._logs = environment, logs
         self.url = f"http://127.0.0.1:{port}"
-        worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "-l", "INFO", "--concurrency"]
+        worker = ["-m", "celery", "-A", "conversation_tracker", "worker", "--concurrency"]
         self._commands = {
             "web": ["-m", "gunicorn", "conversation_tracker.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
                     "--threads", "4"],
