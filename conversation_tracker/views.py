@@ -15,7 +15,7 @@ from conversation_tracker.answer_form import AnswerForm
 from conversation_tracker.mailflow import headers
 from conversation_tracker.outbox import Again
 from conversation_tracker.writing import Why
-from orders import access, clock, history, pages, placing, timeline
+from orders import access, clock, history, pages, placing, timeline, vault
 from orders.access import Right
 from orders.models import Alias, Order, PartyKind, TimelineEntry
 
@@ -73,6 +73,8 @@ def write(request: HttpRequest, account: str, number: str) -> HttpResponseBase:
                 )  # fmt: skip
             except writing.CannotWrite as error:
                 form.add_error(None, REFUSALS[error.why])
+            except vault.Hanging:
+                form.add_error(None, _("Not sent: the storage of mails does not answer. Try again in a minute."))
             else:
                 tasks.wake_outbox()
                 messages.success(request, _("Your mail is on its way. The answer will come to this page."))

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from orders import access, cancelling, changing, flow, invoicing, payment, shipping
+from orders import access, cancelling, changing, flow, invoicing, payment, shipping, vault
 from orders.api import bodies, limits
 
 
@@ -124,6 +124,13 @@ def install(api: NinjaAPI) -> None:
     for error, (status, code) in REFUSALS.items():
         api.add_exception_handler(error, partial(_refused, answer, status, code))
     api.add_exception_handler(limits.TooMany, too_many)
+
+    @api.exception_handler(vault.Hanging)
+    def _hanging(request: HttpRequest, _: vault.Hanging) -> HttpResponse:
+        said = "The storage of mails does not answer. Come again in a minute. Nothing was changed."
+        response = answer(request, 503, "service_unavailable", said)
+        response["Retry-After"] = "60"
+        return response
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
