@@ -355,8 +355,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "botocore": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},  # it and the next have a line each for every task
-        "celery.worker.strategy": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},  # it has lines for every task
         "django": {"handlers": []},  # Django gives it one of its own, and each event would be there twice
         "django.server": {"handlers": ["console"], "propagate": False},
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's, which quotes every command with the addresses in it
