@@ -1,4 +1,6 @@
-"""Beat's scheduler: it goes on when the clock is set back, and fills no Redis while no worker takes tasks."""
+"""Beat's scheduler: it goes on when the clock is set back or its file cannot be written, and fills no Redis while no
+worker takes tasks.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ import redis
 from celery.beat import PersistentScheduler
 from django.conf import settings
 
+from orders import faults
+
 log = logging.getLogger(__name__)
 
 SLACK = timedelta(seconds=1)
@@ -21,6 +25,7 @@ LOOKED_EVERY = 5.0  # seconds
 class Scheduler(PersistentScheduler):
     """Celery's, which keeps in a file when each task was last due."""
 
+    _store: Any = None  # the file, which Celery opens
     _looked_at = float("-inf")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -31,6 +36,16 @@ class Scheduler(PersistentScheduler):
             drop_old_tasks()
         waits: float = super().tick(*args, **kwargs)
         return waits
+
+    def sync(self) -> None:
+        """Write the file, which is worth less than going on: on a full disk Celery's would end, and end at each start
+        anew, so that nothing were swept for as long.
+        """
+        try:
+            super().sync()
+        except OSError as error:  # those of every dbm are
+            log.warning("schedule not written error=%s", faults.describe(error))
+            self._store.writeback = True  # shelve leaves it off when it fails, and would write nothing any more
 
     def _follow_clock(self) -> None:
         """What was last due in the future was so by a clock that has been set back since, and would rest until then."""

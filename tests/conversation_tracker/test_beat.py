@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shelve
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +57,30 @@ def test_a_clock_that_is_set_back_stops_no_task(scheduler: Noting) -> None:
     scheduler.due.clear()
     run(scheduler)
     assert set(scheduler.due) >= set(settings.CELERY_BEAT_SCHEDULE)
+
+
+class Full(shelve.Shelf[Any]):
+    """A file on a disk that is full, but for the moments when it is not."""
+
+    is_full = True
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().__setitem__(key, value)
+
+
+def test_a_full_disk_stops_no_task_and_its_end_is_noticed(scheduler: Noting, caplog: pytest.LogCaptureFixture) -> None:
+    scheduler._store, held = Full({}, writeback=True), scheduler._store
+    held.close()
+    scheduler._store.cache["entries"] = dict(app.conf.beat_schedule)
+    scheduler.merge_inplace(app.conf.beat_schedule)
+    scheduler.sync()
+    assert [one.getMessage()[:20] for one in caplog.records] == ["schedule not written"]
+    assert set(scheduler.schedule) == set(settings.CELERY_BEAT_SCHEDULE)
+    Full.is_full = False
+    scheduler.sync()
+    assert list(scheduler._store.dict) == [b"entries"]
 
 
 def test_celery_uses_it() -> None:
