@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from conversation_tracker.mailflow import bodies, compose, headers, hops, mask, match, record
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked, StoredFile
-from conversation_tracker.models import OrderMail, OutboundMail
+from conversation_tracker.models import OrderMail, OutboundMail, SendState
 from orders import audit, flow, secrecy, suppression, vault
 from orders.models import Action, Alias, Attachment, Kind, Order, TimelineEntry, User
 from orders.outcomes import Outcome, Reason
@@ -239,7 +239,8 @@ def _references(
     order: Order, sender: Alias, recipient: Alias, about: TimelineEntry | None, *, known: tuple[Known, ...]
 ) -> Sequence[str]:
     """The id by which the recipient knows the mail that is answered, or the last one between the two."""
-    rows = OutboundMail.objects.filter(order=order).filter(Q(sender_alias=recipient) | Q(recipient_alias=recipient))
+    has_got = Q(recipient_alias=recipient) & ~Q(state=SendState.STOPPED)
+    rows = OutboundMail.objects.filter(order=order).filter(Q(sender_alias=recipient) | has_got)
     between = Q(sender_alias=sender) | Q(recipient_alias=sender)
     row = rows.filter(Q(entry=about) if about else between).order_by("-pk").defer("content").first()
     if row is None:

@@ -186,6 +186,20 @@ def test_an_answer_to_a_stopped_mail_names_nothing_that_its_reader_never_saw(
     assert "References" not in sent.extra_headers
 
 
+def test_what_staff_write_goes_on_with_a_mail_that_its_reader_has(
+    client: Client, as_support: Client, work: Work, placed: Placed
+) -> None:
+    order, store = placed.order, person(placed.store_alias)
+    for message_id, headers in (("<1@acme.example>", {}), ("<2@acme.example>", SPAM)):
+        letter = letters.postmark(placed.customer_alias, FromFull=store, Headers=ids(message_id, **headers))
+        letters.post_postmark(client, letter)
+    (arrived,) = work()
+    said = {"to": placed.customer_alias.pk, "subject": "Your order", "text": "It leaves today.", "once": "1"}
+    as_support.post(f"/orders/{order.store.account}/{order.number}/write/", said)
+    (sent,) = work()
+    assert sent.extra_headers["In-Reply-To"] == arrived.extra_headers["Message-ID"]
+
+
 def test_it_belongs_to_the_conversation_once_it_was_passed_on(
     client: Client, as_support: Client, work: Work, placed: Placed
 ) -> None:
