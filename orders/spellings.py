@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from urllib.parse import unquote
 
-from orders import disguises, glances, joints, marked, packed
+from orders import disguises, glances, joints, marked, octets, packed
 from orders import spelling_patterns as patterns
 
 # What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
@@ -25,9 +25,6 @@ _LOOKALIKES = str.maketrans(
     "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXpuktxlabcdefghijklmnopqrstuvwyz",
 )
 _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
-# EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
-_EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
-_KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
@@ -138,10 +135,10 @@ def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
     """What the bytes pack with an address in it, next to anything, and whose."""
-    if not known or not packed.may_pack(data, octets := min(patterns.fewest_octets(one.real) for one in known)):
+    if not known or not packed.may_pack(data, fewest := min(patterns.fewest_octets(one.real) for one in known)):
         return
     domains = _encoded_domains(known)
-    for unpacked in packed.unpacked(data, octets):
+    for unpacked in packed.unpacked(data, fewest):
         yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
 
 
@@ -305,7 +302,13 @@ def _cut_in(text: str, known: Sequence[Known], *, by: re.Pattern[str]) -> list[K
     return _bare_in(joined, known)
 
 
-def _bare_in(text: str, known: Sequence[Known], *, is_short_alone: bool = False) -> list[Known]:
+def _bare_in(
+    text: str,
+    known: Sequence[Known],
+    *,
+    is_short_alone: bool = False,
+    counts: Callable[[int, int], bool] = lambda _start, _end: True,
+) -> list[Known]:
     """The known addresses that stand in the text, whatever stands next to them; see ``spelling_patterns.bare``."""
     lowered = patterns.lowered(text)
     tracking_domains = _tracking_domains(known)
@@ -313,7 +316,7 @@ def _bare_in(text: str, known: Sequence[Known], *, is_short_alone: bool = False)
     for one in known:
         windows = list(patterns.windows(lowered, patterns.domains(one.real)))
         pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_short_alone) if windows else None
-        if pattern and any(patterns.matches(pattern, text, windows)):
+        if pattern and any(counts(*match.span()) for match in patterns.matches(pattern, text, windows)):
             found.append(one)
     return found
 
@@ -345,32 +348,10 @@ def occurs(content: bytes, known: Sequence[Known]) -> bool:
     """
     if known and _packed_in(content, known):
         return True
-    return any(_bare_in(form, known, is_short_alone=True) for form in _byte_forms(content, known))
-
-
-def _byte_forms(content: bytes, known: Sequence[Known]) -> Iterator[str]:
-    """The bytes as text."""
-    forms = [("utf-8", content), ("cp037", content)]
-    if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
-        forms.append(("utf-8", content.replace(b"\0", b"")))
-        if any(
-            not domain.isascii() or not one.real.isascii() for one in known for domain in patterns.domains(one.real)
-        ):
-            forms += [("utf-16-le", content), ("utf-16-be", content), ("utf-16-le", content[1:])]
     domains = {domain for one in known for domain in patterns.domains(one.real)}
-    are_ascii = all(map(str.isascii, domains))
-    for codec, data in forms:
-        if not are_ascii or codec.startswith("utf-16") or _holds(data, codec, domains):
-            yield data.decode(codec, "replace")
-
-
-def _holds(data: bytes, codec: str, domains: Iterable[str]) -> bool:
-    """Whether one of these ASCII domains stands in the bytes; much quicker than to decode megabytes."""
-    if codec == "cp037":
-        lowered = data.translate(_EBCDIC)
-    else:
-        lowered = data.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i").lower()
-    return any(domain.encode() in lowered for domain in domains)
+    is_ascii = all(domain.isascii() for domain in domains) and all(one.real.isascii() for one in known)
+    found = octets.pieces(content, domains, is_ascii=is_ascii)
+    return any(_bare_in(piece.text, known, is_short_alone=True, counts=piece.is_whole) for piece in found)
 
 
 def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+
 import pytest
 
 from orders import addresses, spellings
@@ -46,3 +49,25 @@ def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(rea
     known = [Known(addresses.key(real), HARD)]
     assert not spellings.occurs(b"\xff\0(maria@gmail.com) @gmail.com 7xa.b@people.example", known)
     assert spellings.occurs(b"\xff\0(" + real.encode() + b")", known)
+
+
+INTERNATIONAL = Known(addresses.key("kim@bücher.example"), "kim@xn--bcher-kva.example-12b.ct.acme.example")
+
+
+@pytest.mark.parametrize("known", [JOHN, INTERNATIONAL])
+def test_a_large_file_is_searched_in_little_memory(known: Known) -> None:
+    content = b"\xff\xd8\0" + random.Random(1).randbytes(10_000_000)
+    tracemalloc.start()
+    try:
+        assert not spellings.occurs(content, [known])
+        assert tracemalloc.get_traced_memory()[1] < len(content) * 4
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-be"])
+@pytest.mark.parametrize("place", [999_900, 999_990, 1_000_000, 1_015_950, 1_016_000])
+def test_an_address_is_found_and_an_alias_spared_wherever_they_stand_in_a_large_file(codec: str, place: int) -> None:
+    before, after = b"\xff\0" * (place // 2), b"\xff\0" * 500_000
+    assert spellings.occurs(before + " kim@BÜCHER.example ".encode(codec) + after, [INTERNATIONAL])
+    assert not spellings.occurs(before + f" {INTERNATIONAL.alias} ".encode(codec) + after, [INTERNATIONAL])
