@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from orders import access, cancelling, changing, flow, invoicing, payment, shipping, vault
+from orders import access, cancelling, changing, faults, flow, invoicing, payment, shipping, vault
 from orders.api import bodies, limits
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +129,7 @@ def install(api: NinjaAPI) -> None:
         api.add_exception_handler(error, partial(_refused, answer, status, code))
     api.add_exception_handler(limits.TooMany, too_many)
 
-    @api.exception_handler(vault.Hanging)
-    def _hanging(request: HttpRequest, _: vault.Hanging) -> HttpResponse:
-        said = "The storage of mails does not answer. Come again in a minute. Nothing was changed."
-        response = answer(request, 503, "service_unavailable", said)
-        response["Retry-After"] = "60"
-        return response
+    _install_outages(api, answer)
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -138,6 +137,25 @@ def install(api: NinjaAPI) -> None:
             problems = [Problem("", str(error.__cause__))]
             return answer(request, 400, "invalid", f"{error.__cause__} Nothing was changed.", problems)
         return answer(request, error.status_code, HTTPStatus(error.status_code).name.lower(), str(error))
+
+
+def _install_outages(api: NinjaAPI, answer: Callable[..., HttpResponse]) -> None:
+    """What is away is no fault of the call, and will be back."""
+
+    def unavailable(request: HttpRequest, what: str) -> HttpResponse:
+        response = answer(request, 503, "service_unavailable", f"{what} Come again in a minute.")
+        response["Retry-After"] = "60"
+        return response
+
+    @api.exception_handler(vault.Hanging)
+    def _hanging(request: HttpRequest, _: vault.Hanging) -> HttpResponse:
+        return unavailable(request, "The storage of mails does not answer. Nothing was changed.")
+
+    @api.exception_handler(OperationalError)
+    def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
+        """Of a database that went away nobody knows whether it still wrote what it was told."""
+        log.error("database away\n%s", faults.trace(error))
+        return unavailable(request, "The database does not answer.")
 
 
 def _refused(

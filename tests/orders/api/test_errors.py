@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
 from orders.api import errors
 from orders.models import ApiKey
-from tests.orders.api.conftest import PLACE, READ
+from tests.orders.api.conftest import PLACE, READ, Api
 
 
 def _shape(code: str, message: str) -> dict[str, dict[str, str | None]]:
@@ -35,6 +38,27 @@ def test_a_method_that_does_not_exist_is_405_in_json_and_names_the_one_that_does
         405,
         allowed,
         _shape("method_not_allowed", "Method Not Allowed."),
+    )
+
+
+@pytest.mark.parametrize("statements", range(3))
+def test_a_database_that_is_away_is_503_in_json_and_says_when_to_come_again(api: Api, number: str, statements):
+    """Wherever it goes away: before the key is looked up, or later."""
+    left = statements
+
+    def go_away(execute: Any, *args: Any) -> Any:
+        nonlocal left
+        if not left:
+            raise OperationalError("the connection is closed")
+        left -= 1
+        return execute(*args)
+
+    with connection.execute_wrapper(go_away):
+        answer = api.read(number)
+    assert (answer.status_code, answer["Retry-After"], answer.json()) == (
+        503,
+        "60",
+        _shape("service_unavailable", "The database does not answer. Come again in a minute."),
     )
 
 
