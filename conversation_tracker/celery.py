@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+from mmap import mmap
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_process_init, worker_shutting_down
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
@@ -33,6 +34,21 @@ redis.Channel.QoS = _Window  # for each scheme that an address of Redis may have
 app = Celery("conversation_tracker")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+_stopping = mmap(-1, 1)  # a worker's children are forked from it, and see what it writes here
+
+
+def is_stopping() -> bool:
+    """Whether this worker was told to stop, so that its tasks begin with nothing more."""
+    return _stopping[0] == 1
+
+
+@worker_shutting_down.connect
+def end_turns(**_: Any) -> None:
+    """Tell the children. Celery waits for their tasks and tells them nothing; a supervisor waits for some seconds, and
+    then kills them in the middle of handing over a mail, which leaves once more.
+    """
+    _stopping[0] = 1
 
 
 @setup_logging.connect

@@ -11,7 +11,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from conversation_tracker import inbox, limits, order_mails, outbox
+from conversation_tracker import celery, inbox, limits, order_mails, outbox
 from conversation_tracker.message_center import trials
 from orders import clock
 from orders.tasks import wake_events
@@ -48,8 +48,10 @@ def _wake(task: Task[[], None]) -> None:
 
 
 def _is_over(until: float) -> bool:
-    """Whether this turn has lasted long, or its process grown so large that Celery starts another in its place."""
-    return time.monotonic() > until or limits.has_grown(settings.WORKER_MEMORY_BYTES)
+    """Whether this turn has lasted long, or its process grown so large that Celery starts another in its place; or its
+    worker is to stop.
+    """
+    return time.monotonic() > until or celery.is_stopping() or limits.has_grown(settings.WORKER_MEMORY_BYTES)
 
 
 @shared_task
@@ -69,6 +71,8 @@ def drain_inbox() -> None:
 @shared_task(soft_time_limit=SENDING_SOFT, time_limit=SENDING_HARD)
 def drain_outbox() -> None:
     """Send what waits in the outbox, and wake who tells of it."""
+    if celery.is_stopping():  # taken before the worker was told to stop; whoever ends a turn for that wakes another
+        return
     until, sent = time.monotonic() + TURN, 0
     outbox.note_interrupted(now=clock.now())
     while outbox.work(now=clock.now()):
@@ -95,7 +99,7 @@ def drain_order_mails() -> None:
 def send_tests() -> None:
     """Send the templates and senders that admins try out."""
     until = time.monotonic() + TURN
-    while trials.work(now=clock.now()) and time.monotonic() < until:
+    while trials.work(now=clock.now()) and not _is_over(until):
         pass
 
 

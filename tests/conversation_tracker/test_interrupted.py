@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -18,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox, send, tasks
+from conversation_tracker import celery, inbox, outbox, send, tasks
 from conversation_tracker.models import OutboundMail, SendState
 from orders import claims
 from orders.placing import Placed
@@ -55,6 +56,17 @@ class Slow(Provider):
         with connection.cursor() as cursor:
             cursor.execute("SET idle_in_transaction_session_timeout = 50")
         time.sleep(0.3)
+        return super().send_messages(messages)
+
+
+class Stopping(Provider):
+    """Takes a mail while the worker is told to stop."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        if (child := os.fork()) == 0:  # who is told is not who sends, and shares nothing else with it
+            celery.end_turns()
+            os._exit(0)
+        os.waitpid(child, 0)
         return super().send_messages(messages)
 
 
@@ -170,3 +182,29 @@ def test_a_mail_that_is_leaving_is_not_said_to_be_interrupted(
         worker.execute("SELECT pg_advisory_unlock_all()")
         tasks.drain_outbox()
     assert OutboundMail.objects.get().state == SendState.RETRY
+
+
+@pytest.fixture
+def starting_anew() -> Iterator[Callable[[], None]]:
+    def start() -> None:
+        celery._stopping[0] = 0
+
+    yield start
+    start()
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_told_to_stop_sends_no_more(
+    client: Client, placed: Placed, settings: Settings, starting_anew: Callable[[], None]
+) -> None:
+    """A supervisor that waits for less than a turn would kill it while it hands over another mail."""
+    waiting(client, placed, settings, Stopping)
+    for subject in ("Again", "And again"):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, Subject=subject))
+    inbox.work(now=timezone.now())
+    for _ in range(2):
+        tasks.drain_outbox()
+        assert len(taken) == 1
+    starting_anew()
+    tasks.drain_outbox()
+    assert len(taken) == 2
