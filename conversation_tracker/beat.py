@@ -5,8 +5,10 @@ worker takes tasks.
 from __future__ import annotations
 
 import logging
+import shelve
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import redis
@@ -26,6 +28,7 @@ class Scheduler(PersistentScheduler):
     """Celery's, which keeps in a file when each task was last due."""
 
     _store: Any = None  # the file, which Celery opens
+    persistence: Any = shelve  # with what
     _looked_at = float("-inf")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -36,6 +39,15 @@ class Scheduler(PersistentScheduler):
             drop_old_tasks()
         waits: float = super().tick(*args, **kwargs)
         return waits
+
+    def setup_schedule(self) -> None:
+        """Read the file; where it can be neither read nor made, do without until the next start."""
+        try:
+            super().setup_schedule()
+        except OSError as error:
+            log.warning("schedule not kept error=%s", faults.describe(error))
+            self.persistence = SimpleNamespace(open=lambda *_, **__: shelve.Shelf({}, writeback=True))
+            super().setup_schedule()
 
     def sync(self) -> None:
         """Write the file, which is worth less than going on: on a full disk Celery's would end, and end at each start

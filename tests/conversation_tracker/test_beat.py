@@ -83,6 +83,17 @@ def test_a_full_disk_stops_no_task_and_its_end_is_noticed(scheduler: Noting, cap
     assert list(scheduler._store.dict) == [b"entries"]
 
 
+def test_a_folder_in_which_nothing_can_be_kept_stops_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    scheduler = Noting(app=app, schedule_filename="/proc/nowhere/schedule")
+    assert [one.getMessage()[:17] for one in caplog.records if one.name == beat.__name__] == ["schedule not kept"]
+    scheduler.due = []
+    for entry in scheduler.entries:
+        entry.last_run_at -= timedelta(hours=2)
+    scheduler._heap = None
+    run(scheduler)
+    assert set(scheduler.due) >= set(settings.CELERY_BEAT_SCHEDULE)
+
+
 def test_celery_uses_it() -> None:
     assert app.conf.beat_scheduler == f"{beat.__name__}:{beat.Scheduler.__name__}"
 
