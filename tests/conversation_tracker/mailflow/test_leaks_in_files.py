@@ -6,6 +6,7 @@ import base64
 import email
 import gzip
 import io
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -359,3 +360,14 @@ HOSTILE = {
 def test_a_hostile_file_takes_no_longer_than_its_size(content: bytes, kind: str) -> None:
     assert len(masked(incoming(content, kind=kind, name="a.x"), SOFT).files) >= 1
     leakgate.leaks(incoming(content, kind=kind, name="a.x"), (SOFT,))
+
+
+@pytest.mark.parametrize("signs", [b"z" * 1_000_000, base64.a85encode(zlib.compress(bytes(range(255)) * 9, 0) * 300)])
+def test_a_large_pdf_in_printable_signs_is_read_in_little_memory(signs: bytes) -> None:
+    content = pdf(signs + b"~>")
+    tracemalloc.start()
+    try:
+        assert not readings.is_searchable(content, name="a.pdf", claimed="application/pdf", budget=readings.Budget())
+        assert tracemalloc.get_traced_memory()[1] < len(content) * 20
+    finally:
+        tracemalloc.stop()
