@@ -90,26 +90,37 @@ def _ends_at() -> float:
     return time.monotonic() + LONGEST if (shared := _end.get()) is None else shared
 
 
-def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
-    """Fetch it. Raises Unavailable or NotThere."""
+@contextmanager
+def ending() -> Iterator[float]:
+    """Raise Unavailable in the block when what is fetched has to be there; gives the seconds until then.
+
+    Libraries count time for each read; an answer that comes byte by byte has no end else.
+    """
     left = _ends_at() - time.monotonic()
     if left <= 0:
         raise Unavailable("too slow")
-    connecting, reading = min(CONNECT, left), min(READ, left)
-    rules = outside.Rules(
-        may_be_local=settings.LOCAL, longest=LONGEST_URL, name_servers=tuple(settings.DNS_SERVERS), seconds=connecting
-    )
     try:
-        # Time is counted for each read; an answer that comes byte by byte has no end else.
         with limits.clock_time(left):
+            yield left
+    except limits.TooLong as error:
+        raise Unavailable("too slow") from error
+
+
+def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
+    """Fetch it. Raises Unavailable or NotThere."""
+    try:
+        with ending() as left:
+            connecting, reading = min(CONNECT, left), min(READ, left)
+            servers = tuple(settings.DNS_SERVERS)
+            rules = outside.Rules(
+                may_be_local=settings.LOCAL, longest=LONGEST_URL, name_servers=servers, seconds=connecting
+            )
             outside.check(url, rules)
             return _asked(url, headers or {}, timeout=(connecting, reading))
     except outside.Refused as error:
         raise NotThere(f"refused: {error}") from error
     except names.Unanswered as error:
         raise Unavailable(type(error).__name__) from error
-    except limits.TooLong as error:
-        raise Unavailable("too slow") from error
     except (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema) as error:
         raise NotThere(type(error).__name__) from error
     except requests.RequestException as error:

@@ -39,7 +39,8 @@ class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no
             raise base.Refused("the subscription is to a topic that is not in AMAZON_SES_TOPIC_ARNS")
         fetching.alone()
         try:
-            super().auto_confirm_sns_subscription(sns_message)
+            with fetching.ending():
+                super().auto_confirm_sns_subscription(sns_message)
         except (BotoCoreError, ClientError) as error:
             raise _sorted(error) from error
 
@@ -93,7 +94,8 @@ class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
     def fetch_s3_chunks(self, bucket_name: str, object_key: str) -> Iterator[bytes]:
         fetching.alone()
         try:
-            self._raw = fetching.joined(super().fetch_s3_chunks(bucket_name, object_key))
+            with fetching.ending():
+                self._raw = fetching.joined(super().fetch_s3_chunks(bucket_name, object_key))
         except (BotoCoreError, ClientError) as error:
             raise _sorted(error) from error
         return iter(())  # parsed above, after the guards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from orders.models import Alias, PartyKind, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import letters, signatures
 from tests.conversation_tracker.providers.conftest import Api, state_of
+from tests.conversation_tracker.providers.test_fetching import answering
 
 pytestmark = pytest.mark.django_db
 Settle = Callable[[], list[TimelineEntry]]
@@ -236,6 +238,27 @@ def test_a_mail_in_s3_over_the_limit_is_quarantined(
         work()
     receipt = Receipt.objects.get()
     assert (receipt.state, receipt.trouble) == (ReceiptState.QUARANTINED, Trouble.OVER_LIMIT)
+
+
+@pytest.mark.parametrize("is_mail", [True, False])
+def test_what_amazon_answers_byte_by_byte_is_not_waited_for(
+    client: Client,
+    work: Callable[..., object],
+    two: list[str],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    is_mail: bool,
+) -> None:
+    monkeypatch.setattr(fetching, "LONGEST", 2.0)  # boto3 takes some of it before it asks
+    letters.post_ses(client, in_s3(two[:1]) if is_mail else confirmation())
+    begins = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" if is_mail else b"HTTP/1.1 200 OK\r\nX: "
+    with answering(begins, then=b"x" * 60) as url:
+        amazon = {**settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"], "endpoint_url": url}
+        settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": amazon}
+        began = time.monotonic()
+        work()
+        assert time.monotonic() - began < 4
+    assert Receipt.objects.get().state == ReceiptState.PENDING
 
 
 def test_a_bucket_that_is_closed_is_asked_again(
