@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 JSON = "application/json"
 LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
+LONGEST_BEFORE_PASSWORD = 1_000_000  # octets; SNS posts 256 kB at most, and more where it escapes
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
     ValueError, TypeError, AttributeError, KeyError, RecursionError,
@@ -97,10 +98,14 @@ def _password_refusal(request: HttpRequest, view: AnymailCoreWebhookView) -> Htt
     """The answer to a missing or wrong password, where one is asked for; None when it is good.
 
     It needs no body. anymail's own check comes after that of a signature, for which a whole body is parsed.
+
+    Amazon posts each mail without the password first, and shows it when it is asked: so that it hears that, it is let
+    finish what it says.
     """
     if not getattr(view, "basic_auth", None):
         return None
     if not _readable_basic_auth(request):
+        bodies.drop(request, most=LONGEST_BEFORE_PASSWORD)
         return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'})
     try:
         AnymailBasicAuthMixin.validate_request(view, request)

@@ -1,7 +1,8 @@
-"""Read the whole body of a request, also a chunked one without a length."""
+"""Read the body of a request, also a chunked one without a length."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -30,3 +31,11 @@ def read(request: HttpRequest, *, limit: int) -> bytes:
         raise UnreadablePostError(*error.args) from error
     request._body = b"".join(chunks)  # where Django keeps a body that has been read
     return request.body
+
+
+def drop(request: HttpRequest, *, most: int) -> None:
+    """Read as much of the body and keep nothing of it: a client whose body nobody reads may not see what it is told."""
+    source: Any = request.META["wsgi.input"] if request.META.get("wsgi.input_terminated") else request
+    with suppress(OSError):  # nobody is there any more
+        while most > 0 and (chunk := source.read(min(CHUNK, most))):
+            most -= len(chunk)

@@ -182,6 +182,13 @@ def test_a_wrong_password_is_refused_before_the_body_is_read(rf: RequestFactory,
     assert not hasattr(call, "_body")
 
 
+@pytest.mark.parametrize("length", [300_000, 1_500_000])
+def test_who_posts_first_and_shows_its_password_when_asked_may_finish(rf: RequestFactory, length: int) -> None:
+    call = rf.post("/anymail/postmark/inbound/", b"x" * length, content_type="application/json")
+    assert door.webhook(call, "postmark", "inbound").status_code == 401
+    assert len(call.read()) == max(length - door.LONGEST_BEFORE_PASSWORD, 0)
+
+
 def test_no_mail_is_opened_at_the_door(client: Client) -> None:
     assert letters.post_postmark(client, b"no JSON at all").status_code == 200
     assert Receipt.objects.get().state == ReceiptState.PENDING
