@@ -40,10 +40,12 @@ _PASSING = frozenset({
         f"msys.message_event.bounce_class={number}"
         for number in (1, 20, 21, 22, 23, 24, 25, 40, 50, 51, 52, 53, 54, 70)
     ),
+    "msys.message_event.type=policy_rejection", "msys.gen_event.type=generation_rejection",
 })  # fmt: skip
 _PLACES = (
     ("bounce", "bounceType"), ("eventType",), ("Type",), ("event",), ("data", "type"), ("data", "bounce", "type"),
     ("hard_bounce",), ("error",), ("bounce_category",), ("msys", "message_event", "bounce_class"),
+    ("msys", "message_event", "type"), ("msys", "gen_event", "type"),
 )  # fmt: skip
 # How Mailtrap begins the reason of a rejection that is about the address; others are about our domain or account.
 _ON_MAILTRAPS_LIST = "Recipient in suppression list"

@@ -14,11 +14,11 @@ from anymail.webhooks.mailjet import MailjetTrackingWebhookView
 from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
 from anymail.webhooks.mandrill import MandrillCombinedWebhookView
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
-from anymail.webhooks.resend import ResendTrackingWebhookView
 from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
 from django.test import RequestFactory
 
 from conversation_tracker import bounces
+from conversation_tracker.providers.views import resend as our_resend
 from orders.models import SuppressionReason
 
 B, C, R = SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED, SuppressionReason.REFUSED
@@ -38,7 +38,8 @@ def ses(said: dict[str, Any]) -> AnymailTrackingEvent:
 
 def sparkpost(said: dict[str, Any]) -> AnymailTrackingEvent:
     view = SparkPostTrackingWebhookView(webhook_secret="a:b")
-    return view.esp_to_anymail_event("message_event", said, {"msys": {"message_event": said}})
+    kind = "gen_event" if said["type"].startswith("generation") else "message_event"
+    return view.esp_to_anymail_event(kind, said, {"msys": {kind: said}})
 
 
 def mandrill(said: dict[str, Any]) -> AnymailTrackingEvent:
@@ -47,7 +48,7 @@ def mandrill(said: dict[str, Any]) -> AnymailTrackingEvent:
 
 
 def resend(said: dict[str, Any]) -> AnymailTrackingEvent:
-    return ResendTrackingWebhookView(webhook_secret="a:b").esp_to_anymail_event(said, RequestFactory().post("/"))
+    return our_resend.Tracking(webhook_secret="a:b").esp_to_anymail_event(said, RequestFactory().post("/"))
 
 
 def mailersend(said: dict[str, Any]) -> AnymailTrackingEvent:
@@ -92,6 +93,16 @@ VIRUS = {"eventType": "Reject", "reject": {"reason": "Bad content"}}
 HARD_AT_RESEND = {
     "type": "email.bounced",
     "data": {"bounce": {"type": "Permanent", "message": "The recipient's server sent a bounce message."}},
+}
+DEAD_AT_RESEND = {
+    "type": "email.bounced",
+    "data": {
+        "bounce": {
+            "message": "The recipient's email address is on the suppression list because it has a recent history of …",
+            "subType": "Suppressed",
+            "type": "Permanent",
+        }
+    },
 }
 SOFT_AT_RESEND = {
     "type": "email.bounced",
@@ -141,6 +152,7 @@ SAID: list[tuple[Any, dict[str, Any], SuppressionReason | None]] = [
     (mailtrap, {"event": "reject", "reason": "Your account has reached its daily sending limit."}, None),
     (mailtrap, {"event": "spam"}, C),
     (resend, HARD_AT_RESEND, B),
+    (resend, DEAD_AT_RESEND, B),
     (resend, SOFT_AT_RESEND, None),
     (resend, {"type": "email.complained", "data": {}}, C),
     (sparkpost, {"type": "bounce", "bounce_class": "10"}, B),
@@ -148,6 +160,8 @@ SAID: list[tuple[Any, dict[str, Any], SuppressionReason | None]] = [
     (sparkpost, {"type": "bounce", "bounce_class": "22"}, None),
     (sparkpost, {"type": "bounce", "bounce_class": "51"}, None),
     (sparkpost, {"type": "spam_complaint"}, C),
+    (sparkpost, {"type": "policy_rejection", "reason": "MAIL REFUSED - IP (192.0.2.1) is in black list"}, None),
+    (sparkpost, {"type": "generation_rejection", "reason": "Exceed Sending Limit (hourly)"}, None),
 ]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urljoin
 
 from anymail.exceptions import AnymailConfigurationError
 from anymail.inbound import AnymailInboundMessage
-from anymail.signals import AnymailTrackingEvent, EventType
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.resend import ResendInboundWebhookView, ResendTrackingWebhookView
 from django.http import HttpRequest
 
@@ -49,4 +49,6 @@ class Tracking(ResendTrackingWebhookView):  # type: ignore[misc]
         why = base.dig(esp_event, "data", "failed", "reason")
         if isinstance(why, str):
             event.reject_reason = headers.one_line(why)
+        if base.dig(esp_event, "data", "bounce", "type") == "Permanent":  # anymail goes by a few words of its text
+            event.reject_reason = RejectReason.BOUNCED
         return event
