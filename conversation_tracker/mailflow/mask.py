@@ -70,10 +70,10 @@ class Masker:
         """
         if not by:
             return text
+        text, times = spellings.replace(text, self._known)
         shown = [one for one in spellings.touching(text, self._known) if spellings.find(by, [one])]
-        others = " ".join([by, *(one.real for one in self._known)])
-        text, times = spellings.rewrite_joined(text, shown, beside=others)
-        self.count += times
+        text, joined = spellings.rewrite_joined(text, shown, beside=by)
+        self.count += times + joined
         return text
 
     def html(self, source: str) -> str:
