@@ -216,18 +216,20 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return text, count
 
 
-def rewrite_joined(text: str, known: Sequence[Known], *, beside: str = "") -> tuple[str, int]:
+def rewrite_joined(text: str, known: Sequence[Known], *, beside: str | None = None) -> tuple[str, int]:
     """The text with each known address replaced whatever stands before and after it, and how many were.
 
-    For the names that programs give to things, where an address is often written on to a number or a word; and for the
-    text of HTML, ``beside``: an address that stands in that with as many letters before is another one.
+    For the names that programs give to things, where an address is often written on to a number or a word, and nothing
+    is lost where it was another one. And for the text of HTML, ``beside``: there an address of few letters has to stand
+    alone, and one that stands in that with as many letters before is another one.
     """
     tracking_domains = _tracking_domains(known)
-    others = joints.locals_in(beside)
+    is_text = beside is not None
+    others = joints.locals_in(beside or "")
     count = 0
-    found = _bare_in(text, known, is_short_alone=True)
+    found = _bare_in(text, known, is_short_alone=is_text)
     for one in sorted(found, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
-        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=True)
+        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_text)
         spans = [match.span() for match in pattern.finditer(text)]
         text, times = _put(one.alias, text, (at for at in spans if not joints.is_longer(text, *at, others=others)))
         count += times

@@ -132,6 +132,13 @@ def test_a_file_s_name_shows_no_address_that_is_written_on_to_a_word() -> None:
     assert file.name == f"Rechnung{ANNA.alias}2026.txt"
 
 
+@pytest.mark.parametrize("real", ["ana@people.example", "a1@people.example"])
+def test_a_file_s_name_shows_no_address_of_few_letters_either(real: str) -> None:
+    raw = passing.incoming(b"<x/>", name=f"NF_{real}_830.xml", kind="text/xml")
+    (file,) = passing.masked(raw, Known(real, ANNA.alias)).files
+    assert file.name == f"NF_{ANNA.alias}_830.xml"
+
+
 @pytest.mark.parametrize("name", ["anna@people.example", "Anna (anna@people.example)", "x@y.example", "Anna＠people"])
 def test_a_display_name_with_an_address_is_left_out(name: str) -> None:
     assert masked(name=name).sender_name == ""
