@@ -25,7 +25,8 @@ _LINE_END = re.compile(r"[\r\n]")
 # Cloudflare's pages cloak an address in hexadecimal, each octet but the first combined with the first by XOR.
 _CLOAKED = re.compile(rb"(?:data-cfemail[^0-9a-z]{1,8}|email-protection\#)((?:[0-9a-f]{2}){4,400})", re.IGNORECASE)
 # Google Calendar's links pack an event's name, a space and whose it is, short where that is an address at gmail.com.
-_SHORT, _MEANT = b"@m", b"@gmail.com"
+# Nothing of a domain follows there: what no sign of base64 is stands for zero.
+_SHORT, _MEANT = re.compile(rb"@m(?![A-Za-z0-9.-])"), b"@gmail.com"
 _LOCAL_PART = re.compile(rb"[!-?A-~]{1,64}")
 _UU_LINE = re.compile(rb"\r?\n.")  # a line begins with how long it is
 # What deflate packed begins so in zlib's format (RFC 1950), as Mailgun's links do, or in gzip's.
@@ -155,13 +156,12 @@ def _base_64(written: bytes) -> Iterator[bytes]:
 def _with_owners(content: bytes) -> bytes | None:
     """The same with each owner of an event written out, over what follows; None where it names none."""
     meant = None
-    place = content.find(_SHORT)
-    while place >= 0:
+    for found in _SHORT.finditer(content):
+        place = found.start()
         space = content.rfind(b" ", max(0, place - 65), place)
         if space >= 0 and _LOCAL_PART.fullmatch(content, space + 1, place):
             meant = meant if meant is not None else bytearray(content)
             meant[place : place + len(_MEANT)] = _MEANT
-        place = content.find(_SHORT, place + 1)
     return bytes(meant) if meant is not None else None
 
 

@@ -270,6 +270,15 @@ def test_the_owner_of_an_event_becomes_dots_in_a_link_to_it(owner: str, rest: st
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+@pytest.mark.parametrize("other", ["anna@mail.example", "anna@m.example", "anna@m-shop.example"])
+def test_an_address_at_a_domain_that_begins_like_a_short_one_holds_no_attached_mail(other: str) -> None:
+    known = Known("anna@gmail.com", HARD.alias)
+    line = f"<p>{'word ' * 250} {other}</p>"  # so long that it is made anew in base64
+    mail = f"From: a@b.example\r\nContent-Type: text/html\r\n\r\n{line}".encode()
+    found = masked(incoming(mail, kind="message/rfc822", encoding="7bit"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == []
+
+
 def test_the_owner_of_an_event_who_is_somebody_else_stays() -> None:
     packed = base64.urlsafe_b64encode(b"7k3v0q2j1l5n8b6d4f9h0s2t1c mary@m").decode()
     found = masked(
