@@ -63,7 +63,7 @@ def test_the_page_of_the_api_shows_its_calls_and_asks_nobody_else(context: Brows
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     page.goto(f"{site}/api/docs")
-    expect(page.locator(".opblock-summary-path").first).to_be_visible()
+    expect(page.locator(".opblock-summary-path").first).to_be_visible(timeout=30_000)  # it draws hundreds
     expect(page.locator(".opblock-summary-path").get_by_text(re.compile("pvt/orders/.*/cancel"))).to_be_visible()
     assert page.locator(".opblock").count() > 20
     page.wait_for_load_state("networkidle")
