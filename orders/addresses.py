@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,10 @@ from publicsuffixlist import PublicSuffixList
 MAX_ADDRESS = 254  # octets, RFC 5321 §4.5.3.1.3 less the two angle brackets
 MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_LABEL = 63  # octets, RFC 1035 §2.3.4
+
+
+# A letter or digit before the @, and a domain that begins and ends with one, or an address of a network.
+_MAILBOX = re.compile(r"[^@]*\w[^@]*@(?:\w(?:[\w.-]*\w)?|\[[0-9a-f.:]+\])", re.IGNORECASE)
 
 
 class NotAnAddress(ValueError):
@@ -61,13 +66,11 @@ def validated(text: str) -> str:
     return str(address)
 
 
-def is_valid(text: str) -> bool:
-    """Whether it is an address at all, to which a mail could go."""
-    try:
-        validated(text)
-    except NotAnAddress:
-        return False
-    return True
+def may_be_answered(text: str) -> bool:
+    """Whether it has the shape of an address. Much that ``validated`` refuses where a person types it is a mailbox all
+    the same: old ones at Japanese telephone companies, programs' in a company's own network.
+    """
+    return _MAILBOX.fullmatch(text) is not None
 
 
 def split(text: str) -> Parts:

@@ -13,7 +13,8 @@ _SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
 _NO_LOCAL = re.compile(r"[^\w.+-]+")
 _HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
 # Where a column, a field or a sentence may end.
-_END = re.compile(r"\Z|…|\.(?![a-z0-9])|[\s,;|()\[\]{}<>\"']", re.IGNORECASE)
+_END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
+_FEWEST = 2  # signs of a domain by which it is told
 # What an address may be cut by and go on behind: a line end with the quote marks of the next line, tags.
 _CUT = re.compile(r"=?\r?\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
 
@@ -63,7 +64,7 @@ def cut_short(text: str, lowered: str, *, local: str, domain: str) -> Iterator[t
     while place >= 0:
         end = place + len(begin)
         length = _common(lowered, end, domain)
-        if 0 < length < len(domain) and _is_all(lowered, place, end, end + length, domain[length:]):
+        if _FEWEST <= length < len(domain) and _is_all(lowered, place, end, end + length, domain[length:]):
             yield place, end + length
         place = lowered.find(begin, end)
 

@@ -122,22 +122,22 @@ def _hides(declaration: str) -> bool:
 def without_pictures(source: str, *, first: int, most: int) -> tuple[str, list[Picture]]:
     """The HTML with an id, counted from ``first``, for each picture that stands in it as a ``data:`` URI, and these.
 
-    Many mail programs show none of them there, and the cleaner takes them away.
+    Many mail programs show none of them there, and the cleaner takes them away. One that stands there often is one.
     """
-    pictures: list[Picture] = []
+    pictures: dict[bytes, Picture] = {}
 
     def named(found: re.Match[str]) -> str:
         try:
             content = a2b_base64(found[3])
         except ValueError:
             return found[0]
-        if not content or len(pictures) >= most:
+        if not content or (content not in pictures and len(pictures) >= most):
             return found[0]
-        name = f"picture-{first + len(pictures)}.{found[2].lower()}"
-        pictures.append(Picture(name, f"{name}@inline", f"image/{found[2].lower().replace('jpg', 'jpeg')}", content))
-        return f'src="cid:{pictures[-1].content_id}"'
+        name, kind = f"picture-{first + len(pictures)}.{found[2].lower()}", found[2].lower().replace("jpg", "jpeg")
+        picture = pictures.setdefault(content, Picture(name, f"{name}@inline", f"image/{kind}", content))
+        return f'src="cid:{picture.content_id}"'
 
-    return _PICTURE.sub(named, source), pictures
+    return _PICTURE.sub(named, source), list(pictures.values())
 
 
 def to_text(source: str) -> str:

@@ -49,7 +49,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return RecordOnly(Reason.UNREAD)
     if Trait.BULK in mail.traits:
         return Refuse(Reason.BULK)
-    if mail.sender is None or (matched.sender is None and not addresses.is_valid(mail.sender.address)):
+    if mail.sender is None or (matched.sender is None and not addresses.may_be_answered(mail.sender.address)):
         return RecordOnly(Reason.NO_SENDER)
     if matched.sender is not None and matched.sender.alias_id == matched.recipient.alias_id:
         return RecordOnly(Reason.TO_SELF)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
-from itertools import islice
+from itertools import chain, islice
 
 from conversation_tracker.mailflow.shapes import Mailbox
 
@@ -104,13 +104,20 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
     candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
     likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
-    for codec in candidates + likely:
-        try:
-            return data.decode(codec)
-        except (UnicodeError, ValueError):
-            continue
-    read = (_mostly(data, codec) for codec in candidates)
+    read = chain(
+        (_wholly(data, codec) for codec in candidates),
+        (_mostly(data, codec) for codec in candidates if codec == "utf-8"),  # little else looks like it
+        (_wholly(data, codec) for codec in likely),
+        (_mostly(data, codec) for codec in candidates),
+    )
     return next((text for text in read if text is not None), None) or data.decode("cp1252", "replace")
+
+
+def _wholly(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except (UnicodeError, ValueError):
+        return None
 
 
 def _mostly(data: bytes, codec: str) -> str | None:

@@ -85,10 +85,7 @@ def order(order: Order) -> shapes.Order:
     parties = masking.known(aliases)
     seen: dict[str, str] = {}
     document = masking.document(order.document.json(), parties, seen)
-    tracking = Prefetch("tracking", TrackingEvent.objects.order_by("happened_at", "id"))
-    invoices = list(order.invoices.prefetch_related(tracking).order_by("id"))
-    masking.sightings((seen for invoice in invoices for seen in invoice.tracking.all()), parties)
-    history = _history(order, parties)
+    invoices, history = _invoices(order, parties), _history(order, parties)
     items = [_item(order, place, item) for place, item in enumerate(fields.mappings(document.get("items")))]
     shipping = _shipping(document.get("shippingData"))
     found = {
@@ -146,6 +143,14 @@ def changes(order: Order) -> list[dict[str, Any]]:
     history = _history(order, masking.of_order(order))
     attachment = _changes(order, history) or {"id": "changeAttachment", "changesData": []}
     return shapes.Changes.model_validate(attachment).model_dump()["changesData"]  # type: ignore[no-any-return]
+
+
+def _invoices(order: Order, parties: tuple[Known, ...]) -> list[Invoice]:
+    """With what carriers said of their parcels; masked."""
+    tracking = Prefetch("tracking", TrackingEvent.objects.order_by("happened_at", "id"))
+    invoices = list(order.invoices.prefetch_related(tracking).order_by("id"))
+    masking.sightings((seen for invoice in invoices for seen in invoice.tracking.all()), parties)
+    return invoices
 
 
 def _history(order: Order, parties: tuple[Known, ...]) -> list[TimelineEntry]:

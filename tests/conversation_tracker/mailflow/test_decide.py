@@ -38,6 +38,23 @@ def test_somebody_new_is_relayed() -> None:
     assert decide(MAIL, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == Relay()
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["maria..love@docomo.ne.jp", "maria.@ezweb.ne.jp", "erp@servidor.local", "a@foo_bar.com", '"a b"@x.example',
+     "kim@bücher.example", "anna@[192.0.2.1]", "root@host"],
+)  # fmt: skip
+def test_somebody_new_is_relayed_whose_address_no_form_would_take(address: str) -> None:
+    mail = replace(MAIL, sender=Mailbox("", address))
+    assert decide(mail, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == Relay()
+
+
+@pytest.mark.parametrize("address", ["=@=", "@", "a@", "@x.example", "a@-", "a b"])
+def test_somebody_new_who_cannot_be_answered_is_recorded(address: str) -> None:
+    mail = replace(MAIL, sender=Mailbox("", address))
+    assert decide(mail, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == RecordOnly(Reason.NO_SENDER)
+    assert decide(mail, ENVELOPE, MATCHED, now=NOW) == Relay()
+
+
 def test_an_unverified_sender_is_relayed() -> None:
     assert decide(MAIL, replace(ENVELOPE, verdict=Verdict.FAIL), MATCHED, now=NOW) == Relay()
 

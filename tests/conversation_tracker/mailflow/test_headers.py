@@ -113,6 +113,12 @@ def raw(text: str) -> str:
     return text.encode().decode("ascii", "surrogateescape")
 
 
+@pytest.mark.parametrize("charset", ["utf-8", None])
+def test_of_japanese_text_that_was_cut_only_the_last_sign_is_lost(charset: str | None) -> None:
+    text = "ァン。ジ、ご注文ありがとうございます。"
+    assert headers.decode_bytes(text.encode()[:-1], charset) == text[:-1] + "\ufffd"
+
+
 @pytest.mark.parametrize("address", ["núñez@correios.example", "иван@пример.рф", "help@acmeé.example"])
 def test_an_address_in_raw_utf_8_is_that_address_and_not_what_ascii_leaves_of_it(address: str) -> None:
     assert [one.address for one in headers.mailboxes(raw(f"Núñez <{address}>"))] == [address]

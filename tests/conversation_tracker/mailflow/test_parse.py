@@ -300,13 +300,12 @@ def test_nothing_is_left_out_because_time_or_memory_ran_out(
 
 @pytest.mark.parametrize("quote", ['"', "'"])
 def test_a_picture_within_the_html_becomes_a_file_that_it_shows(quote: str) -> None:
-    content = b"\x89PNG\r\n\x1a\n a picture"
-    uri = f"data:image/png;base64,{base64.encodebytes(content).decode()}"
-    mail = read(
-        letters.mime(text="", html=f"<p>See</p><img alt=x src={quote}{uri}{quote}><img src={quote}{uri}{quote}>")
-    )
+    one, two = b"\x89PNG\r\n\x1a\n a picture", b"\x89PNG\r\n\x1a\n another"
+    first, second = (f"data:image/png;base64,{base64.encodebytes(content).decode()}" for content in (one, two))
+    shown = "".join(f"<img src={quote}{uri}{quote}>" for uri in (first, second, first))
+    mail = read(letters.mime(text="", html=f"<p>See</p>{shown}"))
     assert [(file.name, file.content_id, file.content) for file in mail.files] == [
-        ("picture-1.png", "picture-1.png@inline", content),
-        ("picture-2.png", "picture-2.png@inline", content),
+        ("picture-1.png", "picture-1.png@inline", one),
+        ("picture-2.png", "picture-2.png@inline", two),
     ]
-    assert [mail.html.count(f'src="cid:{file.content_id}"') for file in mail.files] == [1, 1]
+    assert [mail.html.count(f'src="cid:{file.content_id}"') for file in mail.files] == [2, 1]
