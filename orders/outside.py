@@ -44,6 +44,10 @@ class Refused(ValueError):
     """Nothing is posted to this address; the message says why."""
 
 
+class NoHost(Refused):
+    """There is no such host, says DNS; another time there may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Where one may post. ``may_be_local``: to this machine too, and by http; for a developer's own."""
@@ -140,7 +144,7 @@ def _resolve(place: Place, rules: Rules, *, seconds: float) -> list[IPv4Address 
     """Every address of the host. Raises Refused when one of them is not public: whoever mixes them means no good."""
     found = names.addresses_of(place.host, servers=rules.name_servers, seconds=seconds)
     if not found:
-        raise Refused("there is no such host")
+        raise NoHost("there is no such host")
     if not rules.may_be_local and not all(is_public(address) for address in found):
         raise Refused("it is an address of a private network")
     return found

@@ -74,8 +74,9 @@ class Unpacked:
             return self.outer.span(*self.whole)
         if self.kept is not None:
             start, end = start * 2 + self.kept, end * 2 + self.kept - 1
-        first, last = start // self.octets, (end - 1) // self.octets + 1
-        start, end = self.offset + first * self.signs, self.offset + last * self.signs
+        # Of the last group only the signs that they need: behind it may stand another word.
+        start = self.offset + start * self.signs // self.octets
+        end = self.offset - (-end * self.signs // self.octets)
         if self.outer is None:
             return start, end
         words = Words(self.outer.content.decode("latin-1"))

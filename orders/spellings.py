@@ -114,10 +114,11 @@ def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
     found: set[tuple[int, int]] = set()
     for one, unpacked in _unpacked_with(data, known):
         words = words or packed.Words(text)
-        said = unpacked.content.decode("latin-1")
+        said = unpacked.content.decode("utf-8", "surrogateescape")
         windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
         for match in patterns.matches(patterns.bare(one.real, tracking_domains), said, windows):
-            found.add(words.around(*unpacked.span(*match.span())))
+            start, end = (len(said[:place].encode("utf-8", "surrogateescape")) for place in match.span())
+            found.add(words.around(*unpacked.span(start, end)))
     return _put("•••", text, _apart(found))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from conversation_tracker import order_mails
-from orders import access, customers, events, flow, interactions, invoicing, payment, placing, shipping
+from orders import access, addresses, customers, events, flow, interactions, invoicing, payment, placing, shipping
 from orders.models import (
     ApiKey,
     InvoiceKind,
@@ -131,7 +131,7 @@ def _order(store: Store, shopper: Shopper, *, now: datetime) -> None:
         },
         "paymentData": {"payments": [{"paymentSystemName": "Pix", "value": shopper.value, "installments": 1}]},
     }  # fmt: skip
-    address = shopper.address.replace("münchen", "xn--mnchen-3ya")
+    address = addresses.validated(shopper.address)
     draft = placing.Draft(
         marketplace_number=f"demo-{shopper.key}",
         person=customers.Person(address, shopper.name),

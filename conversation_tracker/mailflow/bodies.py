@@ -18,7 +18,9 @@ _LAYOUT = {"style", "align", "valign", "width", "height", "bgcolor", "dir", "lan
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": _LAYOUT,
     "a": {"href"},
-    "img": {"src", "alt", "border"},
+    "img": {"src", "alt", "border", "usemap"},
+    "map": {"name"},
+    "area": {"href", "alt", "shape", "coords"},
     "font": {"color", "face", "size"},
     "table": {"border", "cellpadding", "cellspacing", "summary"},
     "td": {"colspan", "rowspan", "nowrap"},

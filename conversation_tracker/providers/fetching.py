@@ -117,6 +117,8 @@ def get(url: str, *, headers: dict[str, str] | None = None) -> Fetched:
             )
             outside.check(url, rules)
             return _asked(url, headers or {}, timeout=(connecting, reading))
+    except outside.NoHost as error:
+        raise Unavailable(type(error).__name__) from error
     except outside.Refused as error:
         raise NotThere(f"refused: {error}") from error
     except names.Unanswered as error:

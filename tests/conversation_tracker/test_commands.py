@@ -6,17 +6,19 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from conversation_tracker import inbox
 from conversation_tracker.models import Channel, Receipt
 from orders import vault
 from orders.models import Kind, TimelineEntry
@@ -134,6 +136,26 @@ def test_watching_ends_when_nothing_waits_and_shows_progress_on_the_way(
     drawn = capsys.readouterr().err
     assert "0/1" in drawn
     assert "oldest 75 s" in drawn
+
+
+@pytest.mark.django_db(transaction=True)
+def test_watching_goes_on_when_the_database_is_back(
+    client: Client, placed: Placed, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    looks = 0
+
+    def away_at_the_second_look() -> datetime | None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise OperationalError("server closed the connection unexpectedly")
+        return oldest_pending()
+
+    oldest_pending = inbox.oldest_pending
+    monkeypatch.setattr(inbox, "oldest_pending", away_at_the_second_look)
+    monkeypatch.setattr(time, "sleep", lambda _: work() if looks == 2 else None)
+    assert "pending         0\n        done         1" in run("inbox", "--watch")
 
 
 def test_watching_may_be_broken_off(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -53,14 +54,20 @@ class Command(BaseCommand):
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             line = progress.add_task("Settled", total=before["pending"], pace="")
-            while True:
-                counts, now = inbox.counts(), timezone.now()
-                settled = max(sum(counts[state] - before[state] for state in SETTLED), 0)
-                pace = _pace(counts["pending"], measures.rate(now=now, window=_window(began, now=now)), now=now)
-                progress.update(line, completed=settled, total=settled + counts["pending"], pace=pace, refresh=True)
-                if not counts["pending"]:
-                    return
-                time.sleep(EVERY)
+            pending = 1
+            while pending:
+                try:
+                    counts, now = inbox.counts(), timezone.now()
+                    pace = _pace(counts["pending"], measures.rate(now=now, window=_window(began, now=now)), now=now)
+                except (OperationalError, InterfaceError):  # it is started anew, perhaps
+                    connection.close_if_unusable_or_obsolete()
+                    progress.update(line, pace="the database does not answer", refresh=True)
+                else:
+                    pending = counts["pending"]
+                    settled = max(sum(counts[state] - before[state] for state in SETTLED), 0)
+                    progress.update(line, completed=settled, total=settled + pending, pace=pace, refresh=True)
+                if pending:
+                    time.sleep(EVERY)
 
 
 def _window(began: datetime, *, now: datetime) -> timedelta:

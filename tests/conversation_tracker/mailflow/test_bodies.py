@@ -47,6 +47,15 @@ def test_a_lot_of_attributes_are_not_compared_with_each_other(before: str, each:
     assert time.process_time() - began < 5  # a second; without the check from ten to hundreds
 
 
+def test_the_links_of_a_picture_map_stay() -> None:
+    source = (
+        '<img alt="" usemap="#m"><map name="m"><area shape="rect" coords="0,0,9,9" href="https://x.example/"></map>'
+    )
+    cleaned = bodies.clean(source)
+    for kept in ('usemap="#m"', 'name="m"', 'coords="0,0,9,9"', 'href="https://x.example/"'):
+        assert kept in cleaned
+
+
 def test_a_picture_of_megabytes_within_the_html_stays_in_it() -> None:
     picture = "data:image/png;base64," + "iVBORw0KGgo/abc+" * 200_000
     cleaned = bodies.clean(f"<p><b>Hello</b><img alt='x y' src='{picture}'>")

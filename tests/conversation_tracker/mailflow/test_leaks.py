@@ -226,6 +226,23 @@ PACKED = [
 ]
 
 
+@pytest.mark.parametrize("more", ["", "x", "xy"])
+@pytest.mark.parametrize("between", [" ", "\n", "\r\n", ", "])
+def test_a_packed_address_takes_no_word_with_it_that_follows(more: str, between: str) -> None:
+    for word in (base64.b64encode(more.encode() + REAL.encode()), base64.b32encode(more.encode() + REAL.encode())):
+        found = masked(said(f"code {word.decode().rstrip('=')}{between}Thanks{between}Kim"))
+        assert found.text.split() == f"code •••{between}Thanks{between}Kim".split()
+
+
+def test_a_packed_address_of_an_international_domain_becomes_dots_in_its_place() -> None:
+    eva = Known("eva@xn--mnchen-post-thb.example", HARD.alias)
+    word = base64.b64encode("é eva@münchen-post.example".encode()).decode().rstrip("=")
+    mail = said(f'<a href="https://x.example/u?t={word}">leave</a> <a href="https://x.example/2">2</a>', kind="html")
+    found = masked(mail, eva)
+    assert 'href="https://x.example/u?t=•••"' in found.html
+    assert 'href="https://x.example/2"' in found.html
+
+
 @pytest.mark.parametrize("word", PACKED)
 @pytest.mark.parametrize("before", ["https://x.example/u?e=", "https://x.example/", "u/a/", ""])
 def test_a_packed_address_becomes_dots_wherever_it_stands(word: str, before: str) -> None:

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from conversation_tracker.mailflow import guards
 from conversation_tracker.providers import fetching
+from orders import names
 from tests.conversation_tracker.providers.conftest import Api
 
 
@@ -47,6 +48,13 @@ def test_who_never_ends_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPa
     api.answer("/", b"some")
     with pytest.raises(fetching.Unavailable):
         fetching.get(f"{api.url}/")
+
+
+def test_a_host_that_dns_does_not_know_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that fails says so at times of names that exist."""
+    monkeypatch.setattr(names, "addresses_of", lambda *_, **__: [])
+    with pytest.raises(fetching.Unavailable, match="NoHost"):
+        fetching.get("https://api.example/")
 
 
 @pytest.mark.parametrize("begins", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
