@@ -17,15 +17,12 @@ from tests.orders.strategies import (
     HARD,
     JOHN,
     SOFT_JOHN,
-    TRACKING,
     common_address,
     common_local,
     plain_address,
     recased,
     tag,
 )
-
-MANY = 200_000  # characters: with quadratic work a test on so many would not end
 
 before = st.sampled_from(
     ["", " ", "<", "(", '"', "'", ":", "mailto:", ",", ";", "\n", "=", "%3C", "&lt;", "\\u003c", "_"]
@@ -360,60 +357,6 @@ def test_marks_make_no_address_of_another(text: str) -> None:
 def test_only_those_who_are_shown_are_found():
     mary = Known("mary@example.com", HARD)
     assert spellings.find("mary@example.com", [JOHN, mary]) == [mary]
-
-
-@given(text=st.text(max_size=400), real=plain_address)
-def test_no_text_at_all_makes_it_raise(text, real):
-    known = [Known(addresses.key(real), HARD)]
-    replaced, count = spellings.replace(text, known)
-    assert (replaced == text) is (count == 0)
-    spellings.find(text, known)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "@" * MANY,
-        " " * MANY + "x@",
-        "@" + " " * MANY + "@",
-        "a%40" * (MANY // 4),
-        "john+" * (MANY // 5),
-        "john@" * (MANY // 5),
-        ("john+" + "a" * 63) * (MANY // 68),
-        "john" + " " * MANY,
-        "john&#" + "0" * MANY,
-        "john&#" + "9" * MANY + ";example.com",
-        "&" * MANY,
-        "%" * MANY,
-        "a@" + "-1b." * (MANY // 4) + TRACKING,
-        ("a" * 64 + "@" + "1-" * 110) * (MANY // 285) + TRACKING,
-        "a" + "\u0345\u0300" * (MANY // 2) + "@example.com",
-        "\u1100" * MANY + "@example.com",
-        "." * MANY,
-        "\\u0040" * (MANY // 6),
-        "j." * (MANY // 2) + "@gmail.com",
-        "\n" * MANY + "@",
-        "\n> " * (MANY // 3) + "@",
-        "john\n> +" * (MANY // 8),
-        "joh\n" * (MANY // 4) + "@exa\nmple.com",
-        "john@exam\n>p" * (MANY // 12) + "@exa\nmple.com",
-        ("j\n" * 30) * (MANY // 60) + "@gmai\nl.con",
-        "\\u006" * (MANY // 5),
-        "john at " * (MANY // 8),
-        "john \\ . " * (MANY // 9),
-        "john=example=" * (MANY // 13),
-        "example=" * (MANY // 8) + "john",
-        "j . " * (MANY // 4) + "at gmail dot con",
-        "](" * (MANY // 2),
-        "_a" * (MANY // 2) + "_ " + "a_" * (MANY // 2),
-        "+ABA" * (MANY // 4),
-    ],
-    ids=range(34),
-)
-def test_hostile_text_takes_no_longer_than_its_length(text):
-    gmail = Known("j" * 30 + "@gmail.com", HARD)
-    assert spellings.find(text + " and example.com, gmail.com", [SOFT_JOHN, gmail]) == []
-    assert spellings.replace(text + " and example.com, gmail.com", [SOFT_JOHN, gmail])[1] == 0
 
 
 def test_few_letters_are_found_where_a_line_end_or_an_encoding_joins_them_to_others() -> None:

@@ -68,3 +68,12 @@ def outgoing(found: Masked) -> bytes:
 
 def shown(found: Masked) -> list[str]:
     return leakgate.leaks(outgoing(found), (HARD,))
+
+
+def said(text: str, *, kind: str = "plain", name: str = "Anna", subject: str = "S") -> bytes:
+    """A mail that says it."""
+    message = EmailMessage()
+    message["From"] = f'"{name}" <a@b.example>'
+    message["Subject"] = subject
+    message.set_content(text, subtype=kind, cte="base64")
+    return message.as_bytes()
