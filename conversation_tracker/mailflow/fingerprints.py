@@ -6,6 +6,8 @@ import html
 import itertools
 import re
 from collections.abc import Container, Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from conversation_tracker.mailflow import bodies
 from conversation_tracker.mailflow.shapes import MIME_TYPE, Arrival, File, Mail, Trait
@@ -17,6 +19,7 @@ _ADDRESS = re.compile(r'\s(?:href|src)="([^"]*)"')
 _BETWEEN_TAGS = re.compile(r">\s+<")
 _PICTURE = re.compile(r'(?<==")cid:[^"]*')
 _WRITTEN_ADDRESS = re.compile(r'(?:https?://|mailto:|tel:|cid:)[^\s()<>\[\]"]+')
+_COLON = re.compile(r"([+-][0-9]{2}):([0-9]{2})\b")  # in a zone
 _NO_WORD = re.compile(r"[\W_]+")
 _NO_ASCII_WORD = bytes(code for code in range(128) if not chr(code).isalnum())
 # By these alone a mail is not relayed, and they may come with the way it takes.
@@ -43,12 +46,23 @@ def of(arrival: Arrival) -> bytes:
 
 
 def _written(mail: Mail) -> Iterator[str]:
-    yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, mail.date, mail.subject)
+    yield from (mail.sender.address.lower() if mail.sender else "", mail.message_id, _moment(mail.date), mail.subject)
     # A flowed text comes with its paragraphs joined, or each line with its mark.
     yield "" if mail.html and _is_made_of(mail.html, mail.text) else _MARKS.sub("", mail.text)
     # Pictures in the mail count as files; a page in pieces, with files between them, is joined by each in its own way.
     yield _BETWEEN_TAGS.sub("><", _PICTURE.sub("cid:", mail.html))
     yield from itertools.chain.from_iterable(sorted(map(_of_file, mail.files)))  # providers order them as they like
+
+
+def _moment(date: str) -> str:
+    """Which moment a date means, since some providers write it anew: as GMT, in their own zone, with a colon in it; the
+    date itself where that cannot be told.
+    """
+    try:
+        found = parsedate_to_datetime(_COLON.sub(r"\1\2", date))
+        return str((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return date
 
 
 def _is_made_of(source: str, text: str) -> bool:

@@ -41,6 +41,31 @@ def test_the_same_mail_through_two_providers_is_one_entry(client: Client, work: 
     assert len(mails(placed.order)) == 1
 
 
+@pytest.mark.parametrize(
+    "date",
+    ["Mon, 23 Nov 2026 10:00:00 GMT", "Mon, 23 Nov 2026 07:00:00 -03:00", "23 Nov 2026 11:00:00 +0100 (CET)",
+     "Mon, 23 Nov 2026 10:00:00 -0000"],
+)  # fmt: skip
+def test_a_date_that_a_provider_wrote_anew_makes_no_other_mail(
+    client: Client, work: Work, placed: Placed, date: str
+) -> None:
+    alias = placed.customer_alias.address.text()
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000", text="It is at your door.")
+    letters.post_ses(client, letters.ses([alias], raw))
+    letters.post_postmark(client, letters.postmark(alias, Date=date))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 2026 10:00:01 +0000", "Mon, 99 Nov 2026 10:00:00 +0000", "today", ""])
+def test_another_date_makes_another_mail(client: Client, work: Work, placed: Placed, date: str) -> None:
+    alias = placed.customer_alias.address.text()
+    raw = letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000", text="It is at your door.")
+    letters.post_ses(client, letters.ses([alias], raw))
+    letters.post_postmark(client, letters.postmark(alias, Date=date))
+    assert len(work()) == 2
+
+
 def test_the_same_mail_with_its_files_in_another_order_is_one_entry(client: Client, work: Work, placed: Placed) -> None:
     pdf, png = ("a.pdf", "application/pdf", b"%PDF-1.7 a"), ("b.png", "image/png", b"\x89PNG\r\n\x1a\nx")
     alias = placed.customer_alias.address.text()
