@@ -30,7 +30,7 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "blockquote": {"type"},
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
-_DROPPED_WHOLE = {"script", "style", "title", "template", "noscript", "object", "svg", "math"}
+_DROPPED_WHOLE = {"script", "style", "title", "template", "svg", "math"}
 # Nothing here can fetch or cover the page; values that hide text from the reader are taken out below.
 _STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius",
@@ -57,6 +57,8 @@ _APART = re.compile(
     r"|search|select|textarea|xmp)\b)",
     re.IGNORECASE,
 )
+# Mail programs run nothing, so they show what stands in it; the cleaner takes that for text that is no HTML.
+_NO_SCRIPT = re.compile(r"</?noscript\b[^<>]{0,200}>", re.IGNORECASE)
 _PICTURE = re.compile(
     r"""(?<=\s)src\s{0,9}=\s{0,9}(["'])data:image/(png|jpe?g|gif|webp|bmp);base64,((?>[A-Za-z0-9+/=\s]*))\1""",
     re.IGNORECASE,
@@ -97,7 +99,7 @@ def clean(source: str) -> str:
     Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text. Of what
     would keep the cleaner busy for long only the text is left.
     """
-    source = _APART.sub(" <", headers.clean(source))
+    source = _APART.sub(" <", _NO_SCRIPT.sub(" ", headers.clean(source)))
     if markup.is_absurd(source):
         return markup.from_text(to_text(source))
     cleaned = _shown(headers.clean(_CLEANER.clean(source)))

@@ -47,6 +47,15 @@ def test_a_lot_of_attributes_are_not_compared_with_each_other(before: str, each:
     assert time.process_time() - began < 5  # a second; without the check from ten to hundreds
 
 
+def test_what_is_shown_where_nothing_runs_stays() -> None:
+    cleaned = bodies.clean(
+        "<p>One</p><noscript><p>Your <b>code</b> is 5</p><script>x()</script></noscript><object data=x>two</object>"
+    )
+    assert "<p>Your <b>code</b> is 5</p>" in cleaned
+    assert bodies.to_text(cleaned).split() == ["One", "Your", "code", "is", "5", "two"]
+    assert "x()" not in cleaned
+
+
 def test_the_links_of_a_picture_map_stay() -> None:
     source = (
         '<img alt="" usemap="#m"><map name="m"><area shape="rect" coords="0,0,9,9" href="https://x.example/"></map>'
