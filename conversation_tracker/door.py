@@ -17,7 +17,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from conversation_tracker import forms, inbox, providers, tasks
+from conversation_tracker import forms, inbox, providers, tasks, waking
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
 from orders import bodies, clock, faults
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
 LONGEST_BEFORE_PASSWORD = 1_000_000  # octets; SNS posts 256 kB at most, and more where it escapes
+_wake = waking.Together(tasks.wake_inbox)  # which takes as long as all else here
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
     ValueError, TypeError, AttributeError, KeyError, RecursionError,
@@ -77,7 +78,7 @@ def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: byt
         now=clock.now(),
         once=provider.once(request) if provider.once else "",
     )
-    tasks.wake_inbox()
+    _wake()
     return HttpResponse()
 
 
