@@ -33,12 +33,19 @@ class Together:
             if self._is_due:
                 self._is_late = True
                 return
-            if time.monotonic() - self._woken_at < PAUSE:
-                self._is_due = True
-                threading.Thread(target=self._wake_later, daemon=True).start()
+            if time.monotonic() - self._woken_at < PAUSE and self._is_put_off():
                 return
             self._woken_at = time.monotonic()
         self._wake()
+
+    def _is_put_off(self) -> bool:
+        """Whether there is a thread that will wake somebody; the process may have too many."""
+        try:
+            threading.Thread(target=self._wake_later, daemon=True).start()
+        except RuntimeError:
+            return False
+        self._is_due = True
+        return True
 
     def _wake_later(self) -> None:
         """One thread at most, however long it takes to wake somebody: who called meanwhile is woken for again."""

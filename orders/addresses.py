@@ -16,6 +16,7 @@ MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_LABEL = 63  # octets, RFC 1035 §2.3.4
 
 
+_SHORTEST = 6  # characters: a@b.de
 # A letter or digit before the @, and a domain that begins and ends with one, or an address of a network.
 _MAILBOX = re.compile(r"[^@]*\w[^@]*@(?:\w(?:[\w.-]*\w)?|\[[0-9a-f.:]+\])", re.IGNORECASE)
 
@@ -67,10 +68,13 @@ def validated(text: str) -> str:
 
 
 def may_be_answered(text: str) -> bool:
-    """Whether it has the shape of an address. Much that ``validated`` refuses where a person types it is a mailbox all
-    the same: old ones at Japanese telephone companies, programs' in a company's own network.
+    """Whether it has the shape of an address, and no fewer signs than one of the web: those stand by chance in any
+    large file, which would then be held.
+
+    Much that ``validated`` refuses where a person types it is a mailbox all the same: old ones at Japanese telephone
+    companies, programs' in a company's own network.
     """
-    return _MAILBOX.fullmatch(text) is not None
+    return len(text) >= _SHORTEST and _MAILBOX.fullmatch(text) is not None
 
 
 def split(text: str) -> Parts:

@@ -25,8 +25,8 @@ _LINE_END = re.compile(r"[\r\n]")
 # Cloudflare's pages cloak an address in hexadecimal, each octet but the first combined with the first by XOR.
 _CLOAKED = re.compile(rb"(?:data-cfemail[^0-9a-z]{1,8}|email-protection\#)((?:[0-9a-f]{2}){4,400})", re.IGNORECASE)
 # Google Calendar's links pack an event's name, a space and whose it is, short where that is an address at gmail.com.
-# Nothing of a domain follows there: what no sign of base64 is stands for zero.
-_SHORT, _MEANT = re.compile(rb"@m(?![A-Za-z0-9.-])"), b"@gmail.com"
+# What follows there is the text behind the link, read as base64: of a domain it would have the end.
+_SHORT, _MEANT = re.compile(rb"@m(?![A-Za-z0-9-]{0,62}\.[A-Za-z]{2})"), b"@gmail.com"
 _LOCAL_PART = re.compile(rb"[!-?A-~]{1,64}")
 _UU_LINE = re.compile(rb"\r?\n.")  # a line begins with how long it is
 # What deflate packed begins so in zlib's format (RFC 1950), as Mailgun's links do, or in gzip's.
@@ -67,11 +67,13 @@ class Unpacked:
     outer: Unpacked | None = None  # in which it was packed itself
     whole: tuple[int, int] | None = None  # where in the outer one all of it stands, when it was deflated there
     kept: int | None = None  # which of each two octets, 0 or 1, where every other was left out
+    written_over: int = 0  # octets behind each address that are not of it: it is written short there
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the signs stand that were decoded to these octets."""
         if self.outer is not None and self.whole is not None:
             return self.outer.span(*self.whole)
+        end = max(end - self.written_over, start + 1)
         if self.kept is not None:
             start, end = start * 2 + self.kept, end * 2 + self.kept - 1
         # Of the last group only the signs that they need: behind it may stand another word.
@@ -109,7 +111,7 @@ def _unpacked(data: bytes, octets: int, outer: Unpacked | None) -> Iterator[Unpa
     for offset, content in enumerate(_base_64(data.translate(_BASE_64))):
         yield Unpacked(content, offset, 4, 3, outer)
         if (meant := _with_owners(content)) is not None:
-            yield Unpacked(meant, offset, 4, 3, outer)
+            yield Unpacked(meant, offset, 4, 3, outer, written_over=len(_MEANT) - len(b"@m"))
     written = data.translate(_HEX)
     for offset in range(2):
         content = a2b_hex(written[offset : len(written) - (len(written) - offset) % 2])
@@ -179,11 +181,14 @@ class Words:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._last = (0, 0)  # most words say what they say more than once
         self._shifts = [match.start() - count for count, match in enumerate(_LINE_END.finditer(text))]
 
     def around(self, start: int, end: int) -> tuple[int, int]:
         """The whole word round a place in the text without its line ends."""
         start, end = self._place(start), min(self._place(end - 1) + 1, len(self._text))
+        if self._last[0] <= start and end <= self._last[1]:
+            return self._last
         while end > start and self._text[end - 1] not in _SIGNS:  # the last group may be no whole one
             end -= 1
         first, last = max(0, start - _LONGEST_WORD), min(len(self._text), end + _LONGEST_WORD)
@@ -191,6 +196,7 @@ class Words:
             start -= 1
         while end < last and (self._text[end] in _SIGNS or self._text[end] == "="):
             end += 1
+        self._last = start, end
         return start, end
 
     def _place(self, index: int) -> int:

@@ -116,10 +116,19 @@ def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
         words = words or packed.Words(text)
         said = unpacked.content.decode("utf-8", "surrogateescape")
         windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
-        for match in patterns.matches(patterns.bare(one.real, tracking_domains), said, windows):
-            start, end = (len(said[:place].encode("utf-8", "surrogateescape")) for place in match.span())
+        matches = patterns.matches(patterns.bare(one.real, tracking_domains), said, windows)
+        for start, end in _in_octets(said, (match.span() for match in matches)):
             found.add(words.around(*unpacked.span(start, end)))
     return _put("•••", text, _apart(found))
+
+
+def _in_octets(said: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Which octets these characters were decoded from; the spans are in order and apart."""
+    place = octets_before = 0
+    for start, end in spans:
+        begin = octets_before + len(said[place:start].encode("utf-8", "surrogateescape"))
+        place, octets_before = end, begin + len(said[start:end].encode("utf-8", "surrogateescape"))
+        yield begin, octets_before
 
 
 def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -69,6 +69,17 @@ def test_no_call_of_many_threads_is_left_without_a_wake_up_after_it(woken: Woken
     assert len(woken.times) < len(last) / 2
 
 
+def test_where_no_thread_can_be_started_each_call_wakes(woken: Woken, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    together = waking.Together(woken)
+    for _ in range(3):
+        together()
+    assert len(woken.times) == 3
+
+
 def test_a_wake_up_that_fails_is_followed_by_others(woken: Woken, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waking, "PAUSE", 0.3)
     calls = 0

@@ -48,7 +48,7 @@ def test_somebody_new_is_relayed_whose_address_no_form_would_take(address: str) 
     assert decide(mail, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == Relay()
 
 
-@pytest.mark.parametrize("address", ["=@=", "@", "a@", "@x.example", "a@-", "a b"])
+@pytest.mark.parametrize("address", ["=@=", "@", "a@", "@x.example", "a@-", "a b", "a@x", "a@b.c"])
 def test_somebody_new_who_cannot_be_answered_is_recorded(address: str) -> None:
     mail = replace(MAIL, sender=Mailbox("", address))
     assert decide(mail, ENVELOPE, replace(MATCHED, sender=None), now=NOW) == RecordOnly(Reason.NO_SENDER)

@@ -108,6 +108,21 @@ def test_an_address_at_a_domain_that_begins_like_a_short_one_holds_no_attached_m
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+@pytest.mark.parametrize("event", ["abcdefghij12345", "abcdefghij123456", "abcdefghij1234567"])
+@pytest.mark.parametrize("behind", ["\n\nMeeting room change please", " on Monday", "\r\nKim"])
+def test_the_owner_of_an_event_takes_no_word_with_it_and_hides_behind_none(event: str, behind: str) -> None:
+    owner = Known("maria.souza@gmail.com", HARD.alias)
+    word = base64.b64encode(f"{event} maria.souza@m".encode()).decode().rstrip("=")
+    link = f"https://www.google.com/calendar/event?eid={word}"
+    assert masked(said(f"See {link}{behind}"), owner).text.split() == (
+        f"See https://www.google.com/calendar/event?eid=•••{behind}".split()
+    )
+    found = masked(said(f'<a href="{link}">Accept the invitation</a> <b>at ten</b>', kind="html"), owner)
+    assert found.html.strip() == (
+        '<a href="https://www.google.com/calendar/event?eid=•••">Accept the invitation</a> <b>at ten</b>'
+    )
+
+
 def test_the_owner_of_an_event_who_is_somebody_else_stays() -> None:
     packed = base64.urlsafe_b64encode(b"7k3v0q2j1l5n8b6d4f9h0s2t1c mary@m").decode()
     found = masked(
