@@ -161,6 +161,7 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
 def test_a_report_about_a_mail_of_another_sender_of_the_account_is_settled(client: Client, settle: Settle) -> None:
     letters.post(client, TRACKING, {"event": "delivered", "message-id": "<x>", "X-Mailin-custom": "campaign:7|part:2"})
     settle()
+    assert Receipt.objects.get().state == ReceiptState.DONE
 
 
 def test_one_whose_file_cannot_be_fetched_holds_up_no_other_of_its_call(
