@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "orders.api.limits.Headers",
     "conversation_tracker.middleware.RequestBodyLimit",
     "django.middleware.security.SecurityMiddleware",
+    "conversation_tracker.middleware.Straight",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

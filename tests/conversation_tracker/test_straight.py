@@ -1,0 +1,47 @@
+"""A provider's call goes straight to its door, past what is for browsers, and not past what protects it."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from pytest_django import Settings
+
+from conversation_tracker.models import Receipt
+from orders.placing import Placed
+from tests import letters
+
+pytestmark = pytest.mark.django_db
+INBOUND = "/anymail/postmark/inbound/"
+
+
+def test_it_passes_what_is_for_browsers(client: Client, placed: Placed) -> None:
+    answer = letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    assert (answer.status_code, answer.headers["Content-Length"]) == (200, "0")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert not {"Content-Security-Policy", "Content-Language", "X-Frame-Options"} & set(answer.headers)
+
+
+@pytest.mark.parametrize("path", ["/anymail/", "/anymail/nobody/inbound/", "/anymail/postmark/inbound/more/"])
+def test_what_is_no_door_is_a_page_that_is_not_there(client: Client, path: str) -> None:
+    answer = client.post(path, b"{}", content_type="application/json")
+    assert answer.status_code == 404
+    assert "Content-Security-Policy" in answer.headers
+
+
+def test_without_tls_it_is_sent_there(client: Client, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    answer = client.post(INBOUND, b"{}", content_type="application/json", headers={"Authorization": letters.BASIC_AUTH})
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"https://testserver{INBOUND}")
+    assert not Receipt.objects.exists()
+
+
+def test_under_a_strange_name_it_is_refused(client: Client) -> None:
+    headers = {"Authorization": letters.BASIC_AUTH, "Host": "elsewhere.example"}
+    assert client.post(INBOUND, b"{}", content_type="application/json", headers=headers).status_code == 400
+    assert not Receipt.objects.exists()
+
+
+def test_what_protects_a_call_stands_before_it() -> None:
+    names = [name.rpartition(".")[2] for name in settings.MIDDLEWARE]
+    assert names.index("Straight") > max(names.index("RequestBodyLimit"), names.index("SecurityMiddleware"))
