@@ -103,8 +103,13 @@ class Manners:
         return "250 2.1.5 OK"
 
     async def handle_exception(self, error: Exception) -> str:
-        """A mistake of ours: the client tries again, and the log says where it was."""
-        log.error("session failed\n%s", faults.trace(error))
+        """A mistake of ours: the client tries again, and the log says where it was. Not so where TLS was not agreed on,
+        as by whoever only looks what listens here.
+        """
+        if isinstance(error, smtp.TLSSetupException):
+            log.info("no agreement on TLS: %s", type(error.__cause__).__name__)
+        else:
+            log.error("session failed\n%s", faults.trace(error))
         return "451 4.3.0 Something is wrong here, try again later"
 
 

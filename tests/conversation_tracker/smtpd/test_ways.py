@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import smtplib
 import ssl
@@ -149,6 +150,19 @@ def test_who_begins_tls_and_says_no_more_keeps_no_place(
         say(silent, b"EHLO mx.carrier.example", b"STARTTLS")
         time.sleep(1.5)
         assert begin(door.raw(), alias)[-1].startswith("354 ")
+
+
+def test_who_speaks_no_tls_is_no_mistake_of_ours(placed: Placed, alias: str, certificate: dict[str, str]) -> None:
+    door = Door(*ANYWHERE, **certificate)
+    with door.raw() as scanner:
+        say(scanner, b"EHLO scanner.example", b"STARTTLS")
+        scanner.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        scanner.recv(1_000)
+    with door.smtp() as client:
+        client.sendmail(SENDER, [alias], MAIL)
+    assert door.end() == 0
+    assert "no agreement on TLS" in door.errors
+    assert not {"Traceback", "ERROR"} & set(re.findall(r"\w+", door.errors))
 
 
 def test_a_stop_is_in_good_order_while_tls_is_agreed_on(
