@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 BATCH = 20
 LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
-FETCHED_WITHIN = timedelta(days=3)  # for as long a provider's API may be away until its mail is given up
 
 
 class UsedBefore(Exception):
@@ -309,13 +308,13 @@ def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
     """What heals by itself is one receipt's own affair: its provider's API is away, its mail is not yet sent."""
     if isinstance(error, fetching.NotAlone):
         return  # its attempt is counted, so that it is read by itself next
-    is_away = isinstance(error, fetching.Unavailable)
-    if is_away and batches.split(row, now=now):
-        return
-    if is_away and now > row.received_at + FETCHED_WITHIN:
-        setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
-    else:
-        setbacks.defer([row.pk], error, now=now, most=None)
+    if isinstance(error, fetching.Unavailable):
+        if batches.split(row, now=now):
+            return
+        if now > row.received_at + error.patience:
+            setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
+            return
+    setbacks.defer([row.pk], error, now=now, most=None)
 
 
 def _replay(row: Receipt, *, alone: bool, now: datetime) -> list[Arrival]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -41,7 +42,15 @@ _PASSING = {
 
 
 class Unavailable(Exception):
-    """The provider does not answer, or not now: come again later."""
+    """The provider does not answer, or not now: come again later, for so long."""
+
+    patience = timedelta(days=3)
+
+
+class Missing(Unavailable):
+    """The provider does not know of it: a notice may be quicker than what it tells of."""
+
+    patience = timedelta(hours=1)
 
 
 class NotThere(Exception):
@@ -135,6 +144,8 @@ def _asked(url: str, headers: dict[str, str], *, timeout: tuple[float, float]) -
     with requests.get(url, headers=asked, timeout=timeout, stream=True, allow_redirects=False) as response:
         if response.status_code in _PASSING or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"HTTP {response.status_code}")
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise Missing(f"HTTP {response.status_code}")
         if response.status_code != HTTPStatus.OK:
             raise NotThere(f"HTTP {response.status_code}")
         if "Content-Length" not in response.headers and "Transfer-Encoding" not in response.headers:

@@ -102,10 +102,12 @@ class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
 
 
 def _sorted(error: BotoCoreError | ClientError) -> Exception:
-    """Unavailable for what may heal: no connection, no credentials yet, an overload; NotThere for the rest."""
+    """Unavailable for what may heal: no connection, no credentials yet, an overload; else Missing or NotThere."""
     if isinstance(error, BotoCoreError):
         return fetching.Unavailable(type(error).__name__)
     code = base.dig(error.response, "Error", "Code")
     status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
+    if status == HTTPStatus.NOT_FOUND:
+        return fetching.Missing(str(code)[:80])
     heals = code in _PASSING or not isinstance(status, int) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return (fetching.Unavailable if heals else fetching.NotThere)(str(code)[:80])

@@ -274,13 +274,15 @@ def test_a_bucket_that_is_closed_is_asked_again(
     assert len(settle()) == 1
 
 
-def test_a_mail_that_is_not_in_its_bucket_is_quarantined(
+def test_a_mail_that_is_not_in_its_bucket_is_asked_for_again_and_then_quarantined(
     client: Client, work: Callable[..., object], two: list[str], api: Api
 ) -> None:
     gone = b"<Error><Code>NoSuchKey</Code></Error>"
     api.answer("/mails/m-1", gone, status=404, content_type="application/xml")
     letters.post_ses(client, in_s3(two[:1]))
     work()
+    assert Receipt.objects.get().state == ReceiptState.PENDING
+    work(now=timezone.now() + fetching.Missing.patience + timedelta(minutes=1))
     assert Receipt.objects.get().state == ReceiptState.QUARANTINED
 
 

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
+from conversation_tracker.providers import fetching
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
 from orders.placing import Placed
@@ -98,6 +99,7 @@ def test_an_attachment_that_is_gone_puts_the_mail_in_quarantine(
 ) -> None:
     letters.post(client, INBOUND, letters.brevo(two[:1], Attachments=attached("gone")))
     work()
+    work(now=timezone.now() + fetching.Missing.patience + timedelta(minutes=1))
     assert Receipt.objects.get().state == ReceiptState.QUARANTINED
 
 
@@ -174,7 +176,7 @@ def test_one_whose_file_cannot_be_fetched_holds_up_no_other_of_its_call(
     work()
     assert TimelineEntry.objects.filter(kind="mail").count() == 1
     waiting = Receipt.objects.get(state=ReceiptState.PENDING)
-    work(now=timezone.now() + inbox.FETCHED_WITHIN + timedelta(hours=1))
+    work(now=timezone.now() + fetching.Unavailable.patience + timedelta(hours=1))
     waiting.refresh_from_db()
     assert (waiting.state, waiting.trouble) == (ReceiptState.QUARANTINED, Trouble.UNREADABLE)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
+from conversation_tracker.providers import fetching
 from orders import vault
 from orders.models import TimelineEntry, Verification
 from orders.outcomes import Outcome
@@ -98,6 +99,7 @@ def test_a_mail_that_is_gone_is_quarantined_and_its_neighbour_recorded(
     offer(api, letters.mime(), two[:1], message_id="m-2")
     post(client, notice(), notice("m-2"))
     work()
+    work(now=timezone.now() + fetching.Missing.patience + timedelta(minutes=1))
     states = Receipt.objects.order_by("id").values_list("state", flat=True)
     assert list(states) == [ReceiptState.DONE, ReceiptState.QUARANTINED, ReceiptState.DONE]
     assert TimelineEntry.objects.filter(kind="mail").count() == 1
