@@ -25,21 +25,25 @@ _SHORTEST_ANCHOR = 3
 _AROUND = 400  # characters from an anchor to either end of a disguised address
 _LONGEST_TAG = 64
 
+# What links write before the octet of a sign, quoted-printable, and what rewrites links (Proofpoint: - and *); of what
+# is encoded several times, the sign for it is encoded too.
+_ESCAPE = r"[%=+*-](?:25){0,4}"
 _BRACKETED = r"\s{{0,3}}[(\[{{<（]\s?(?:{})\s?[)\]}}>）]\s{{0,3}}"
 _WORDS_FOR_DOT = "dot|ponto|punto|point|punkt|ドット"
 _DOT_WORDS = rf"{_WORDS_FOR_DOT}|\."
 _DOT = (
-    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|[%=+-]2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}"
+    rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|{_ESCAPE}2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}"
     r"|[_-]dot[_-])"
 )
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
-_PLAIN_AT = r"(?:\s{0,3}\\{0,2}@\s{0,3}|[%=*-](?:25){0,4}40|\\100|%u0040)"
+_PLAIN_AT = rf"(?:\s{{0,3}}\\{{0,2}}@\s{{0,3}}|(?!\+){_ESCAPE}40|\\100|%u0040)"
 _BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|=3d|[=_#%])"
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
-_WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|[%=+-](?:2[bde]|5f)")
+_SIGNS = r"(?:2[1-9a-f]|3[b-f]|5[b-f]|60|7[b-e])"
+_WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESCAPE}{_SIGNS}|['!#$&*/?^`|~]")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
 _RUN = re.compile(r"[^\W_]+")
 
@@ -121,7 +125,7 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     named = between.join([_first(local), *signs[1:]])
     hosts = "|".join("".join(map(_sign, domain)) for domain in domains)
     turned = "|".join(f"{_first(domain, more='.-')}{''.join(map(_sign, domain[1:]))}" for domain in domains)
-    tag = rf"(?:(?:\\{{0,2}}\+|[%=-]2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
+    tag = rf"(?:(?:\\{{0,2}}\+|\*(?=[a-z0-9])|(?!\+){_ESCAPE}2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
     is_role = local in _ROLES
     at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}")
     sure = _IN_LOCAL_PART if is_role else ""
@@ -143,7 +147,8 @@ def _first(text: str, *, more: str = "") -> str:
     that is quick.
     """
     sign = re.escape(text[0])
-    return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|(?<=[%=-][2-7][0-9a-f]{sign})|(?<=-25[2-7][0-9a-f]{sign}))"
+    escaped = "|".join(rf"(?<={escape}[2-7][0-9a-f]{sign})" for escape in ("[%=*-]", "[*-]25", "[*-]2525"))
+    return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|{escaped})"
 
 
 def _sign(char: str) -> str:
@@ -151,4 +156,5 @@ def _sign(char: str) -> str:
         return _DOT
     if char.isalnum() or not char.isascii():
         return re.escape(char)
-    return rf"(?:\\{{0,2}}{re.escape(char)}|[%=+-]{ord(char):02x})"
+    plain = "[%*-]" if char == "%" else re.escape(char)  # a domain's octets, which * and - may be before, too
+    return rf"(?:\\{{0,2}}{plain}|{_ESCAPE}{ord(char):02x})"

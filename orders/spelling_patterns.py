@@ -105,11 +105,16 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
     ``is_short_alone`` spares the longer addresses that end in a local part of few letters: many do.
     """
     base, _ = untagged(real.rpartition("@")[0])
-    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_dotless(real) else re.escape(base)
+    spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_dotless(real) else "".join(map(_sign, base))
     before = _BEFORE_FEW if is_short_alone and is_short(base) else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
-    tag = r"(?:\+[^\s@<>\"&%,;()]{0,64})?"
+    tag = rf"(?:{_PLUS}[^\s@<>\"&%,;()]{{0,64}})?"
     return re.compile(rf"{before}{spelled}{tag}{_AT}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE)
+
+
+def _sign(char: str) -> str:
+    """As it is, or as links write it."""
+    return char if char.isalnum() or not char.isascii() else rf"(?:{re.escape(char)}|%(?:25){{0,4}}{ord(char):02x})"
 
 
 @lru_cache(maxsize=4096)

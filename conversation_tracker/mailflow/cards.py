@@ -11,6 +11,7 @@ import quopri
 import re
 from collections.abc import Callable, Iterator
 
+Hide = Callable[[str], str]
 LONGEST_LINE = 75  # octets
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("=")}  # what quoted-printable leaves as it is
 _BEGIN = re.compile(r"\ufeff?\s{0,20}BEGIN:(?:VCALENDAR|VCARD|VEVENT|VTODO|VJOURNAL|VFREEBUSY|VNOTE)\b", re.IGNORECASE)
@@ -30,18 +31,26 @@ def is_card(text: str) -> bool:
     return _BEGIN.match(text) is not None
 
 
-def rewrite(text: str, hide: Callable[[str], str], hide_in_id: Callable[[str], str]) -> str:
-    """The calendar or contact with ``hide`` done to it, and ``hide_in_id`` to the names of its entries; as it was to
-    the letter where that changes nothing.
+def rewrite(text: str, hide: Hide, hide_in_id: Hide, blot: Hide) -> str:
+    """The calendar or contact with ``hide`` done to it, ``hide_in_id`` to the names of its entries, and ``blot``, for
+    what links pack, to all that is written as it is; as it was to the letter where that changes nothing.
     """
     end = "\r\n" if "\r\n" in text else "\n"
-    lines = list(_lines(text))
-    changed = hide("\n".join(hide_in_id(line) if _ID.match(line) else _hidden(line, hide) for line in lines))
-    if changed == "\n".join(lines):
+    read = unfolded(text)
+    if blot(read) == read:
+        blot = str  # which takes as long for each line as for many
+    lines = (hide_in_id(line) if _ID.match(line) else _hidden(line, hide, blot) for line in read.split("\n"))
+    changed = hide("\n".join(lines))
+    if changed == read:
         return text
     if _OLD.search(text) is not None:
         return end.join(changed.split("\n"))
     return end.join(_folded(line, end) for line in changed.split("\n"))
+
+
+def unfolded(text: str) -> str:
+    """Each line as a program reads it."""
+    return "\n".join(_lines(text))
 
 
 def values(text: str) -> Iterator[bytes]:
@@ -73,10 +82,10 @@ def _lines(text: str) -> Iterator[str]:
         yield "".join(waiting)
 
 
-def _hidden(line: str, hide: Callable[[str], str]) -> str:
+def _hidden(line: str, hide: Hide, blot: Hide) -> str:
     found = _ENCODED.match(line)
     if found is None:
-        return line
+        return blot(line)
     try:
         value = _decode(found["value"], found["how"]).decode("utf-8")
     except UnicodeDecodeError:  # a picture, or another charset: the gate looks at it

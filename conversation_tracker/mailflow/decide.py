@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from conversation_tracker.mailflow.shapes import (
+    RENAMING,
     Decision,
     Envelope,
     Mail,
@@ -30,6 +31,7 @@ _ANSWER = re.compile(
     r"\s*(?:re|aw|antw|antwort|res|sv|vs|odp|ynt|回复|答复|返信)\s{0,3}(?:[\[(]\d{1,4}[\])])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
+_OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>")
 # What says that a mail is like many that nobody wants, and not that it cannot be passed on.
 _OVERRULED = frozenset({Reason.SPAM, Reason.BULK, Reason.AUTO_REPLY, Reason.LOOP})
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
@@ -47,7 +49,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(Reason.SPAM)
     if Trait.UNREAD in mail.traits:
         return RecordOnly(Reason.UNREAD)
-    if Trait.BULK in mail.traits:
+    if Trait.BULK in mail.traits and not _is_answer_by_list(mail, matched):
         return Refuse(Reason.BULK)
     if mail.sender is None or (matched.sender is None and not addresses.may_be_answered(mail.sender.address)):
         return RecordOnly(Reason.NO_SENDER)
@@ -100,6 +102,24 @@ def is_answer(mail: Mail) -> bool:
 def words(subject: str) -> frozenset[str]:
     """The words of a subject without what differs from mail to mail: numbers, addresses, how often it was answered."""
     return frozenset(word for word in re.split(r"[\s:;,.!?()\[\]]+", subject.casefold()) if word.isalpha())
+
+
+def _is_answer_by_list(mail: Mail, matched: Matched) -> bool:
+    """Whether a person answers one of our mails through a program that gives each mail the marks of a list: shared
+    inboxes (Google Groups) and desks (Request Tracker) do.
+    """
+    if matched.sender is None or mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
+        return False
+    domain = matched.recipient.alias.rpartition("@")[2].lower()
+    return any(_is_ours(one, domain) for one in mail.references)
+
+
+def _is_ours(message_id: str, alias_domain: str) -> bool:
+    """Whether it is one of our Message-IDs, made under the domain where the alias lives; or Amazon's in its place."""
+    found = _OURS.fullmatch(message_id.lower())
+    if found is None:
+        return message_id.endswith(RENAMING)
+    return f".{alias_domain}".endswith(f".{found['domain']}")
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

@@ -57,6 +57,12 @@ class Masker:
         self.count += times
         return text
 
+    def dotted(self, text: str) -> str:
+        """The text with dots for what packs a known address, as links do."""
+        text, times = spellings.blot(text, self._known)
+        self.count += times
+        return text
+
     def joined(self, text: str) -> str:
         """What a program calls something, with each known address replaced also where it is written on to a word."""
         text, times = spellings.rewrite_joined(text, self._known)
@@ -140,7 +146,7 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
     errors = "surrogateescape" if codec == "utf-8" else "strict"
     text = content.decode(codec, errors)
     is_card = cards.is_card(text)
-    masked = cards.rewrite(text, masker.exactly, masker.joined) if is_card else masker.exactly(text)
+    masked = cards.rewrite(text, masker.exactly, masker.joined, masker.dotted) if is_card else masker.exactly(text)
     if masked == text:
         return content
     return masked.encode(codec, errors if codec == "utf-8" else "replace")

@@ -136,6 +136,7 @@ def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
     if _SOFT.search(text) is not None:
         yield Text(quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
     if cards.is_card(text):
+        yield Text(cards.unfolded(text))
         yield from (Octets(value) for value in cards.values(text))
     if text.lstrip()[:5].lower() == "{\\rtf":
         yield Text(_RTF.sub(_of_rtf, text))

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from orders.outcomes import Reason
 
+# How ids end that Amazon SES puts in the place of ours; before their @ stands what its API called the mail.
+RENAMING = ("@email.amazonses.com>", ".amazonses.com>")
 MIME_TYPE = "message/rfc822"  # of an original that is the mail itself, not a provider's document about it
 
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 
+from conversation_tracker.mailflow.shapes import RENAMING
 from conversation_tracker.models import OutboundMail, SendState
 from orders import secrecy
-
-# Amazon SES puts an id of its own in the place of ours; before its @ stands what its API called the mail.
-RENAMING = ("@email.amazonses.com>", ".amazonses.com>")
 
 
 def digest(message_id: str) -> bytes:

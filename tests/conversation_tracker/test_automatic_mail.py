@@ -41,6 +41,18 @@ def test_a_newsletter_is_recorded_and_not_relayed(client: Client, work: Work, pl
     assert placed.order.aliases.count() == 2
 
 
+def test_an_answer_from_a_shared_inbox_is_relayed(client: Client, work: Work, placed: Placed) -> None:
+    customer, store = placed.customer_alias, placed.store_alias
+    letters.post_postmark(client, letters.postmark(store, FromFull=person(customer)))
+    (asked,) = work()
+    answered = ids(
+        "<2@shop.example>", In_Reply_To=asked.extra_headers["Message-ID"], Precedence="list", List_ID="<help>"
+    )
+    letters.post_postmark(client, letters.postmark(customer, FromFull=person(store), Headers=answered))
+    (answer,) = work()
+    assert answer.to == [customer.real.text()]
+
+
 def test_two_out_of_office_machines_stop_after_one_mail(client: Client, work: Work, placed: Placed) -> None:
     customer, store = placed.customer_alias, placed.store_alias
     for number in range(3):
