@@ -45,6 +45,22 @@ def reason(error: AnymailRecipientsRefused) -> str:
         return ""
 
 
+def postmark_code(error: AnymailAPIError) -> object:
+    """Postmark's ErrorCode; None where the answer has none."""
+    try:
+        return error.response.json()["ErrorCode"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def names_nobody(error: AnymailRecipientsRefused) -> bool:
+    """Whether a recipient counts as refused only since the answer, in which each is listed, is empty."""
+    try:
+        return error.response.json() in ([], {})
+    except (AttributeError, ValueError):
+        return False
+
+
 def asked_to_wait(response: requests.Response | None, *, now: datetime) -> timedelta:
     """How long the provider asks us to wait: Retry-After, in seconds or as a date (RFC 9110 §10.2.3).
 

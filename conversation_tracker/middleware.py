@@ -9,10 +9,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
 
 WEBHOOKS = "/anymail/"
+# What a request holds of its body: Django's attributes, and anymail's.
+_LARGE = ("_body", "_stream", "_post", "_files", "_sns_message")
 
 
 class RequestBodyLimit:
-    """413 for a body over the limit of its path: large for webhooks and for mails with files, ordinary for all else."""
+    """413 for a body over the limit of its path: large for webhooks and for mails with files, ordinary for all else.
+
+    What was answered is not kept: middleware ties a request into a circle, in which its body would stay in memory until
+    Python looks for circles, some hundred calls later.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,7 +28,11 @@ class RequestBodyLimit:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > limit:
             return HttpResponse(f"The body is larger than {limit} bytes.", status=413, content_type="text/plain")
-        return self.get_response(request)
+        try:
+            return self.get_response(request)
+        finally:
+            for name in _LARGE:
+                request.__dict__.pop(name, None)
 
 
 class Uncached:

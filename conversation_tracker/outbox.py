@@ -113,7 +113,7 @@ def _work_on(pk: int, *, now: datetime) -> None:
                 attempt.took = timedelta(seconds=time.monotonic() - began)
                 _settle(row, attempt.result, now=now, took=attempt.took)
     except MemoryError:  # perhaps within a statement, after which its transaction takes no other
-        attempt.result = attempt.result or send.Held(send.TOO_LARGE)
+        attempt.result = attempt.result or send.lacked_memory(attempt.number)
         _write_down(attempt, now=now)
     except (DatabaseError, InterfaceError, SoftTimeLimitExceeded) as error:
         if attempt.result is None:
@@ -147,7 +147,21 @@ def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
         else:
             return
     connection.close_if_unusable_or_obsolete()
-    _write_down(attempt, now=now)
+    try:
+        _write_down(attempt, now=now)
+    except AWAY:
+        if not isinstance(attempt.result, send.Sent):
+            raise
+        _write_down_shortly(attempt, attempt.result, now=now)
+
+
+def _write_down_shortly(attempt: _Attempt, result: send.Sent, *, now: datetime) -> None:
+    """A database whose disk is full takes no new row, such as the event that tells of it, and yet a change of one."""
+    rows = OutboundMail.objects.filter(pk=attempt.pk, state__in=WAITING, attempts=attempt.number)
+    rows.update(
+        state=SendState.SENT, sent_at=now, provider_message_id=result.provider_message_id, problem="",
+        state_changed_at=now,
+    )  # fmt: skip
 
 
 def _send(row: OutboundMail) -> send.Result:

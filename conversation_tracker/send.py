@@ -45,6 +45,8 @@ MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
 # backend for SMTP keeps a time of its own for each step.
 PATIENCE = 75.0  # seconds
 
+MOST_WITHOUT_MEMORY = 3  # attempts
+
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
 KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
 
@@ -65,7 +67,12 @@ PASSING = {
     HTTPStatus.CONFLICT,
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
+    420,  # a limit of sending, at Mailgun and SparkPost
 }
+# Of a gateway before the provider: what lies behind it may have taken the mail.
+UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 524}
+# Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
+PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}
 # Of Amazon SES, which says all of this with 400.
 PASSING_AT_AMAZON = {
     "AccountSuspendedException", "LimitExceededException", "MailFromDomainNotVerifiedException",
@@ -74,6 +81,7 @@ PASSING_AT_AMAZON = {
 # Of Mandrill, which says with 200 and a refused recipient also what is about our domain, our account or the mail.
 PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsigned", "rule"}
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
+ABOUT_QUOTA = "5.4.5"  # Google's, of all that one account sends in a day
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
 
@@ -152,7 +160,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
     except limits.TooSlow:
         return Held(TOO_SLOW)
     except MemoryError:
-        return Held(TOO_LARGE)
+        return lacked_memory(row.attempts)
     except vault.Missing:
         return Later(MISSING)
     except secrecy.CannotOpen:
@@ -162,6 +170,11 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
     if places:
         return Held("; ".join(places)[:200])
     return hand_over(message, key=idempotency_key(row))
+
+
+def lacked_memory(attempts: int) -> Result:
+    """What it means that memory was short: mails before it may have filled this process, and another comes after it."""
+    return Later(TOO_LARGE) if attempts < MOST_WITHOUT_MEMORY else Held(TOO_LARGE)
 
 
 def _over(row: OutboundMail) -> str:
@@ -261,8 +274,7 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
     try:
         _give(message, key=key)
     except AnymailRecipientsRefused as error:
-        reason = answers.reason(error)
-        return Later(reason) if reason in PASSING_AT_MANDRILL else Suppressed(type(error).__name__)
+        return _refused_recipient(error)
     except AnymailRequestsAPIError as error:
         return _refused(error)
     except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's
@@ -275,14 +287,13 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
         log.error("a mail was handed over and then\n%s", faults.trace(error))  # noqa: TRY400  the text may quote the mail
         return Doubtful(MISUNDERSTOOD)
     except smtplib.SMTPRecipientsRefused as error:
-        code = next((code for code, _ in error.recipients.values()), 0)
-        return Never(f"SMTP {code}") if _refuses_mail(code) else Later(f"SMTP {code}")
+        return next((_refused_by_smtp(*said) for said in error.recipients.values()), Later(type(error).__name__))
     except (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError) as error:
         return Later(f"SMTP {error.smtp_code}")  # before it has heard of the mail
     except smtplib.SMTPSenderRefused as error:  # the domain is not set up there, say; unless the mail is too large
         return Never(f"SMTP {error.smtp_code}") if error.smtp_code == TOO_MUCH else Later(f"SMTP {error.smtp_code}")
     except smtplib.SMTPResponseException as error:
-        return Never(f"SMTP {error.smtp_code}") if _refuses_mail(error.smtp_code) else Later(f"SMTP {error.smtp_code}")
+        return _refused_by_smtp(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
     if _is_turned_down(message):
@@ -305,11 +316,21 @@ def _give(message: EmailMultiAlternatives, *, key: str) -> None:
         connection.close()
 
 
+def _refused_recipient(error: AnymailRecipientsRefused) -> Result:
+    """What an answer means by which nobody is to get the mail."""
+    if answers.names_nobody(error):
+        return Doubtful(MISUNDERSTOOD)
+    reason = answers.reason(error)
+    return Later(reason) if reason in PASSING_AT_MANDRILL else Suppressed(type(error).__name__)
+
+
 def _refused(error: AnymailRequestsAPIError) -> Result:
     """What a call over HTTP that did not succeed means."""
     if answers.is_missing(error):
         return Doubtful(UNANSWERED)
-    if _may_heal(error.status_code):
+    if error.status_code in UNTOLD:
+        return Doubtful(_status(error))
+    if _may_heal(error.status_code) or answers.postmark_code(error) in PASSING_AT_POSTMARK:
         return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))
     return Never(_status(error))
 
@@ -329,9 +350,14 @@ def _may_heal(status: int | None) -> bool:
     return status is None or status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _refuses_mail(code: int) -> bool:
-    """Whether an SMTP reply refuses this recipient or this mail for good (RFC 5321 §4.2.1)."""
-    return code >= 500 and code not in ABOUT_CREDENTIALS  # noqa: PLR2004
+def _refused_by_smtp(code: int, said: bytes | str) -> Result:
+    """What an SMTP reply means to this recipient or this mail: one of 5xx refuses it for good (RFC 5321 §4.2.1)."""
+    is_about_us = code in ABOUT_CREDENTIALS or _text(said).startswith(ABOUT_QUOTA)
+    return Later(f"SMTP {code}") if code < 500 or is_about_us else Never(f"SMTP {code}")  # noqa: PLR2004
+
+
+def _text(said: bytes | str) -> str:
+    return said.decode("ascii", "replace") if isinstance(said, bytes) else said
 
 
 def _status(error: AnymailRequestsAPIError) -> str:

@@ -16,6 +16,7 @@ MAX_LOCAL = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_LABEL = 63  # octets, RFC 1035 §2.3.4
 
 
+GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
 _SHORTEST = 6  # characters: a@b.de
 # A letter or digit before the @, and a domain that begins and ends with one, or an address of a network.
 _MAILBOX = re.compile(r"[^@]*\w[^@]*@(?:\w(?:[\w.-]*\w)?|\[[0-9a-f.:]+\])", re.IGNORECASE)
@@ -120,6 +121,18 @@ def key(text: str) -> str:
     """The form in which two spellings of one address are equal: NFC, lower case, A-labels. Never raises."""
     parts = split(text)
     return f"{unicodedata.normalize('NFC', parts.local).lower()}@{parts.domain}"
+
+
+def mailbox(text: str) -> str:
+    """The form in which addresses are equal that lead to one mailbox: without the ``+tag``, at Gmail without the dots.
+
+    So somebody is known who ordered as ``anna+shop@`` and writes from ``anna@``. Never raises.
+    """
+    local, _, domain = key(text).rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in GMAIL:
+        local, domain = local.replace(".", "") or local, GMAIL[0]
+    return f"{local}@{domain}"
 
 
 @cache

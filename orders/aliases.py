@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from django.db import transaction
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
@@ -28,7 +29,23 @@ class Party:
 
 def address_digest(address: str) -> bytes:
     """The digest under which an alias is found, however its address is spelled."""
-    return secrecy.digest(masks.lookup_key(address), purpose="alias-address")
+    return _digest(masks.lookup_key(address))
+
+
+def _address_digests(address: str) -> tuple[bytes, ...]:
+    """The same, and that under which one with a tag was found before tags did not matter."""
+    keys = dict.fromkeys((masks.lookup_key(address), masks.tagged_key(address)))
+    return tuple(_digest(key) for key in keys)
+
+
+def _digest(key: str) -> bytes:
+    return secrecy.digest(key, purpose="alias-address")
+
+
+def _by_address(digests: dict[str, tuple[bytes, ...]], found: dict[bytes, Alias]) -> dict[str, Alias]:
+    """Each address with the alias that one of its digests found."""
+    named = ((address, next((found[one] for one in each if one in found), None)) for address, each in digests.items())
+    return {address: alias for address, alias in named if alias is not None}
 
 
 def issue(order: Order, parties: Sequence[Party], *, now: datetime) -> list[Alias]:
@@ -100,12 +117,11 @@ def homes(domains: Sequence[str]) -> set[str]:
 
 def find(addresses: Iterable[str]) -> dict[str, Alias]:
     """The aliases among these addresses, by the address as it was given, with their order and store; one query."""
-    digests = {address: address_digest(address) for address in addresses}
+    digests = {address: _address_digests(address) for address in addresses}
     if not digests:
         return {}
-    found = Alias.objects.select_related("order__store").filter(address_digest__in=set(digests.values()))
-    by_digest = {bytes(alias.address_digest): alias for alias in found}
-    return {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
+    found = Alias.objects.select_related("order__store").filter(address_digest__in={*chain(*digests.values())})
+    return _by_address(digests, {bytes(alias.address_digest): alias for alias in found})
 
 
 _FOR_MAILS = (
@@ -122,10 +138,10 @@ def of_same_orders(
 
     The aliases come with what a mail needs to know of them, and anything else would be asked for one by one.
     """
-    digests = {address: address_digest(address) for address in addresses}
+    digests = {address: _address_digests(address) for address in addresses}
     if not digests:
         return {}, {}, {}
-    is_asked = Q(address_digest__in=set(digests.values()))
+    is_asked = Q(address_digest__in={*chain(*digests.values())})
     in_question = Alias.objects.filter(is_asked).values("order_id")
     by_digest: dict[bytes, Alias] = {}
     by_order: dict[int, list[Alias]] = {}
@@ -136,8 +152,7 @@ def of_same_orders(
         by_digest[bytes(alias.address_digest)] = alias
         by_order.setdefault(alias.order_id, []).append(alias)
         relayed[alias.pk] = alias.relayed_to or 0  # type: ignore[attr-defined]  # annotated
-    found = {address: by_digest[digest] for address, digest in digests.items() if digest in by_digest}
-    return found, by_order, relayed
+    return _by_address(digests, by_digest), by_order, relayed
 
 
 def _relayed_to(since: datetime) -> Subquery:

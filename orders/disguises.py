@@ -17,9 +17,12 @@ from orders import spelling_patterns as patterns
 # "Place your order at shop.example" names a shop, not its address, and "?order=shop.example" does; only within another
 # address it is one.
 _ROLES = frozenset(
-    "admin atendimento ayuda billing compras contact contacto contato email faturamento hello help info loja mail news "
-    "newsletter office order orders pedido pedidos post sac sales service shop store suporte support team tienda "
-    "vendas ventas web".split()
+    "account accounts admin atendimento ayuda billing booking bookings careers client cliente clientes cobranca "
+    "compras contact contacto contato customer customers dispatch email enquiries envio envios faturamento faturas "
+    "feedback finance financeiro hello help id info invoices jobs legal logistica loja mail marketing media news "
+    "newsletter noreply notifications office order orders ouvidoria parcel parcels payments pedido pedidos post press "
+    "privacy ref reservas returns sac sales security service services shipping shop site store suporte support team "
+    "tickets tienda user vendas ventas web welcome".split()
 )
 _SHORTEST_ANCHOR = 3
 _AROUND = 400  # characters from an anchor to either end of a disguised address

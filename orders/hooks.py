@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -305,8 +306,9 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
             delivery.next_attempt_at = now + _after(delivery.failures, FIRST_DELAY, LONGEST_DELAY)
             if delivery.failures >= MOST_FAILURES:
                 delivery.state, delivery.settled_at = DeliveryState.FAILED, now
-            hook.failures += 1
-            hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
+            if _is_about_target(answer, delivery):
+                hook.failures += 1
+                hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
             hook.last_problem, hook.last_problem_at = answer.problem, now
         delivery.save(update_fields=["state", "status", "failures", "problem", "next_attempt_at", "settled_at"])
         hook.save(update_fields=["failures", "next_try_at", "last_delivered_at", "last_problem", "last_problem_at"])
@@ -314,6 +316,15 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
         "hook posted delivery=%s hook=%s state=%s attempts=%s status=%s",
         delivery.pk, delivery.hook_id, delivery.state, delivery.attempts, answer.status,
     )  # fmt: skip
+
+
+def _is_about_target(answer: outside.Answer, delivery: HookDelivery) -> bool:
+    """Whether the target is to be left alone for a while. One that answers and takes not this event may take the next,
+    which would wait for hours behind events that come back again and again. Some answer 500 to what they do not like.
+    """
+    if answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and delivery.failures == 1
 
 
 def _after(failures: int, first: timedelta, longest: timedelta) -> timedelta:

@@ -11,6 +11,7 @@ from itertools import islice
 # long text between two tags, for attributes of one element, which it compares with each other, and for formatting that
 # is left open: HTML opens it again in each block that follows.
 DEEPEST = 500
+MOST_TAGS = 600_000  # each becomes a node in the memory of the cleaner, which ends its process where it finds none
 MOST_WORK = 5_000_000  # the depth of each tag, summed
 MOST_REOPENED = 5_000_000  # characters of tags that are opened again
 MOST_COMPARED = 5_000_000_000  # pairs of attributes of one element
@@ -44,6 +45,8 @@ def is_absurd(source: str) -> bool:
 
 def absurd_at(source: str) -> int | None:
     """Where HTML begins to be absurd; None when it is not."""
+    if source.count("<") > MOST_TAGS:
+        return 0
     depth = work = 0
     opened, formatting, items, compared = Counter[str](), _Formatting(), _Items(), _Attributes()
     plain = _uncommented(source.replace("\u0130", "i").lower())  # as long as it was, so that places are the same

@@ -103,17 +103,29 @@ def soft_refuses(real: str, *, tracking_domain: str) -> Fallback:
 
 def lookup_key(address: str) -> str:
     """The form under which an alias address is found again: case, trailing dot and IDNA do not matter, nor quotes that
-    need not be (RFC 5321 §4.1.2), nor does a ``+tag`` that somebody added to a Hard token. Never raises.
+    need not be (RFC 5321 §4.1.2), nor does a ``+tag``: somebody may add one to a Hard token, and some carriers cut off
+    the one that a person's own address has in a Soft alias, where the digits tell people apart. Never raises.
     """
+    local, _, domain = tagged_key(address).rpartition("@")
+    if _is_soft(domain):
+        base, _, _ = local.partition("+")
+        return f"{base or local}@{domain}"
+    if tagged := _HARD_LOCAL.fullmatch(local):
+        return f"{tagged[1]}@{domain}"
+    return f"{local}@{domain}"
+
+
+def tagged_key(address: str) -> str:
+    """The same with the tag that it has. Soft aliases were once found by this."""
     found = addresses.key(address)
     local, _, domain = found.rpartition("@")
     if local[:1] == '"' == local[-1:] and _DOT_ATOM.fullmatch(local[1:-1]):
-        local = local[1:-1]
-        found = f"{local}@{domain}"
-    is_soft = any(_SOFT_GLUE.fullmatch(label) for label in domain.split("."))
-    if not is_soft and (tagged := _HARD_LOCAL.fullmatch(local)):
-        return f"{tagged[1]}@{domain}"
+        return f"{local[1:-1]}@{domain}"
     return found
+
+
+def _is_soft(domain: str) -> bool:
+    return any(_SOFT_GLUE.fullmatch(label) for label in domain.split("."))
 
 
 def recognise(address: str, *, tracking_domain: str) -> Form | None:
@@ -133,5 +145,5 @@ def unsoften(address: str, *, tracking_domain: str) -> str | None:
     """The real address that a Soft alias shows, or None when it is not one."""
     if recognise(address, tracking_domain=tracking_domain) is not Form.SOFT:
         return None
-    glued = lookup_key(address).removesuffix(f".{addresses.normal_domain(tracking_domain)}")
+    glued = tagged_key(address).removesuffix(f".{addresses.normal_domain(tracking_domain)}")
     return glued[: glued.rindex("-")]

@@ -13,7 +13,7 @@ import zlib
 from binascii import a2b_base64, a2b_hex
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
@@ -56,7 +56,7 @@ _HEX = _table(string.hexdigits, "0123456789abcdefabcdef")
 _UU = _table("".join(map(chr, range(32, 96))) + "`", _ALPHABET + "A")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unpacked:
     """What a text packs, if its groups of signs begin at this offset; line ends do not count."""
 
@@ -68,6 +68,7 @@ class Unpacked:
     whole: tuple[int, int] | None = None  # where in the outer one all of it stands, when it was deflated there
     kept: int | None = None  # which of each two octets, 0 or 1, where every other was left out
     written_over: int = 0  # octets behind each address that are not of it: it is written short there
+    words: Words | None = field(default=None, init=False)  # of the content, made once for all that is found in it
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the signs stand that were decoded to these octets."""
@@ -81,8 +82,9 @@ class Unpacked:
         end = self.offset - (-end * self.signs // self.octets)
         if self.outer is None:
             return start, end
-        words = Words(self.outer.content.decode("latin-1"))
-        return self.outer.span(*words.around(start, end))
+        if self.outer.words is None:
+            self.outer.words = Words(self.outer.content.decode("latin-1"))
+        return self.outer.span(*self.outer.words.around(start, end))
 
 
 def may_pack(data: bytes, octets: int) -> bool:

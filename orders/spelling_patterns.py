@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 from orders import addresses, joints
 
-GMAIL = ("gmail.com", "googlemail.com")  # dots in the local part do not matter there
-
 _AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\{1,4}(?:u00|x)40|＠|﹫)"
 _PLUS = r"(?:\??\+|%(?:25){0,4}2b|&\#0*43;|\\{1,4}(?:u00|x)2b)"  # ?+ is EDIFACT's
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
@@ -74,9 +72,9 @@ def ordinary(real: str, tracking_domains: tuple[str, ...]) -> re.Pattern[str]:
     if is_dotless(real):
         spelled = r"\.?".join(re.escape(char) for char in base.replace(".", ""))
     else:
-        spelled = re.escape(base).replace(r"\+", _PLUS)
-        if len(base) > 1 and base.startswith('"') and base.endswith('"'):
-            spelled = _QUOTE + spelled[1:-1]
+        is_quoted = len(base) > 1 and base.startswith('"') and base.endswith('"')
+        spelled = "".join(map(_sign, base[1:-1] if is_quoted else base))
+        spelled = _QUOTE + spelled if is_quoted else spelled
     tag = rf"(?:{_PLUS}(?:{re.escape(own_tag)}|[^\s@<>\"&%,;()]{{0,64}}))?"
     after = rf"{_AFTER_OR_ON}{no_glue(tracking_domains)}"
     before = rf"(?:{_before(base)}|(?P<spaced>(?<=[a-z0-9]\+)))"
@@ -113,8 +111,15 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
 
 
 def _sign(char: str) -> str:
-    """As it is, or as links write it."""
-    return char if char.isalnum() or not char.isascii() else rf"(?:{re.escape(char)}|%(?:25){{0,4}}{ord(char):02x})"
+    """A character of a local part as it is, or as links, pages and JSON write it."""
+    if char == "+":
+        return _PLUS
+    if char.isascii() and (char.isalnum() or char == "."):
+        return re.escape(char)
+    linked = quote(char, safe="").replace("%", "%(?:25){0,4}")
+    code = f"{ord(char):02x}"
+    named = {"&": "|&amp;", "'": "|&apos;", '"': "|&quot;"}.get(char, "")
+    return rf"(?:{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named})"
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +159,7 @@ def _before(local: str) -> str:
 def is_dotless(real: str) -> bool:
     """Whether dots in the local part do not matter; where there is nothing but dots, they are all there is."""
     local, _, domain = real.rpartition("@")
-    return domain in GMAIL and bool(untagged(local)[0].strip("."))
+    return domain in addresses.GMAIL and bool(untagged(local)[0].strip("."))
 
 
 @lru_cache(maxsize=4096)
@@ -163,8 +168,8 @@ def domains(real: str) -> tuple[str, ...]:
     of letters beyond ASCII are written in hexadecimal.
     """
     domain = real.rpartition("@")[2]
-    if domain in GMAIL:
-        return GMAIL
+    if domain in addresses.GMAIL:
+        return addresses.GMAIL
     read = addresses.unicode_domain(domain)
     return tuple(dict.fromkeys((domain, read, quote(read).lower())))
 
@@ -230,8 +235,8 @@ def _stands(found: re.Match[str], text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Compatibility forms made ordinary (NFKC), what nobody sees taken out, and the full stop that IDNA also takes."""
+    """Compatibility forms (NFKC), hyphens and full stops made ordinary, and what nobody sees taken out."""
     if text.isascii():
         return text
     normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
-    return _INVISIBLE.sub("", normal).replace("\u3002", ".")
+    return _INVISIBLE.sub("", normal).replace("\u3002", ".").replace("\u2010", "-")

@@ -15,7 +15,7 @@ from orders import spelling_patterns as patterns
 # What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
 # of it changes where a string ends.
 _ESCAPED = re.compile(
-    r"\\(?:u00|x)(2[bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
+    r"\\(?:u00|x)(2[67bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
     r"|\\u(00[c-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[13-9a-c][0-9a-f]{3})",
     re.IGNORECASE,
 )

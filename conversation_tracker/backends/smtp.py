@@ -19,6 +19,7 @@ CONNECT = 10.0  # seconds, for each address of the server
 UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each reply EMAIL_TIMEOUT at most
 FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
 TO_QUIT = 2.0
+POSITIVE, TAKEN, PRELIMINARY = 200, 250, 300  # replies, RFC 5321 §4.2.1
 PIECE = 8_192  # bytes
 
 
@@ -66,11 +67,16 @@ class _Timed(smtplib.SMTP):
         if self.file is None:
             self.file = _Lines(self)
         try:
-            return super().getreply()
+            code, said = super().getreply()
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             if self.has_mail:
                 raise answers.Unanswered from error
             raise
+        if self.has_mail:
+            if code < POSITIVE:  # it is no reply
+                raise answers.Unanswered
+            code = TAKEN if code < PRELIMINARY else code  # 2xx, of which smtplib knows one
+        return code, said
 
     def give(self, seconds: float, *, longest: float) -> None:
         """From now on there is so much time for everything, and for one step so much at most."""

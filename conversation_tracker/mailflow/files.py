@@ -108,7 +108,9 @@ def _odd_codec(charset: str) -> str | None:
 
 def _decodes(content: bytes, codec: str) -> bool:
     try:
-        content.decode(codec)
+        text = content.decode(codec)
+        if codec == "utf-7":  # in which Python lets halves of characters pass
+            text.encode()
     except (UnicodeError, ValueError):
         return False
     return True

@@ -25,7 +25,9 @@ def known(parties: Iterable[Party]) -> tuple[Known, ...]:
 
 def silent(message_ids: Iterable[str], known: Sequence[Known]) -> tuple[str, ...]:
     """Those of the Message-IDs that show no address. Some programs end theirs in the address they write from."""
-    return tuple(one for one in message_ids if not spellings.find(one, known))
+    return tuple(
+        one for one in message_ids if not (spellings.find(one, known) or spellings.rewrite_joined(one, known)[1])
+    )
 
 
 class Masker:

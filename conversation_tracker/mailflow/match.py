@@ -42,6 +42,7 @@ class Book:
         wanted = {recipient for arrival in arrivals for recipient in arrival.envelope.recipients}
         wanted |= {arrival.mail.sender.address for arrival in arrivals if arrival.mail.sender is not None}
         self._aliases, by_order, self._relayed = aliases.of_same_orders(wanted, busy_since=now - DAY)
+        self._by_id = {alias.pk: alias for alias in self._aliases.values()}
         self._orders: dict[int, Order] = {order_id: found[0].order for order_id, found in by_order.items()}
         self._parties: dict[int, list[Party]] = {
             order_id: [party(alias) for alias in found] for order_id, found in by_order.items()
@@ -95,11 +96,14 @@ class Book:
                 found[alias.pk] = self._matched(arrival, alias)
         return list(found.values())
 
+    def look_again(self, arrival: Arrival, matched: Matched) -> Matched:
+        """The same as it is now: an earlier mail of the batch may have given the sender its alias."""
+        return self._matched(arrival, self._by_id[matched.recipient.alias_id])
+
     def _matched(self, arrival: Arrival, alias: Alias) -> Matched:
         parties = self._parties[alias.order_id]
         sender_address = arrival.mail.sender.address if arrival.mail.sender else ""
-        key = addresses.key(sender_address)
-        sender = next((one for one in parties if sender_address and addresses.key(one.real) == key), None)
+        sender = _of_address(parties, sender_address) if sender_address else None
         traffic = self._traffic.get((sender.alias_id, alias.pk), _Traffic()) if sender else _Traffic()
         recipient = next(one for one in parties if one.alias_id == alias.pk)
         return Matched(
@@ -130,6 +134,14 @@ class Book:
         if all(one.alias_id != new.alias_id for one in self._parties[alias.order_id]):
             self._parties[alias.order_id].append(new)
         return new
+
+
+def _of_address(parties: Iterable[Party], address: str) -> Party | None:
+    """Whose address it is; else who gets what is sent there. Two parties may differ in nothing but a tag."""
+    key, mailbox = addresses.key(address), addresses.mailbox(address)
+    shared = [one for one in parties if addresses.mailbox(one.real) == mailbox]
+    exact = next((one for one in shared if addresses.key(one.real) == key), None)
+    return exact or (shared[0] if len(shared) == 1 else None)
 
 
 def party(alias: Alias) -> Party:

@@ -12,11 +12,11 @@ from typing import Any
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from conversation_tracker.mailflow import attached, bodies, frugal, headers
+from conversation_tracker.mailflow.guards import MOST_PARTS, check_count
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
 
 HOP_HEADER = "X-Conversation-Tracker-Hop"
 WRITTEN_BY, WRITTEN_AT = "X-Written-By", "X-Written-At"  # of an attached mail that is made anew
-MOST_PARTS = 500
 DEEPEST = 50
 DEEPEST_NESTED_MAIL = 5
 MOST_RECEIVED = 50
@@ -226,13 +226,13 @@ def _cleaned(texts: Sequence[str], htmls: Sequence[str]) -> tuple[str, str]:
 
 
 def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]]:
-    """The leaves of a mail in order, without recursion, not beyond the limits; of alternatives all.
+    """The leaves of a mail in order, without recursion; of alternatives all. Raises OverLimit when there are too many.
 
     Each comes with a number, which those below one multipart/alternative share.
     """
     waiting: list[tuple[Message[Any, Any], int, int]] = [(message, 0, 0)]
     given = seen = 0
-    while waiting and given < MOST_PARTS:
+    while waiting:
         part, depth, piece = waiting.pop()
         part.policy = policy.compat32  # its header access does not parse, and so does not fail
         seen += 1
@@ -244,6 +244,7 @@ def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]
                 waiting.extend((child, depth + 1, piece) for child in reversed(children) if isinstance(child, Message))
         else:
             given += 1
+            check_count(given)
             yield part, piece or seen
 
 

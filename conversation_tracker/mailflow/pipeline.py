@@ -13,7 +13,7 @@ from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent
 from django.db import transaction
 
-from conversation_tracker import providers
+from conversation_tracker import limits, providers
 from conversation_tracker.mailflow import decide, fingerprints, hops, mask, match, parse, record
 from conversation_tracker.mailflow.shapes import (
     MIME_TYPE,
@@ -33,6 +33,10 @@ from orders.outcomes import Outcome, Reason
 from orders.spellings import Known
 
 log = logging.getLogger(__name__)
+
+# Aliases for which a receipt's processor time is enough, and what each more adds to it: a carrier may send one mail to
+# hundreds, with a file that is masked and looked into for each of their orders.
+ORDINARY, SECONDS_EACH = 20, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
     # Order by order, in every worker alike: two that issue aliases in the same orders wait for each other, and never
     # in a circle.
     matches.sort(key=lambda match: match[1].recipient.order_id)
+    limits.extend(max(len(matches) - ORDINARY, 0) * SECONDS_EACH)
     known = _recorded_before([(matched.recipient.alias_id, prints[index]) for index, matched in matches])
     fresh: dict[tuple[int, bytes], tuple[int, record.Settled]] = {}
     repeats: list[tuple[int, tuple[int, bytes]]] = []
@@ -127,10 +132,7 @@ def process(arrivals: Sequence[Arrival], *, received_at: Sequence[datetime], now
         if place in known or place in fresh:
             repeats.append((index, place))
         else:
-            # Looked up again: an earlier mail of this batch may have given the sender its alias.
-            current = next(
-                one for one in book.look_up(arrivals[index]) if one.recipient.alias_id == matched.recipient.alias_id
-            )
+            current = book.look_again(arrivals[index], matched)
             settled = _settle(arrivals[index], current, book, prints[index], received_at[index], now=now)
             fresh[place] = (index, settled)
     entries = record.record([settled for _, settled in fresh.values()], now=now) if fresh else []

@@ -43,6 +43,32 @@ def test_a_customer_and_the_store_write_to_each_other(client: Client, work: Work
     assert [entry.outcome for entry in mails(placed.order)] == [Outcome.RELAYED, Outcome.RELAYED]
 
 
+def test_who_ordered_with_a_tag_and_writes_without_it_is_the_customer(client: Client, work: Work) -> None:
+    placed = factories.place_order(email="john.doe+shop@gmail.com")
+    customer, store = placed.customer_alias, placed.store_alias
+    text = "I am johndoe@gmail.com, or john.doe@googlemail.com"
+    writer = {"Email": "JohnDoe@googlemail.com", "Name": "John"}
+    letters.post_postmark(client, letters.postmark(store, FromFull=writer, TextBody=text))
+    (question,) = work()
+    assert question.from_email == f"John <{customer.address.text()}>"
+    assert question.body.split() == f"I am {customer.address.text()}, or {customer.address.text()}".split()
+    assert placed.order.aliases.count() == 2
+
+
+def test_two_customers_of_one_mailbox_stay_two(client: Client, work: Work) -> None:
+    placed = factories.place_order(email="john+a@people.example")
+    other = aliases.Party(PartyKind.THIRD_PARTY, "john+b@people.example")
+    (second,) = aliases.issue(placed.order, [other], now=timezone.now())
+    for number, sender in enumerate(("john+b@people.example", "john@people.example")):
+        writer = {"Email": sender, "Name": "John"}
+        headers = ids(f"<{number}@people.example>")
+        letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=writer, Headers=headers))
+    by_tag, by_none = work()
+    assert second.address.text() in by_tag.from_email
+    assert placed.order.aliases.count() == 4
+    assert not {placed.customer_alias.address.text(), second.address.text()} & set(by_none.reply_to)
+
+
 def test_both_mail_programs_see_one_thread(client: Client, work: Work, placed: Placed) -> None:
     customer, store = placed.customer_alias, placed.store_alias
     letters.post_postmark(client, letters.postmark(store, FromFull=person(customer), Headers=ids("<1@people.example>")))

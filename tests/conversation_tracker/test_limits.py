@@ -17,9 +17,9 @@ from django.utils import timezone
 from conversation_tracker import inbox, limits
 from conversation_tracker.mailflow import pipeline
 from conversation_tracker.models import Receipt, ReceiptState, Trouble
-from orders.models import Kind, TimelineEntry
+from orders.models import Kind, Store, TimelineEntry
 from orders.placing import Placed
-from tests import letters
+from tests import factories, letters
 
 
 def spin(*args: object, **kwargs: object) -> None:
@@ -47,6 +47,20 @@ def test_the_limit_ends_with_the_block() -> None:
         pass
     sum(range(3_000_000))
     assert signal.getsignal(signal.SIGPROF) == before
+
+
+def test_more_time_may_be_given_while_it_runs() -> None:
+    with limits.processor_time(0.05):
+        limits.extend(5.0)
+        sum(range(10_000_000))  # takes longer than it had
+        assert 0 < signal.getitimer(signal.ITIMER_PROF)[0] < 5.05
+        limits.extend(10_000.0)
+        assert signal.getitimer(signal.ITIMER_PROF)[0] < 5.05 + limits.MOST_MORE
+
+
+def test_no_time_is_given_where_none_runs() -> None:
+    limits.extend(5.0)
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -83,6 +97,18 @@ def test_a_process_at_its_memory_limit_gets_a_memory_error() -> None:
         "except MemoryError: print('caught')\n"
     )
     assert run(code).stdout == "caught\n"
+
+
+@pytest.mark.django_db
+def test_one_mail_to_hundreds_of_aliases_has_the_time_that_it_takes(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SECONDS", 0.2)
+    aliases = [factories.place_silently(store).customer_alias.address.text() for _ in range(120)]
+    inbox.accept_mime(letters.mime(), sender="kim@carrier.example", recipients=aliases, now=timezone.now())
+    inbox.work(now=timezone.now())
+    assert Receipt.objects.get().state == ReceiptState.DONE
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 120
 
 
 @pytest.mark.django_db

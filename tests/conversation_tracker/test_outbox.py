@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused
+from django.core import mail
 from django.core.files.storage import storages
 from django.core.mail import EmailMultiAlternatives
 from django.db import DatabaseError, connection
@@ -148,7 +149,7 @@ def test_a_mail_that_cannot_be_searched_within_the_limits_is_held_and_its_neighb
         headers = [{"Name": "Message-ID", "Value": f"<{subject}@x.example>"}]
         letters.post_postmark(client, letters.postmark(placed.customer_alias, Subject=subject, Headers=headers))
     with patch.object(leakgate, "leaks", exhaust):
-        left = work()
+        left = [mail for hours in range(3) for mail in work(now=timezone.now() + timedelta(hours=hours))]
     assert [mail.subject for mail in left] == ["one", "two"]
     held = OutboundMail.objects.exclude(state=SendState.SENT).get()
     assert (held.state, held.problem) == (SendState.HELD, problem)
@@ -170,9 +171,23 @@ def test_a_mail_too_large_to_be_handed_over_is_held(
 ) -> None:
     provider.append(MemoryError())
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    work()
-    row = OutboundMail.objects.get()
+    for hours in range(2):
+        work(now=timezone.now() + timedelta(hours=hours))
+        row = OutboundMail.objects.get()
+        assert (row.state, row.problem) == (SendState.RETRY, send.TOO_LARGE)
+    work(now=timezone.now() + timedelta(hours=3))
+    row.refresh_from_db()
     assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
+
+
+def test_a_mail_for_which_memory_was_short_once_leaves(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    provider.append(MemoryError())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    work()
+    provider.clear()
+    assert len(work(now=timezone.now() + timedelta(hours=1))) == 1
 
 
 def test_a_mail_that_fills_the_memory_within_a_statement_is_held_and_its_neighbour_leaves(
@@ -187,11 +202,37 @@ def test_a_mail_that_fills_the_memory_within_a_statement_is_held_and_its_neighbo
     while inbox.work(now=timezone.now()) is not None:
         pass
     with patch.object(send, "send", fail):
-        assert outbox.work(now=timezone.now())
+        for hours in range(3):
+            assert outbox.work(now=timezone.now() + timedelta(hours=hours))
     row = OutboundMail.objects.get()
     assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
     letters.post_postmark(client, letters.postmark(placed.store_alias))
     assert len(work()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_leaves_once_while_the_disk_of_the_database_is_full(
+    client: Client, placed: Placed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "PAUSES", ())
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON orders_orderevent FOR EACH ROW EXECUTE FUNCTION no_room()"
+        )
+        try:
+            assert outbox.work(now=timezone.now())
+        finally:
+            cursor.execute("DROP TRIGGER no_room ON orders_orderevent; DROP FUNCTION no_room()")
+    row = OutboundMail.objects.get()
+    assert (row.state, row.attempts, row.problem) == (SendState.SENT, 1, "")
+    assert not outbox.work(now=timezone.now() + timedelta(hours=3))
+    assert len(mail.outbox) == 1
 
 
 def test_to_a_suppressed_address_nothing_is_sent_and_the_provider_is_not_asked(

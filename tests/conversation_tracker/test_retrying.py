@@ -43,7 +43,9 @@ Work = Callable[..., list[EmailMultiAlternatives]]
         (smtplib.SMTPRecipientsRefused({"x": (550, b"no")}), SendState.FAILED),
         (smtplib.SMTPRecipientsRefused({"x": (452, b"full")}), SendState.RETRY),
         # What an operator can put right says nothing of the mail.
-        *((http(status), SendState.RETRY) for status in (401, 402, 403, 404, 408, 425)),
+        *((http(status), SendState.RETRY) for status in (401, 402, 403, 404, 408, 420, 425)),
+        (smtplib.SMTPDataError(550, b"5.4.5 Daily user sending limit exceeded."), SendState.RETRY),
+        (smtplib.SMTPRecipientsRefused({"x": (550, b"5.4.5 Daily user sending limit exceeded.")}), SendState.RETRY),
         (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
@@ -226,6 +228,52 @@ def test_a_server_that_takes_a_mail_and_says_nothing_leaves_a_doubt(settings: Se
 def test_what_a_call_without_a_good_answer_means(settings: Settings, answer: bytes, result: send.Result) -> None:
     with http_server(answer) as url:
         by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == result
+
+
+@pytest.mark.parametrize("status", [504, 524])
+def test_a_gateway_that_waits_no_longer_leaves_a_doubt(settings: Settings, status: int) -> None:
+    with http_server(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as url:
+        by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == send.Doubtful(f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        *((code, send.Later("HTTP 422")) for code in (100, 400, 401, 405, 412, 413)),
+        *((code, send.Never("HTTP 422")) for code in (300, "405", None)),
+    ],
+)
+def test_what_postmark_says_of_our_account_may_heal(settings: Settings, code: object, result: send.Result) -> None:
+    body = json.dumps({"ErrorCode": code, "Message": "No"}).encode()
+    with http_server(b"HTTP/1.1 422 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)) as url:
+        by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == result
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}"])
+def test_an_answer_that_names_nobody_suppresses_nobody(
+    client: Client, work: Work, placed: Placed, settings: Settings, body: bytes
+) -> None:
+    with http_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n%s" % body) as url:
+        settings.EMAIL_BACKEND = "anymail.backends.mandrill.EmailBackend"
+        settings.ANYMAIL = {**settings.ANYMAIL, "MANDRILL_API_KEY": "t", "MANDRILL_API_URL": url}
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+    assert OutboundMail.objects.get().state == SendState.RETRY
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "result"), [(251, send.Sent("")), (299, send.Sent("")), (99, send.Doubtful(send.UNANSWERED))]
+)
+def test_a_server_may_say_in_other_words_that_it_took_a_mail(
+    settings: Settings, code: int, result: send.Result
+) -> None:
+    with smtp_server({"DATA": 354, ".": code}) as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         assert send.hand_over(message(), key="k") == result
 
 

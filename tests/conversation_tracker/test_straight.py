@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from conversation_tracker import middleware
 from conversation_tracker.models import Receipt
 from orders.placing import Placed
 from tests import letters
@@ -40,6 +44,25 @@ def test_under_a_strange_name_it_is_refused(client: Client) -> None:
     headers = {"Authorization": letters.BASIC_AUTH, "Host": "elsewhere.example"}
     assert client.post(INBOUND, b"{}", content_type="application/json", headers=headers).status_code == 400
     assert not Receipt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"a": 1}'),
+        ("application/x-www-form-urlencoded", b"a=1"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'),
+    ],
+)
+def test_of_what_was_answered_no_body_is_kept(kind: str, body: bytes) -> None:
+    def answer(request: HttpRequest) -> HttpResponse:
+        assert request.body == body
+        assert request.POST.get("a", "1") == "1"
+        return HttpResponse()
+
+    request = RequestFactory().post(INBOUND, body, content_type=kind)
+    middleware.RequestBodyLimit(answer)(request)
+    assert not [value for value in vars(request).values() if isinstance(value, bytes | QueryDict | BytesIO)]
 
 
 def test_what_protects_a_call_stands_before_it() -> None:

@@ -123,3 +123,28 @@ def test_another_persons_address_is_another_address(other):
 )
 def test_a_domain_is_read_in_letters_and_kept_where_it_is_broken(domain, read):
     assert addresses.unicode_domain(domain) == read
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna+Shop@people.example", "anna@people.example"),
+        ("an.na+a@gmail.com", "anna@googlemail.com"),
+        ("anna+a+b@people.example", "anna+c@PEOPLE.example."),
+    ],
+)
+def test_addresses_that_lead_to_one_mailbox(one, other):
+    assert addresses.mailbox(one) == addresses.mailbox(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("an.na@people.example", "anna@people.example"),
+        ("+anna@people.example", "+bert@people.example"),
+        ("..@gmail.com", "@gmail.com"),
+        ("anna@people.example", "anna@people.example.org"),
+    ],
+)
+def test_addresses_that_lead_to_two(one, other):
+    assert addresses.mailbox(one) != addresses.mailbox(other)

@@ -10,7 +10,7 @@ from dateutil.relativedelta import relativedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders import addresses, aliases
+from orders import addresses, aliases, secrecy
 from orders.models import (
     Action,
     Alias,
@@ -241,6 +241,24 @@ def test_a_retired_alias_is_not_issued_anew(placed, store_admin):
     aliases.retire(placed.customer_alias, user=store_admin, reason="x", now=placed.customer_alias.issued_at)
     again = aliases.issue(placed.order, [party(placed.customer_alias.real.text())], now=placed.customer_alias.issued_at)
     assert ([alias.pk for alias in again], again[0].retired_at is None) == ([placed.customer_alias.pk], False)
+
+
+class TestATagThatWasCutOff:
+    """Some carriers drop what stands behind a plus sign."""
+
+    def test_the_alias_is_found_without_it_and_with_it(self, db):
+        placed = factories.place_order(factories.make_store(mask_type=MaskType.SOFT), email="john+shop@people.example")
+        written = placed.customer_alias.address.text()
+        assert written.startswith("john+shop@")
+        spellings = [written, written.replace("+shop", ""), written.replace("+shop", "+other").upper()]
+        assert [alias.pk for alias in aliases.find(spellings).values()] == [placed.customer_alias.pk] * 3
+
+    def test_one_that_was_issued_before_is_found_as_it_was_written(self, db):
+        placed = factories.place_order(factories.make_store(mask_type=MaskType.SOFT), email="john+shop@people.example")
+        written = placed.customer_alias.address.text()
+        placed.customer_alias.address_digest = secrecy.digest(written, purpose="alias-address")
+        placed.customer_alias.save()
+        assert set(aliases.find([written, written.replace("+shop", "")])) == {written}
 
 
 def test_the_digest_of_a_real_address_and_of_an_alias_never_meet(placed):

@@ -212,9 +212,24 @@ def test_one_event_that_is_refused_does_not_hold_up_the_others(store):
         payment.approve(store.orders.get(), payment_id="1", actor="shop", now=timezone.now())
         events.dispatch(now=timezone.now())
         work()
-        work(at=timezone.now() + timedelta(seconds=7))
         assert states() == ["waiting", *["delivered"] * 4]
         assert len(target.posts) == 5
+
+
+def test_events_that_a_target_fails_over_again_and_again_hold_up_no_new_one(store):
+    with targets.target(lambda post: (500 if b'"State":"order-created"' in post.body else 200, {})) as target:
+        wait_for(store, target.url)
+        for _ in range(5):
+            factories.make_order(store)
+        events.dispatch(now=timezone.now())
+        at = timezone.now()
+        for _ in range(20):
+            at += timedelta(minutes=10)
+            work(at=at)
+        payment.approve(store.orders.first(), payment_id="1", actor="shop", now=at)
+        events.dispatch(now=at)
+        work(at=at + timedelta(seconds=1))
+        assert states().count("delivered") == 4
 
 
 def test_a_dead_target_delays_no_other_store(store):

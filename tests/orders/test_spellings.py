@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import addresses, spelling_patterns, spellings
+from orders import addresses, spellings
 from orders.spellings import Known
 from tests.orders.strategies import (
     HARD,
@@ -65,7 +65,7 @@ def test_no_real_address_survives_replacing(real, data):
 @given(local=common_local.filter(lambda text: "." not in text), data=st.data())
 def test_no_gmail_address_survives_replacing_whatever_its_dots(local, data):
     dotted = "".join(char + data.draw(st.sampled_from(["", "."])) for char in local[:-1]) + local[-1]
-    written = data.draw(spelled(f"{dotted}@{data.draw(st.sampled_from(spelling_patterns.GMAIL))}"))
+    written = data.draw(spelled(f"{dotted}@{data.draw(st.sampled_from(addresses.GMAIL))}"))
     known = [Known(f"{local}@gmail.com", HARD)]
     replaced, count = spellings.replace(f"<{written}>", known)
     assert (replaced, count, spellings.find(replaced, known)) == (f"<{HARD}>", 1, [])

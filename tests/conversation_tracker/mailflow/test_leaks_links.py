@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 
 import pytest
 
+from conversation_tracker.mailflow import leakgate
 from orders import spellings
 from orders.spellings import Known
-from tests.conversation_tracker.mailflow.passing import HARD, incoming, masked, shown
+from tests.conversation_tracker.mailflow.passing import HARD, incoming, masked, outgoing, said, shown
 
 PLAIN, TAGGED = "anna.real@people.example", "anna.real+shop@people.example"
 APOSTROPHE, ELSEWHERE = "shane.o'brien@people.example", "anna.real@xn--mnchen-3ya.example"
@@ -60,6 +62,63 @@ def test_a_rewritten_link_that_shows_somebody_else_stays(text: str) -> None:
     assert spellings.hide(text, [HARD]) == (text, 0)
 
 
+O_NEIL = Known("anna.o'neil@people.example", HARD.alias)
+TRACKED = json.dumps({"p": json.dumps({"url": "https://x.example/?e=anna.o%27neil%2Bshop%40people.example"})})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        V2.format("-3Fe-3Danna.o-27neil-40people.example"),
+        V3.format("https://x.example/?e=anna.o*27neil*40people.example"),
+        '{"email":"anna.o\\u0027neil@people.example"}',
+        r"var email = 'anna.o\x27neil@people.example'",
+        "https://x.example/?u=%253Fe%253Danna.o%252527neil%252540people.example",
+        "https://x.example/?e=anna.o%27neil%2Bshop%40people.example",
+        "<email>anna.o&#39;neil@people.example</email>",
+        "<email>anna.o&apos;neil@people.example</email>",
+    ],
+)
+def test_a_sign_in_the_local_part_may_be_written_as_links_pages_and_json_do(text: str) -> None:
+    assert spellings.find(text, [O_NEIL]) == [O_NEIL]
+    written, count = spellings.rewrite(text, [O_NEIL])
+    assert (count, spellings.find(written, [O_NEIL])) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("real", "written"),
+    [
+        ("anna.real@people.example", "anna.real%2Bshop%40people.example"),
+        ("anna.o'neil@people.example", "anna.o%27neil%40people.example"),
+        ("b&b@hotel.example", "b%26b%40hotel.example"),
+        ("josé@people.example", "jos%C3%A9%40people.example"),
+        ("josé@people.example", r"jos\u00e9@people.example"),
+    ],
+)
+def test_what_is_packed_may_be_written_so_too(real: str, written: str) -> None:
+    one = Known(real, HARD.alias)
+    packed = base64.urlsafe_b64encode(json.dumps({"p": f"https://x.example/?e={written}"}).encode()).decode()
+    text = f"see https://mandrillapp.com/track/click/30/x.example?p={packed} please"
+    assert spellings.find(text, [one]) == [one]
+    assert spellings.hide(text, [one]) == ("see https://mandrillapp.com/track/click/30/x.example?p=••• please", 1)
+    pdf = b"%PDF-1.4\n1 0 obj\n<</S/URI/URI(https://pay.example/?email=" + written.encode() + b")>>\nendobj\n\xff\0"
+    assert spellings.occurs(pdf, [one])
+
+
+def test_a_link_with_an_apostrophe_leaves_the_page_as_it_is() -> None:
+    page = (
+        '<table><tr><td><a href="https://s.example/?e=anna.o%27neil%40people.example&amp;n=1">T</a></td></tr></table>'
+    )
+    found = masked(said(page, kind="html"), O_NEIL)
+    assert f'<a href="https://s.example/?e={HARD.alias}&amp;n=1"' in found.html
+    assert "<table" in found.html
+
+
+def test_an_ampersand_leaves_the_page_as_it_is() -> None:
+    found = masked(said("<p><b>b&amp;b@hotel.example</b></p>", kind="html"), Known("b&b@hotel.example", HARD.alias))
+    assert f"<b>{HARD.alias}</b>" in found.html
+
+
 def calendar(line: str) -> bytes:
     """It, folded as RFC 5545 §3.1 says."""
     folded = "\r\n ".join(re.findall(".{1,74}", line))
@@ -77,12 +136,20 @@ def test_a_link_in_a_calendar_packs_no_address_wherever_it_is_folded(before: int
     assert f"DESCRIPTION:{'x' * before} https://c.example/event?action=VIEW&eid=NHJ2cTBr&tok=•••&hl=en" in read
 
 
+@pytest.mark.parametrize("before", range(0, 75, 5))
+def test_a_calendar_names_no_owner_of_an_event(before: int) -> None:
+    owner = Known("anna.real99@gmail.com", HARD.alias)
+    event = base64.b64encode(b"a1b2c3d4e5f6g7h8i9j0k1l2m3 anna.real99@m").decode().rstrip("=")
+    line = f"DESCRIPTION:{'x' * before} https://calendar.google.com/calendar/event?action=VIEW&eid={event}&hl=pt"
+    found = masked(incoming(calendar(line), name="invite.ics", kind="text/calendar"), owner)
+    assert leakgate.leaks(outgoing(found), (owner,)) == []
+    assert event not in found.files[0].content.replace(b"\r\n ", b"").decode()
+
+
 def test_a_picture_in_a_contact_stays_when_a_link_beside_it_packs_an_address() -> None:
     picture = base64.b64encode(bytes(range(256))).decode()
     token = base64.b64encode(HARD.real.encode()).decode()
-    card = (
-        f"BEGIN:VCARD\r\nVERSION:3.0\r\nPHOTO;ENCODING=b:{picture}\r\nURL:https://x.example/?t={token}&a=1\r\nEND:VCARD\r\n"
-    )
+    card = f"BEGIN:VCARD\r\nVERSION:3.0\r\nPHOTO;ENCODING=b:{picture}\r\nURL:https://x.example/?t={token}&a=1\r\nEND:VCARD\r\n"
     found = masked(incoming(card.encode(), name="a.vcf", kind="text/vcard"))
     assert shown(found) == []
     read = found.files[0].content.replace(b"\r\n ", b"").decode()

@@ -193,6 +193,14 @@ def test_a_long_display_name_is_not_cut_within_an_alias(length: int) -> None:
     assert len(name) <= 200
 
 
+@pytest.mark.parametrize(
+    "shown", ["<5f3abc.ana@people.example>", "<20261130-ana@people.example>", "<ana@people.example>"]
+)
+def test_a_message_id_that_ends_in_an_address_is_left_out(shown: str) -> None:
+    ana = Known("ana@people.example", "11111111111111111111111111111111@ct.example")
+    assert mask.silent([shown, "<1@people.example>"], [ana]) == ("<1@people.example>",)
+
+
 def test_a_display_name_is_kept() -> None:
     assert masked(name="Anna Müller").sender_name == "Anna Müller"
 

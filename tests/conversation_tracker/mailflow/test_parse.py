@@ -12,6 +12,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversation_tracker.mailflow import guards
 from conversation_tracker.mailflow.parse import HOP_HEADER, parse
 from conversation_tracker.mailflow.shapes import Envelope, Mail, Trait, Verdict
 from tests import letters
@@ -247,6 +248,19 @@ def test_a_hundred_attached_mails_in_each_other_are_read_to_the_limit() -> None:
     for _ in range(20):
         raw = b"From: a@b.example\r\nContent-Type: message/rfc822\r\n\r\n" + raw
     assert read(raw).sender is not None
+
+
+@pytest.mark.parametrize("files", [guards.MOST_PARTS - 1, guards.MOST_PARTS])
+def test_no_file_is_left_out_without_a_word(files: int) -> None:
+    message = EmailMessage()
+    message.set_content("see")
+    for number in range(files):
+        message.add_attachment(b"x", maintype="application", subtype="octet-stream", filename=f"{number}.bin")
+    if files < guards.MOST_PARTS:
+        assert len(read(message.as_bytes()).files) == files
+    else:
+        with pytest.raises(guards.OverLimit):
+            read(message.as_bytes())
 
 
 @settings(max_examples=300, deadline=None)
