@@ -17,6 +17,7 @@ from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, 
 
 HOP_HEADER = "X-Conversation-Tracker-Hop"
 WRITTEN_BY, WRITTEN_AT = "X-Written-By", "X-Written-At"  # of an attached mail that is made anew
+BODIES = 2  # beside as many files as a mail may have: its text and its HTML
 DEEPEST = 50
 DEEPEST_NESTED_MAIL = 5
 MOST_RECEIVED = 50
@@ -244,7 +245,7 @@ def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]
                 waiting.extend((child, depth + 1, piece) for child in reversed(children) if isinstance(child, Message))
         else:
             given += 1
-            check_count(given)
+            check_count(given - BODIES)
             yield part, piece or seen
 
 

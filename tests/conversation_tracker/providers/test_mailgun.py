@@ -172,6 +172,7 @@ def test_as_many_files_are_read_as_of_any_mail(
     assert post_form(client, form_with_files(two[0], ["a.pdf"] * number)) == 200
     (entry,) = settle()
     assert entry.reason == reason
+    assert entry.attachments.count() == (number if reason == Reason.CONVERSATION else 0)
 
 
 def test_no_file_is_written_to_the_disk_as_it_came(
