@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import smtplib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -69,7 +70,7 @@ PASSING = {
     HTTPStatus.TOO_MANY_REQUESTS,
     420,  # a limit of sending, at Mailgun and SparkPost
 }
-# Of a gateway before the provider: what lies behind it may have taken the mail.
+# Of a gateway before the provider: what lies behind it may have taken the mail, where no key tells it of a repeat.
 UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 524}
 # Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
 PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}
@@ -81,7 +82,10 @@ PASSING_AT_AMAZON = {
 # Of Mandrill, which says with 200 and a refused recipient also what is about our domain, our account or the mail.
 PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsigned", "rule"}
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
-ABOUT_QUOTA = "5.4.5"  # Google's, of all that one account sends in a day
+# What Google, Microsoft, Zoho, cPanel and Amazon answer to a mail when an account has sent too much.
+ABOUT_QUOTA = re.compile(
+    r"5\.4\.[56]\b|5\.1\.90\b|submissionquota|max(?:imum)? emails per (?:hour|day)|sending paused", re.IGNORECASE
+)
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
 
@@ -328,7 +332,7 @@ def _refused(error: AnymailRequestsAPIError) -> Result:
     """What a call over HTTP that did not succeed means."""
     if answers.is_missing(error):
         return Doubtful(UNANSWERED)
-    if error.status_code in UNTOLD:
+    if error.status_code in UNTOLD and not _keyed({**KEY_IN_MESSAGE, **KEY_IN_REQUEST}, "key"):
         return Doubtful(_status(error))
     if _may_heal(error.status_code) or answers.postmark_code(error) in PASSING_AT_POSTMARK:
         return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))
@@ -352,7 +356,7 @@ def _may_heal(status: int | None) -> bool:
 
 def _refused_by_smtp(code: int, said: bytes | str) -> Result:
     """What an SMTP reply means to this recipient or this mail: one of 5xx refuses it for good (RFC 5321 §4.2.1)."""
-    is_about_us = code in ABOUT_CREDENTIALS or _text(said).startswith(ABOUT_QUOTA)
+    is_about_us = code in ABOUT_CREDENTIALS or ABOUT_QUOTA.search(_text(said)) is not None
     return Later(f"SMTP {code}") if code < 500 or is_about_us else Never(f"SMTP {code}")  # noqa: PLR2004
 
 

@@ -126,7 +126,7 @@ def find(addresses: Iterable[str]) -> dict[str, Alias]:
 
 _FOR_MAILS = (
     "party", "address", "address_digest", "real", "display_name", "expires_at", "retired_at", "store_id",
-    "order__store__tracking_domain", "order__store__mask_type",
+    "order__store__tracking_domain", "order__store__former_domains", "order__store__mask_type",
 )  # fmt: skip
 
 

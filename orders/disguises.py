@@ -17,11 +17,10 @@ from orders import spelling_patterns as patterns
 # "Place your order at shop.example" names a shop, not its address, and "?order=shop.example" does; only within another
 # address it is one.
 _ROLES = frozenset(
-    "account accounts admin atendimento ayuda billing booking bookings careers client cliente clientes cobranca "
-    "compras contact contacto contato customer customers dispatch email enquiries envio envios faturamento faturas "
-    "feedback finance financeiro hello help id info invoices jobs legal logistica loja mail marketing media news "
-    "newsletter noreply notifications office order orders ouvidoria parcel parcels payments pedido pedidos post press "
-    "privacy ref reservas returns sac sales security service services shipping shop site store suporte support team "
+    "account accounts admin atendimento ayuda billing booking bookings careers client cliente clientes compras "
+    "contact contacto contato customer customers email faturamento feedback hello help id info invoices jobs loja "
+    "mail marketing media news newsletter notifications office order orders parcel parcels payments pedido pedidos "
+    "post press privacy ref returns sac sales security service services shipping shop site store suporte support team "
     "tickets tienda user vendas ventas web welcome".split()
 )
 _SHORTEST_ANCHOR = 3
@@ -30,21 +29,23 @@ _LONGEST_TAG = 64
 
 # What links write before the octet of a sign, quoted-printable, and what rewrites links (Proofpoint: - and *); of what
 # is encoded several times, the sign for it is encoded too.
-_ESCAPE = r"[%=+*-](?:25){0,4}"
+_ESCAPE = r"[%=+*-](?:2[5ad]){0,4}"
 _BRACKETED = r"\s{{0,3}}[(\[{{<（]\s?(?:{})\s?[)\]}}>）]\s{{0,3}}"
 _WORDS_FOR_DOT = "dot|ponto|punto|point|punkt|ドット"
 _DOT_WORDS = rf"{_WORDS_FOR_DOT}|\."
+_WORD_FOR_DOT = rf"(?:{_BRACKETED.format(_WORDS_FOR_DOT)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}|[_-]dot[_-])"
 _DOT = (
     rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|{_ESCAPE}2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}"
     r"|[_-]dot[_-])"
 )
 _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = rf"(?:\s{{0,3}}\\{{0,2}}@\s{{0,3}}|(?!\+){_ESCAPE}40|\\100|%u0040)"
-_BARE_AT = r"(?:\s{1,3}(?:at|arroba|arobase)\s{1,3}|[_-]at[_-])"
+_NAMED_AT = r"(?:\s{1,3}(?:arroba|arobase)\s{1,3})"  # which is nothing but the sign
+_BARE_AT = r"(?:\s{1,3}at\s{1,3}|[_-]at[_-])"
 _JOINS = r"(?:\+40|=3d|[=_#%])"
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
-_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_"))
+_BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_'!#$&*/?^`|~"))
 _SIGNS = r"(?:2[1-9a-f]|3[b-f]|5[b-f]|60|7[b-e])"
 _WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESCAPE}{_SIGNS}|['!#$&*/?^`|~]")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
@@ -94,7 +95,13 @@ def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Seq
     if not any(anchor in lowered for anchor in anchors):
         return False
     squeezed = f"{_squeezed(lowered)} {lowered.translate(_BETWEEN)}"  # ``=2e`` may be no dot but the letters of a name
-    return _squeezed(local) in squeezed and any(_squeezed(domain) in squeezed for domain in domains)
+    domain_names = (name for domain in domains for name in _names(domain))
+    return any(name in squeezed for name in _names(local)) and any(name in squeezed for name in domain_names)
+
+
+def _names(name: str) -> tuple[str, str]:
+    """It squeezed, and with all its digits: "-24" of a name is no sign that is written out."""
+    return _squeezed(name), name.translate(_BETWEEN)
 
 
 def _squeezed(lowered: str) -> str:
@@ -128,15 +135,21 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     named = between.join([_first(local), *signs[1:]])
     hosts = "|".join("".join(map(_sign, domain)) for domain in domains)
     turned = "|".join(f"{_first(domain, more='.-')}{''.join(map(_sign, domain[1:]))}" for domain in domains)
-    tag = rf"(?:(?:\\{{0,2}}\+|\*(?=[a-z0-9])|(?!\+){_ESCAPE}2b)[^\s@<>\"&%,;()=]{{0,{_LONGEST_TAG}}})?"
+    in_tag = r"[^\s@<>\"&%,;()=]"
+    # No more than it takes: behind an address may stand another one at the same domain.
+    tag = (
+        rf"(?:(?:\\{{0,2}}\+|(?!\+){_ESCAPE}2b){in_tag}{{0,{_LONGEST_TAG}}}?"
+        rf"|\*(?=[a-z0-9])(?:(?![*|:/]){in_tag}){{0,{_LONGEST_TAG}}}?)??"
+    )
     is_role = local in _ROLES
-    at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}" + ("" if is_role else f"|{_BARE_AT}")
+    at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}|{_NAMED_AT}" + ("" if is_role else f"|{_BARE_AT}")
+    said = rf"{named}{_BARE_AT}(?:{hosts.replace(_DOT, _WORD_FOR_DOT)})(?![a-z0-9])"
     sure = _IN_LOCAL_PART if is_role else ""
     end = rf"(?:{hosts})(?![a-z0-9]){after}"
     joined = rf"{named}{tag}(?P<joined>{_JOINS}){end}{sure}"
     srs = rf"(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9]){sure}"
     within = _within("".join(signs) if not is_dotless else "[._-]?".join(signs), hosts, after)
-    return re.compile(rf"{named}{tag}(?:{at}){end}|{joined}|{srs}|{within}", re.IGNORECASE)
+    return re.compile(rf"{named}{tag}(?:{at}){end}|{said}|{joined}|{srs}|{within}", re.IGNORECASE)
 
 
 def _within(named: str, hosts: str, after: str) -> str:
@@ -150,7 +163,7 @@ def _first(text: str, *, more: str = "") -> str:
     that is quick.
     """
     sign = re.escape(text[0])
-    escaped = "|".join(rf"(?<={escape}[2-7][0-9a-f]{sign})" for escape in ("[%=*-]", "[*-]25", "[*-]2525"))
+    escaped = "|".join(rf"(?<={escape}[2-7][0-9a-f]{sign})" for escape in ("[%=*-]", "[*-]2[5ad]", "[*-](?:2[5ad]){2}"))
     return rf"{sign}(?:(?<![a-z0-9{re.escape(more)}]{sign})|{escaped})"
 
 

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 PING = {"hookConfig": "ping"}
 MOST_AT_ONCE = 16
+MOST_REFUSED = 3  # events in a row, and none taken: then it is not about the events
 TURN = 5.0  # seconds after which no further post begins, so that a worker's place is free for mail
 MOST_FAILURES = 16  # of one delivery: a good day
 FIRST_DELAY = timedelta(seconds=10)
@@ -299,6 +300,8 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
         delivery.status = answer.status
         if answer.is_ok:
             delivery.state, delivery.settled_at, delivery.problem = DeliveryState.DELIVERED, now, ""
+            if hook.failures > MOST_REFUSED:  # it is back
+                _wait_no_longer(hook, but=delivery, now=now)
             hook.failures, hook.last_delivered_at = 0, now
         else:
             delivery.failures += 1
@@ -308,7 +311,8 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
                 delivery.state, delivery.settled_at = DeliveryState.FAILED, now
             if _is_about_target(answer, delivery):
                 hook.failures += 1
-                hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
+                if _is_away(answer) or hook.failures > MOST_REFUSED:
+                    hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
             hook.last_problem, hook.last_problem_at = answer.problem, now
         delivery.save(update_fields=["state", "status", "failures", "problem", "next_attempt_at", "settled_at"])
         hook.save(update_fields=["failures", "next_try_at", "last_delivered_at", "last_problem", "last_problem_at"])
@@ -319,12 +323,24 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
 
 
 def _is_about_target(answer: outside.Answer, delivery: HookDelivery) -> bool:
-    """Whether the target is to be left alone for a while. One that answers and takes not this event may take the next,
-    which would wait for hours behind events that come back again and again. Some answer 500 to what they do not like.
+    """Whether a failure says something of the target, and not of this event alone, which comes back again and again:
+    then others would wait for hours behind it. Some targets answer 500 to what they do not like.
     """
-    if answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return True
-    return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and delivery.failures == 1
+    return _is_busy(answer) or delivery.failures == 1
+
+
+def _is_away(answer: outside.Answer) -> bool:
+    return _is_busy(answer) or (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _is_busy(answer: outside.Answer) -> bool:
+    return answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _wait_no_longer(hook: Hook, *, but: HookDelivery, now: datetime) -> None:
+    """Let what failed while the target was away be posted now."""
+    waiting = HookDelivery.objects.filter(hook=hook, state=DeliveryState.WAITING, next_attempt_at__gt=now)
+    waiting.exclude(pk=but.pk).update(next_attempt_at=now)
 
 
 def _after(failures: int, first: timedelta, longest: timedelta) -> timedelta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,8 @@ _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 532
 # delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
 # names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
 _DELIMITER = (
-    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-f]{4})|(?<=\\x[0-9a-f]{2})|(?<=\x1b\([bj])"
+    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\*[2-7][0-9a-f])|(?<=\\[nrt])"
+    r"|(?<=\\u[0-9a-f]{4})|(?<=\\x[0-9a-f]{2})|(?<=\x1b\([bj])"
     # What quoted-printable writes for a space, a quote, a bracket, an equals sign, where nobody decoded it.
     r"|(?<==0[9ad])|(?<==2[0-9a-f])|(?<==3[a-f])|(?<==[57][bd])"
     # The second byte of a letter in Shift_JIS, Big5 or GBK that was read as Latin-1: "：" becomes "\x81F" there.
@@ -107,7 +109,13 @@ def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool =
     before = _BEFORE_FEW if is_short_alone and is_short(base) else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
     tag = rf"(?:{_PLUS}[^\s@<>\"&%,;()]{{0,64}})?"
-    return re.compile(rf"{before}{spelled}{tag}{_AT}(?:{at_domain}){no_glue(tracking_domains)}", re.IGNORECASE)
+    written = _rewritten(rf"{before}{spelled}{tag}{_AT}(?:{at_domain})")
+    return re.compile(f"{written}{no_glue(tracking_domains)}", re.IGNORECASE)
+
+
+def _rewritten(pattern: str) -> str:
+    """The pattern also for links that were rewritten, where a hyphen or an asterisk is written for a percent sign."""
+    return pattern.replace("%(?:25){0,4}", "[%*-](?:2[5ad]){0,4}")
 
 
 def _sign(char: str) -> str:
@@ -171,7 +179,8 @@ def domains(real: str) -> tuple[str, ...]:
     if domain in addresses.GMAIL:
         return addresses.GMAIL
     read = addresses.unicode_domain(domain)
-    return tuple(dict.fromkeys((domain, read, quote(read).lower())))
+    escaped = json.dumps(read)[1:-1]
+    return tuple(dict.fromkeys((domain, read, quote(read).lower(), escaped, escaped.replace("\\", "\\\\"))))
 
 
 @lru_cache(maxsize=4096)

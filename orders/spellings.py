@@ -12,11 +12,11 @@ from urllib.parse import unquote
 from orders import disguises, glances, joints, marked, octets, packed
 from orders import spelling_patterns as patterns
 
-# What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; nothing
-# of it changes where a string ends.
+# What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; with more
+# backslashes where it is within a string of JSON again.
 _ESCAPED = re.compile(
-    r"\\(?:u00|x)(2[67bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
-    r"|\\u(00[c-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[13-9a-c][0-9a-f]{3})",
+    r"\\{1,4}(?:u00|x)(2[67bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
+    r"|\\{1,4}u(00[c-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[13-9a-c][0-9a-f]{3})",
     re.IGNORECASE,
 )
 # Cyrillic and Greek letters that look like Latin ones, and small capitals.
@@ -29,7 +29,8 @@ _SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
-
+# What JSON and XML write for the end of a line, or indent the next one with.
+_WRAPPED = re.compile(r"\\{1,4}[rn]|&\#(?:13|10|x[da]);|(?<=\n)[ \t]{1,40}", re.IGNORECASE)
 # So many signs that nothing packed before them goes on behind them.
 _APART = " " * 16
 
@@ -220,7 +221,7 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     text, across = replace_across_tags(text, known)
     count += more + across
     if "\\" in text:
-        unescaped, escaped = replace(_unescaped(text), known)
+        unescaped, escaped = replace(_unescaped(text, but="&'"), known)
         if escaped:
             return unescaped, count + escaped
     return text, count
@@ -348,7 +349,7 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
         for one in _cut_in(form, [one for one in known if one not in found], by=by):
             if patterns.cut(one.real, tracking_domains, by).search(form):
                 found.add(one)
-    for form in dict.fromkeys([text, unquote(text)]):  # %2B is a sign of base64
+    for form in dict.fromkeys([text, unquote(text), _WRAPPED.sub("", text)]):  # %2B is a sign of base64
         left = [one for one in known if one not in found]
         found |= _packed_in(form.encode("latin-1", "replace"), left)
     return [one for one in known if one in found]
@@ -394,5 +395,11 @@ def _decoded_forms(text: str) -> list[str]:
     return list(dict.fromkeys(forms))
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+def _unescaped(text: str, *, but: str = "") -> str:
+    """``but`` are signs that stay so: in a file an apostrophe may end a string, and an ampersand begin an entity."""
+
+    def meaning(found: re.Match[str]) -> str:
+        sign = chr(int(found[1] or found[2], 16))
+        return found[0] if sign in but else sign
+
+    return _ESCAPED.sub(meaning, text)

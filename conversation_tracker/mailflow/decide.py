@@ -6,7 +6,6 @@ import re
 from datetime import datetime, timedelta
 
 from conversation_tracker.mailflow.shapes import (
-    RENAMING,
     Decision,
     Envelope,
     Mail,
@@ -31,7 +30,6 @@ _ANSWER = re.compile(
     r"\s*(?:re|aw|antw|antwort|res|sv|vs|odp|ynt|回复|答复|返信)\s{0,3}(?:[\[(]\d{1,4}[\])])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
-_OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>")
 # What says that a mail is like many that nobody wants, and not that it cannot be passed on.
 _OVERRULED = frozenset({Reason.SPAM, Reason.BULK, Reason.AUTO_REPLY, Reason.LOOP})
 MOST_THIRD_PARTIES = 50  # of one order; more are no carriers but somebody who tries out addresses
@@ -108,18 +106,8 @@ def _is_answer_by_list(mail: Mail, matched: Matched) -> bool:
     """Whether a person answers one of our mails through a program that gives each mail the marks of a list: shared
     inboxes (Google Groups) and desks (Request Tracker) do.
     """
-    if matched.sender is None or mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
-        return False
-    domain = matched.recipient.alias.rpartition("@")[2].lower()
-    return any(_is_ours(one, domain) for one in mail.references)
-
-
-def _is_ours(message_id: str, alias_domain: str) -> bool:
-    """Whether it is one of our Message-IDs, made under the domain where the alias lives; or Amazon's in its place."""
-    found = _OURS.fullmatch(message_id.lower())
-    if found is None:
-        return message_id.endswith(RENAMING)
-    return f".{alias_domain}".endswith(f".{found['domain']}")
+    is_automatic = bool(mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
+    return matched.sender is not None and matched.answers_ours and not is_automatic
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

@@ -65,6 +65,10 @@ class Masker:
         self.count += times
         return text
 
+    def may_dot(self, text: str) -> bool:
+        """Whether it packs a known address."""
+        return spellings.blot(text, self._known)[1] > 0
+
     def joined(self, text: str) -> str:
         """What a program calls something, with each known address replaced also where it is written on to a word."""
         text, times = spellings.rewrite_joined(text, self._known)
@@ -147,8 +151,12 @@ def _text_file(content: bytes, codec: str, masker: Masker) -> bytes:
     """The file with its addresses replaced, the very same bytes where it has none."""
     errors = "surrogateescape" if codec == "utf-8" else "strict"
     text = content.decode(codec, errors)
-    is_card = cards.is_card(text)
-    masked = cards.rewrite(text, masker.exactly, masker.joined, masker.dotted) if is_card else masker.exactly(text)
+    if cards.is_card(text):
+        # To look for what is packed takes as long in each line as in all together.
+        blot = masker.dotted if masker.may_dot(cards.unfolded(text)) else str
+        masked = cards.rewrite(text, masker.exactly, masker.joined, blot)
+    else:
+        masked = masker.exactly(text)
     if masked == text:
         return content
     return masked.encode(codec, errors if codec == "utf-8" else "replace")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count, Max, Q
 
 from conversation_tracker.mailflow import decide
-from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
+from conversation_tracker.mailflow.shapes import RENAMING, Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail, SendState
 from orders import addresses, aliases
-from orders.models import Alias, Order, PartyKind, TimelineEntry
+from orders.models import Alias, Order, PartyKind, Store, TimelineEntry
 from orders.outcomes import Outcome
 
 LATELY = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST_COMPARED = 2_000  # subjects, so that a flood does not cost each of its mails more than the one before
+_OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>", re.IGNORECASE)
+RENAMED_BY = {"anymail.backends.amazon_ses.EmailBackend"}
 _AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
 
 
@@ -114,6 +118,7 @@ class Book:
             sender_is_alias=sender_address in self._aliases,
             auto_reply_relayed_at=traffic.last_auto_reply,
             relayed_lately=traffic.lately,
+            answers_ours=_answers_ours(arrival.mail.references, self._orders[alias.order_id].store),
             alike_lately=self._alike_lately(arrival.mail.subject, sender, recipient) if sender else 0,
         )
 
@@ -136,12 +141,27 @@ class Book:
         return new
 
 
+def _answers_ours(references: Sequence[str], store: Store) -> bool:
+    """Whether one of these may be a Message-ID of ours: under a tracking domain that the store has or had, or one that
+    Amazon puts in its place where we send by it.
+    """
+    domains = {store.tracking_domain, *store.former_domains}
+    ours = (_OURS.fullmatch(one) for one in references)
+    is_renamed = settings.EMAIL_BACKEND in RENAMED_BY and any(one.endswith(RENAMING) for one in references)
+    return is_renamed or any(found["domain"].lower() in domains for found in ours if found is not None)
+
+
 def _of_address(parties: Iterable[Party], address: str) -> Party | None:
-    """Whose address it is; else who gets what is sent there. Two parties may differ in nothing but a tag."""
-    key, mailbox = addresses.key(address), addresses.mailbox(address)
+    """Whose address it is. Without a ``+tag`` also who gets what is sent there, unless two do: services write their
+    mails from addresses that differ in nothing but the tag.
+    """
+    key = addresses.key(address)
+    exact = next((one for one in parties if addresses.key(one.real) == key), None)
+    if exact is not None or "+" in key:
+        return exact
+    mailbox = addresses.mailbox(address)
     shared = [one for one in parties if addresses.mailbox(one.real) == mailbox]
-    exact = next((one for one in shared if addresses.key(one.real) == key), None)
-    return exact or (shared[0] if len(shared) == 1 else None)
+    return shared[0] if len(shared) == 1 else None
 
 
 def party(alias: Alias) -> Party:

@@ -169,7 +169,7 @@ def _is_auto_reply(found: Headers, subject: str) -> bool:
     """RFC 3834 auto-replied; auto-generated is not one, since carriers mark wanted parcel notices so."""
     return (
         _first(found, "auto-submitted").strip().lower().startswith("auto-replied")
-        or _first(found, "precedence").strip().lower() == "auto_reply"
+        or _first(found, "precedence").strip().lower() in {"auto_reply", "junk"}
         or any(name in found for name in ("x-autoreply", "x-autorespond", "x-autoresponder"))
         or _AUTO_REPLY_SUBJECT.match(subject) is not None
     )

@@ -129,6 +129,7 @@ class Matched:
     third_parties: int = 0  # of the order so far
     auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on from one to the other
     relayed_lately: int = 0  # mails passed on from one to the other in the last hour; counted for automatic ones only
+    answers_ours: bool = False  # names one of our Message-IDs
     alike_lately: int = 0  # mails with such a subject, each way in the last day; counted where there are many
 
 

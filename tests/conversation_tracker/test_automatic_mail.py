@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
+from conversation_tracker import inbox
 from conversation_tracker.mailflow import decide
 from orders.models import Alert, AlertKind
 from orders.outcomes import Outcome, Reason
@@ -51,6 +56,54 @@ def test_an_answer_from_a_shared_inbox_is_relayed(client: Client, work: Work, pl
     letters.post_postmark(client, letters.postmark(customer, FromFull=person(store), Headers=answered))
     (answer,) = work()
     assert answer.to == [customer.real.text()]
+
+
+def shared_inbox(placed: Placed, **marks: str) -> dict[str, Any]:
+    """The store's answer to the customer, as a shared inbox sends it."""
+    headers = ids("<2@shop.example>", **{"Precedence": "list", "List_ID": "<help>", **marks})
+    return letters.postmark(placed.customer_alias, FromFull=person(placed.store_alias), Headers=headers)
+
+
+def asked(client: Client, work: Work, placed: Placed) -> str:
+    """The Message-ID of the customer's question as the store got it."""
+    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=person(placed.customer_alias)))
+    (question,) = work()
+    return str(question.extra_headers["Message-ID"])
+
+
+def test_a_shared_inbox_may_answer_after_the_tracking_domain_has_changed(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    store = placed.order.store
+    store.former_domains, store.tracking_domain = [store.tracking_domain], "ct.new.example"
+    store.save()
+    letters.post_postmark(client, shared_inbox(placed, In_Reply_To=asked(client, work, placed)))
+    assert len(work()) == 1
+
+
+@pytest.mark.parametrize(
+    "named", ["", "<1@shop.example>", f"<{'0a' * 16}@xct.acme.example>", "<0100018f-1@email.amazonses.com>"]
+)
+def test_what_answers_nothing_of_ours_is_a_newsletter(client: Client, work: Work, placed: Placed, named: str) -> None:
+    letters.post_postmark(client, shared_inbox(placed, In_Reply_To=named))
+    assert work() == []
+    assert mails(placed.order)[-1].reason == Reason.BULK
+
+
+def test_an_id_that_amazon_gave_our_mail_is_ours_where_we_send_by_it(
+    client: Client, work: Work, placed: Placed, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    letters.post_postmark(client, shared_inbox(placed, In_Reply_To="<0100018f-1@email.amazonses.com>"))
+    while inbox.work(now=timezone.now()) is not None:
+        pass
+    assert mails(placed.order)[-1].outcome == Outcome.RELAYED
+
+
+def test_a_vacation_program_of_old_is_no_shared_inbox(client: Client, work: Work, placed: Placed) -> None:
+    answer = shared_inbox(placed, In_Reply_To=asked(client, work, placed), Precedence="junk", X_Loop="me@shop.example")
+    letters.post_postmark(client, answer)
+    assert work() == []
 
 
 def test_two_out_of_office_machines_stop_after_one_mail(client: Client, work: Work, placed: Placed) -> None:

@@ -55,6 +55,16 @@ def test_who_ordered_with_a_tag_and_writes_without_it_is_the_customer(client: Cl
     assert placed.order.aliases.count() == 2
 
 
+def test_a_service_that_writes_under_another_tag_is_another_sender(client: Client, work: Work, placed: Placed) -> None:
+    for number, tag in enumerate(("111", "222")):
+        writer = {"Email": f"store+{tag}@mailer.example", "Name": tag}
+        headers = ids(f"<{number}@mailer.example>")
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, FromFull=writer, Headers=headers))
+    first, second = work()
+    assert first.reply_to != second.reply_to
+    assert placed.order.aliases.count() == 4
+
+
 def test_two_customers_of_one_mailbox_stay_two(client: Client, work: Work) -> None:
     placed = factories.place_order(email="john+a@people.example")
     other = aliases.Party(PartyKind.THIRD_PARTY, "john+b@people.example")

@@ -44,8 +44,19 @@ Work = Callable[..., list[EmailMultiAlternatives]]
         (smtplib.SMTPRecipientsRefused({"x": (452, b"full")}), SendState.RETRY),
         # What an operator can put right says nothing of the mail.
         *((http(status), SendState.RETRY) for status in (401, 402, 403, 404, 408, 420, 425)),
-        (smtplib.SMTPDataError(550, b"5.4.5 Daily user sending limit exceeded."), SendState.RETRY),
+        *(
+            (smtplib.SMTPDataError(550, said), SendState.RETRY)
+            for said in (
+                b"5.4.5 Daily user sending limit exceeded.",
+                b"5.1.90 Your message can't be sent because you've reached your daily limit",
+                b"5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+                b"5.4.6 Unusual sending activity detected",
+                b"Domain x.example has exceeded the max emails per hour (100) allowed",
+                b"Message rejected: Sending paused for this account.",
+            )
+        ),
         (smtplib.SMTPRecipientsRefused({"x": (550, b"5.4.5 Daily user sending limit exceeded.")}), SendState.RETRY),
+        (smtplib.SMTPDataError(550, b"5.4.1 No such user"), SendState.FAILED),
         (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
@@ -236,6 +247,13 @@ def test_a_gateway_that_waits_no_longer_leaves_a_doubt(settings: Settings, statu
     with http_server(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as url:
         by_postmark(settings, url)
         assert send.hand_over(message(), key="k") == send.Doubtful(f"HTTP {status}")
+
+
+def test_a_gateway_leaves_no_doubt_where_a_key_tells_of_a_repeat(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.resend.EmailBackend"
+    with http_server(b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n") as url:
+        settings.ANYMAIL = {**settings.ANYMAIL, "RESEND_API_KEY": "t", "RESEND_API_URL": url}
+        assert send.hand_over(message(), key="k") == send.Later("HTTP 504")
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,31 @@ def test_one_event_that_is_refused_does_not_hold_up_the_others(store):
         assert len(target.posts) == 5
 
 
+@pytest.mark.parametrize("status", [401, 404, 302, 503])
+def test_a_target_that_takes_nothing_for_hours_rests_and_then_gets_all_at_once(store, status):
+    said = [status]
+    with targets.target(lambda post: (said[0], {})) as target:
+        wait_for(store, target.url)
+        for _ in range(4):
+            factories.make_order(store)
+        events.dispatch(now=timezone.now())
+        waiting = len(states())
+        at = timezone.now()
+        for _ in range(3 * 60):
+            at += timedelta(minutes=1)
+            work(at=at)
+        assert set(states()) == {"waiting"}
+        assert len(target.posts) < waiting * 12
+        said[0] = 200
+        for _ in range(60):
+            at += timedelta(minutes=1)
+            work(at=at)
+            if "delivered" in states():
+                break
+        work(at=at + timedelta(minutes=1))
+        assert set(states()) == {"delivered"}
+
+
 def test_events_that_a_target_fails_over_again_and_again_hold_up_no_new_one(store):
     with targets.target(lambda post: (500 if b'"State":"order-created"' in post.body else 200, {})) as target:
         wait_for(store, target.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -249,8 +250,29 @@ def test_an_address_with_a_sign_that_a_format_escapes_is_replaced_where_it_stand
 def test_an_international_domain_escaped_for_json_is_hidden() -> None:
     known = [Known("john@xn--bcher-kva.example", HARD)]
     written = '{"a": "john@b\\u00FCcher.example", "b": "\\u4e2d\\ud83d\\u0022"}'
-    assert spellings.rewrite(written, known) == (f'{{"a": "{HARD}", "b": "\u4e2d\\ud83d\\u0022"}}', 1)
+    assert spellings.rewrite(written, known) == (written.replace("john@b\\u00FCcher.example", HARD), 1)
     assert spellings.find(written, known) == known
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_json_within_json_stays_json(times: int) -> None:
+    known = [Known("john@xn--bcher-kva.example", HARD)]
+    said = {"email": "john@b\u00fccher.example", "name": 'Jos\u00e9 D\'Arc & "x" \u4e2d'}
+    written = json.dumps(said)
+    for _ in range(times - 1):
+        written = json.dumps({"p": written})
+    assert spellings.find(written, known) == known
+    read, count = spellings.rewrite(written, known)
+    assert (count, spellings.find(read, known)) == (1, [])
+    for _ in range(times - 1):
+        read = json.loads(read)["p"]
+    assert json.loads(read) == {**said, "email": HARD}
+
+
+@pytest.mark.parametrize("escaped", ["D\\u0027Arc", "A \\u0026 B", "\\x27"])
+def test_what_may_end_a_string_or_begin_an_entity_stays_escaped_in_a_file(escaped: str) -> None:
+    written = f"var e = 'john@example\\u002Ecom', n = '{escaped}'"
+    assert spellings.rewrite(written, [JOHN]) == (f"var e = '{HARD}', n = '{escaped}'", 1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -49,6 +50,87 @@ def test_a_rewritten_link_shows_no_address(real: str, text: str) -> None:
     hidden, count = spellings.hide(text, known)
     assert count
     assert spellings.find(hidden, known) == []
+
+
+@pytest.mark.parametrize(
+    ("real", "written"),
+    [
+        ("anna.real@loja-3d.example", "anna.real-40loja-2D3d.example"),
+        ("anna.real@shop-24.example", "anna.real-40shop-2D24.example"),
+        ("ana-21.real@people.example", "ana-2D21.real-40people.example"),
+        ("ana-21.o'real@people.example", "ana-2D21.o-2527real-40people.example"),
+        ("anna-24real@people.example", "anna-2D24real-40people.example"),
+    ],
+)
+def test_digits_behind_a_hyphen_are_no_sign_that_is_written_out(real: str, written: str) -> None:
+    one = Known(real, HARD.alias)
+    assert spellings.hide(V2.format(f"-3Femail-3D{written}-26n"), [one]) == (
+        V2.format(f"-3Femail-3D{HARD.alias}-26n"),
+        1,
+    )
+
+
+def by_v2(link: str) -> str:
+    """The link as Proofpoint's second version rewrites it."""
+    signs = {"-": "-2D", "_": "-5F", "/": "_"}
+    kept = "".join(signs.get(one, one if one.isalnum() or one == "." else f"-{ord(one):02X}") for one in link)
+    return f"https://urldefense.proofpoint.com/v2/url?u={kept}&d=DwMF&c=x"
+
+
+def by_v3(link: str) -> str:
+    """The same for its third version."""
+    return f"https://urldefense.com/v3/__{link.replace('%', '*').replace('+', '*')}__;JSU!!a$"
+
+
+LINK = f"https://erp.example/p?n=1&email={PLAIN}"
+ENCODED = LINK.replace("@", "%40")
+REWRITTEN = [
+    by_v2(by_v2(LINK)), by_v2(by_v2(ENCODED)), by_v2(by_v2(by_v2(ENCODED))), by_v2(by_v3(ENCODED)),
+    by_v3(by_v2(ENCODED)), by_v3(by_v3(ENCODED)), quote(by_v2(LINK), safe=""), quote(by_v3(ENCODED), safe=""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("link", REWRITTEN)
+def test_a_link_that_two_guards_rewrote_shows_no_address(link: str) -> None:
+    hidden, count = spellings.hide(f"see {link}", [HARD])
+    assert (count, "anna" in hidden) == (1, False)
+
+
+@pytest.mark.parametrize("link", [by_v2(LINK), by_v2(ENCODED), by_v3(ENCODED), ENCODED])
+def test_a_rewritten_link_that_is_packed_or_in_a_pdf_shows_no_address(link: str) -> None:
+    token = base64.urlsafe_b64encode(json.dumps({"p": json.dumps({"url": link})}).encode()).decode().rstrip("=")
+    assert token not in spellings.hide(f"see https://mandrillapp.com/track/click/30/x?p={token}", [HARD])[0]
+    assert spellings.occurs(b"%PDF-1.4\n<</S/URI/URI(" + link.encode() + b")>>\nendobj\n\xff\0", [HARD])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("https*3A*2F*2Fx.example*2F*3Fcc*3D", "*26ref*3D77*26cc*3Djoe*40people.example"),
+        ("De:*", "*Para:joe@people.example"),
+        ("", "*joe@people.example"),
+    ],
+)
+def test_what_looks_like_a_tag_takes_no_other_address_with_it(before: str, after: str) -> None:
+    text = f"{before}anna.real*40people.example{after}"
+    assert spellings.hide(text, [HARD]) == (f"{before}{HARD.alias}{after}", 1)
+
+
+@pytest.mark.parametrize("end", ["\\n", "\\r\\n", "&#13;\n", "&#xd;\n", "\n      "])
+def test_packed_words_may_be_wrapped_as_json_and_xml_do(end: str) -> None:
+    token = base64.b64encode(b"the customer is " + PLAIN.encode() + b", who waits for her parcel since Monday").decode()
+    for width in range(40, 60):
+        wrapped = end.join(token[at : at + width] for at in range(0, len(token), width))
+        assert spellings.find(f"<data>{wrapped}</data>", [HARD]) == [HARD]
+
+
+@pytest.mark.parametrize(
+    "written", ["sales arroba shop.example", "sales at shop dot example", "sales (at) shop.example"]
+)
+def test_the_name_of_a_role_with_a_word_for_the_sign_is_an_address(written: str) -> None:
+    sales = Known("sales@shop.example", HARD.alias)
+    assert spellings.hide(f"Write to {written} now", [sales]) == (f"Write to {HARD.alias} now", 1)
+    assert spellings.hide("See our sales at shop.example", [sales]) == ("See our sales at shop.example", 0)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +226,15 @@ def test_a_calendar_names_no_owner_of_an_event(before: int) -> None:
     found = masked(incoming(calendar(line), name="invite.ics", kind="text/calendar"), owner)
     assert leakgate.leaks(outgoing(found), (owner,)) == []
     assert event not in found.files[0].content.replace(b"\r\n ", b"").decode()
+
+
+def test_the_name_of_an_event_packs_no_address() -> None:
+    event = (
+        f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:0400{HARD.real.encode().hex()}00\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    found = masked(incoming(event.encode(), name="a.ics", kind="text/calendar"))
+    assert shown(found) == []
+    assert HARD.real.encode().hex().encode() not in found.files[0].content.replace(b"\r\n ", b"")
 
 
 def test_a_picture_in_a_contact_stays_when_a_link_beside_it_packs_an_address() -> None:
