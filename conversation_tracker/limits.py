@@ -16,6 +16,7 @@ from types import FrameType
 
 SECONDS = 10.0  # of processor time, until TooSlow is raised
 MOST_MORE = 60.0  # within a task's time
+AGAIN = 2.0  # after which TooLong is raised once more, where it was lost
 GRACE = 5.0  # more, until the process is killed: a library in C or Rust cannot be interrupted
 
 
@@ -78,7 +79,8 @@ def clock_time(seconds: float) -> Iterator[None]:
 
     began = time.monotonic()
     before = signal.signal(signal.SIGALRM, expire)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again: what is raised while Python collects garbage, or within a finaliser, it only prints.
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield
     finally:

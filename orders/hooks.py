@@ -36,13 +36,14 @@ log = logging.getLogger(__name__)
 
 PING = {"hookConfig": "ping"}
 MOST_AT_ONCE = 16
-MOST_REFUSED = 3  # events in a row, and none taken: then it is not about the events
+MOST_REFUSED = 3  # new events in a row, and none taken: then it is not about the events
 TURN = 5.0  # seconds after which no further post begins, so that a worker's place is free for mail
 MOST_FAILURES = 16  # of one delivery: a good day
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=4)
 FIRST_REST = timedelta(seconds=5)  # of a hook whose target did not answer
 LONGEST_REST = timedelta(minutes=5)
+LONGEST_REST_REFUSED = timedelta(minutes=1)  # where it answered
 LONGEST_WAIT = timedelta(days=3)
 TOO_OLD = "It was not taken within 3 days."
 MOST_HEADERS = 20
@@ -172,8 +173,9 @@ def counts(hook: Hook) -> dict[str, int]:
     return {state.value: found.get(state, 0) for state in DeliveryState}
 
 
-# The hook whose turn it is, and its next delivery. The hook's lock is free by itself when this worker is killed; a
-# delivery that another worker has just settled is not found again, and the lock is given back all the same.
+# The hook whose turn it is, and its next delivery: one that was never refused goes before those that were. The hook's
+# lock is free by itself when this worker is killed; a delivery that another worker has just settled is not found again,
+# and the lock is given back all the same.
 _TAKE = """
     WITH due AS MATERIALIZED (
         SELECT hook.id FROM orders_hook AS hook
@@ -195,7 +197,7 @@ _TAKE = """
             SELECT next.id FROM orders_hookdelivery AS next
             WHERE next.hook_id = taken.id AND next.state = 'waiting'
               AND next.next_attempt_at <= greatest(%(now)s, statement_timestamp())
-            ORDER BY next.next_attempt_at, next.id LIMIT 1
+            ORDER BY next.failures > 0, next.next_attempt_at, next.id LIMIT 1
         )
         RETURNING delivery.hook_id, delivery.id
     )
@@ -300,19 +302,10 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
         delivery.status = answer.status
         if answer.is_ok:
             delivery.state, delivery.settled_at, delivery.problem = DeliveryState.DELIVERED, now, ""
-            if hook.failures > MOST_REFUSED:  # it is back
-                _wait_no_longer(hook, but=delivery, now=now)
             hook.failures, hook.last_delivered_at = 0, now
         else:
-            delivery.failures += 1
             delivery.problem = answer.problem
-            delivery.next_attempt_at = now + _after(delivery.failures, FIRST_DELAY, LONGEST_DELAY)
-            if delivery.failures >= MOST_FAILURES:
-                delivery.state, delivery.settled_at = DeliveryState.FAILED, now
-            if _is_about_target(answer, delivery):
-                hook.failures += 1
-                if _is_away(answer) or hook.failures > MOST_REFUSED:
-                    hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST)
+            _put_off(hook, delivery, answer, now=now)
             hook.last_problem, hook.last_problem_at = answer.problem, now
         delivery.save(update_fields=["state", "status", "failures", "problem", "next_attempt_at", "settled_at"])
         hook.save(update_fields=["failures", "next_try_at", "last_delivered_at", "last_problem", "last_problem_at"])
@@ -322,25 +315,29 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
     )  # fmt: skip
 
 
-def _is_about_target(answer: outside.Answer, delivery: HookDelivery) -> bool:
-    """Whether a failure says something of the target, and not of this event alone, which comes back again and again:
-    then others would wait for hours behind it. Some targets answer 500 to what they do not like.
+def _put_off(hook: Hook, delivery: HookDelivery, answer: outside.Answer, *, now: datetime) -> None:
+    """Say when a delivery that was not taken is posted again, and whether its target rests until then.
+
+    A target that is busy or away rests, and so does one that refused several events in a row and took none: that says
+    nothing of an event, which is tried again with the target. One that is refused while others are taken comes back
+    later and later by itself, and nothing rests for it: others would wait for hours behind events that come back again
+    and again. Some targets answer 500 to what they do not like.
     """
-    return _is_busy(answer) or delivery.failures == 1
-
-
-def _is_away(answer: outside.Answer) -> bool:
-    return _is_busy(answer) or (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _is_busy(answer: outside.Answer) -> bool:
-    return answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS
-
-
-def _wait_no_longer(hook: Hook, *, but: HookDelivery, now: datetime) -> None:
-    """Let what failed while the target was away be posted now."""
-    waiting = HookDelivery.objects.filter(hook=hook, state=DeliveryState.WAITING, next_attempt_at__gt=now)
-    waiting.exclude(pk=but.pk).update(next_attempt_at=now)
+    is_busy = answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS
+    is_new = delivery.failures == 0
+    is_failing = (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR and is_new
+    hook.failures += is_busy or is_new or hook.failures > MOST_REFUSED
+    is_away = hook.failures > MOST_REFUSED
+    if is_busy or is_failing or is_away:
+        hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST if is_busy else LONGEST_REST_REFUSED)
+    if is_away:
+        delivery.failures = max(delivery.failures, 1)
+        delivery.next_attempt_at = hook.next_try_at
+        return
+    delivery.failures += 1
+    delivery.next_attempt_at = now + _after(delivery.failures, FIRST_DELAY, LONGEST_DELAY)
+    if delivery.failures >= MOST_FAILURES:
+        delivery.state, delivery.settled_at = DeliveryState.FAILED, now
 
 
 def _after(failures: int, first: timedelta, longest: timedelta) -> timedelta:

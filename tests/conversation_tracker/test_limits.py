@@ -49,6 +49,20 @@ def test_the_limit_ends_with_the_block() -> None:
     assert signal.getsignal(signal.SIGPROF) == before
 
 
+def test_an_end_that_was_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "AGAIN", 0.05)
+    lost = []
+
+    with pytest.raises(limits.TooLong), limits.clock_time(0.05):
+        try:
+            time.sleep(5)
+        except limits.TooLong as error:  # as Python does within a finaliser
+            lost.append(error)
+        time.sleep(5)
+    assert len(lost) == 1
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 def test_more_time_may_be_given_while_it_runs() -> None:
     with limits.processor_time(0.05):
         limits.extend(5.0)
