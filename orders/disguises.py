@@ -67,12 +67,15 @@ def spans(
     pattern = _pattern(local, tuple(domains), is_dotless, after)
     for start, end in windows:
         for match in pattern.finditer(text, start, end):
-            if match.lastgroup is not None or _is_whole(text, match.start(), local):
+            if match.lastgroup is not None or _is_whole(text, match, local):
                 yield match.span()
 
 
-def _is_whole(text: str, start: int, local: str) -> bool:
-    """Whether nobody's longer address ends here: see ``spelling_patterns``."""
+def _is_whole(text: str, found: re.Match[str], local: str) -> bool:
+    """Whether nobody's longer address ends here: see ``spelling_patterns``. Proofpoint writes _ for a slash."""
+    start = found.start()
+    if "-40" in found[0] and text[max(0, start - 1) : start] == "_":
+        return True
     longer = _LONGER_THAN_FEW if patterns.is_short(local) else _LONGER
     return longer.fullmatch(text, max(0, start - 2), start) is None
 

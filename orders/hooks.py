@@ -36,13 +36,14 @@ log = logging.getLogger(__name__)
 
 PING = {"hookConfig": "ping"}
 MOST_AT_ONCE = 16
-MOST_REFUSED = 3  # new events in a row, and none taken: then it is not about the events
+MOST_REFUSED = 3  # refusals and none taken: then it may not be about the events
 TURN = 5.0  # seconds after which no further post begins, so that a worker's place is free for mail
 MOST_FAILURES = 16  # of one delivery: a good day
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=4)
 FIRST_REST = timedelta(seconds=5)  # of a hook whose target did not answer
 LONGEST_REST = timedelta(minutes=5)
+LATELY = timedelta(hours=1)
 LONGEST_REST_REFUSED = timedelta(minutes=1)  # where it answered
 LONGEST_WAIT = timedelta(days=3)
 TOO_OLD = "It was not taken within 3 days."
@@ -302,6 +303,8 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
         delivery.status = answer.status
         if answer.is_ok:
             delivery.state, delivery.settled_at, delivery.problem = DeliveryState.DELIVERED, now, ""
+            if hook.failures and not _took_lately(hook, now=now):  # it is back
+                _wait_no_longer(hook, but=delivery, now=now)
             hook.failures, hook.last_delivered_at = 0, now
         else:
             delivery.problem = answer.problem
@@ -318,18 +321,19 @@ def _settle(delivery_id: int, answer: outside.Answer, *, now: datetime) -> None:
 def _put_off(hook: Hook, delivery: HookDelivery, answer: outside.Answer, *, now: datetime) -> None:
     """Say when a delivery that was not taken is posted again, and whether its target rests until then.
 
-    A target that is busy or away rests, and so does one that refused several events in a row and took none: that says
-    nothing of an event, which is tried again with the target. One that is refused while others are taken comes back
-    later and later by itself, and nothing rests for it: others would wait for hours behind events that come back again
-    and again. Some targets answer 500 to what they do not like.
+    A target that is busy or does not answer rests. So does one that refuses several events and has taken none for a
+    while: that says nothing of an event, which is tried again with the target. One that is refused while others are
+    taken comes back later and later by itself, and hardly anything rests for it: others would wait for hours behind
+    events that come back again and again. Some targets answer 500 to what they do not like.
     """
     is_busy = answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS
     is_new = delivery.failures == 0
-    is_failing = (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR and is_new
-    hook.failures += is_busy or is_new or hook.failures > MOST_REFUSED
-    is_away = hook.failures > MOST_REFUSED
-    if is_busy or is_failing or is_away:
+    hook.failures += is_busy or is_new or not _took_lately(hook, now=now)
+    is_away = hook.failures > MOST_REFUSED and not _took_lately(hook, now=now)
+    if is_busy or is_away:
         hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST if is_busy else LONGEST_REST_REFUSED)
+    elif is_new and (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        hook.next_try_at = now + FIRST_REST
     if is_away:
         delivery.failures = max(delivery.failures, 1)
         delivery.next_attempt_at = hook.next_try_at
@@ -338,6 +342,17 @@ def _put_off(hook: Hook, delivery: HookDelivery, answer: outside.Answer, *, now:
     delivery.next_attempt_at = now + _after(delivery.failures, FIRST_DELAY, LONGEST_DELAY)
     if delivery.failures >= MOST_FAILURES:
         delivery.state, delivery.settled_at = DeliveryState.FAILED, now
+
+
+def _took_lately(hook: Hook, *, now: datetime) -> bool:
+    """Whether the target has taken something within the last hour; the ping, when it was made, counts."""
+    return now - max(hook.created_at, hook.last_delivered_at or hook.created_at) < LATELY
+
+
+def _wait_no_longer(hook: Hook, *, but: HookDelivery, now: datetime) -> None:
+    """Let what failed while the target was away be posted now."""
+    waiting = HookDelivery.objects.filter(hook=hook, state=DeliveryState.WAITING, next_attempt_at__gt=now)
+    waiting.exclude(pk=but.pk).update(next_attempt_at=now)
 
 
 def _after(failures: int, first: timedelta, longest: timedelta) -> timedelta:

@@ -30,7 +30,9 @@ _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
 # What JSON and XML write for the end of a line, or indent the next one with.
-_WRAPPED = re.compile(r"\\{1,4}[rn]|&\#(?:13|10|x[da]);|(?<=\n)[ \t]{1,40}", re.IGNORECASE)
+_WRAPPED = re.compile(
+    r"(?<=[\w+/-]{20})(?:\\{1,4}[rn]|&\#(?:13|10|x[da]);|\r?\n[ \t]{1,40}){1,4}(?:\r?\n)?(?=[\w+/-])", re.IGNORECASE
+)
 # So many signs that nothing packed before them goes on behind them.
 _APART = " " * 16
 
@@ -206,6 +208,9 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
         decoded, joined = _replace_cut(decoded, known)
         if more + joined and not find(decoded, known):
             return decoded, count + more + joined
+    unwrapped, blotted = blot(_WRAPPED.sub("", text), known)
+    if blotted and not find(unwrapped, known):
+        return unwrapped, count + blotted
     lines = ["•••" if find(line, known) else line for line in text.split("\n")]
     hidden = "\n".join(lines)
     return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")

@@ -37,7 +37,7 @@ def rewrite(text: str, hide: Hide, hide_in_id: Hide, blot: Hide) -> str:
     """
     end = "\r\n" if "\r\n" in text else "\n"
     read = unfolded(text)
-    lines = (blot(hide_in_id(line)) if _ID.match(line) else _hidden(line, hide, blot) for line in read.split("\n"))
+    lines = (hide_in_id(line) if _ID.match(line) else _hidden(line, hide, blot) for line in read.split("\n"))
     changed = hide("\n".join(lines))
     if changed == read:
         return text

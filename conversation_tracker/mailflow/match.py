@@ -22,7 +22,8 @@ LATELY = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST_COMPARED = 2_000  # subjects, so that a flood does not cost each of its mails more than the one before
 _OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>", re.IGNORECASE)
-RENAMED_BY = {"anymail.backends.amazon_ses.EmailBackend"}
+# By which Amazon may send; by SMTP it does so, too.
+RENAMED_BY = {"anymail.backends.amazon_ses.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"}
 _AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
 
 
@@ -152,15 +153,15 @@ def _answers_ours(references: Sequence[str], store: Store) -> bool:
 
 
 def _of_address(parties: Iterable[Party], address: str) -> Party | None:
-    """Whose address it is. Without a ``+tag`` also who gets what is sent there, unless two do: services write their
-    mails from addresses that differ in nothing but the tag.
+    """Whose address it is; else who gets what is sent there, unless two do. Under a tag that is the customer or the
+    store only: services write their mails from addresses that differ in nothing but the tag.
     """
     key = addresses.key(address)
     exact = next((one for one in parties if addresses.key(one.real) == key), None)
-    if exact is not None or "+" in key:
+    if exact is not None:
         return exact
-    mailbox = addresses.mailbox(address)
-    shared = [one for one in parties if addresses.mailbox(one.real) == mailbox]
+    mailbox, is_tagged = addresses.mailbox(address), "+" in key
+    shared = [one for one in parties if addresses.mailbox(one.real) == mailbox and not (is_tagged and one.is_third)]
     return shared[0] if len(shared) == 1 else None
 
 

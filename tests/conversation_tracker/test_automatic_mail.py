@@ -90,10 +90,13 @@ def test_what_answers_nothing_of_ours_is_a_newsletter(client: Client, work: Work
     assert mails(placed.order)[-1].reason == Reason.BULK
 
 
-def test_an_id_that_amazon_gave_our_mail_is_ours_where_we_send_by_it(
-    client: Client, work: Work, placed: Placed, settings: Settings
+@pytest.mark.parametrize(
+    "backend", ["anymail.backends.amazon_ses.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"]
+)
+def test_an_id_that_amazon_gave_our_mail_is_ours_where_we_may_send_by_it(
+    client: Client, placed: Placed, settings: Settings, backend: str
 ) -> None:
-    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    settings.EMAIL_BACKEND = backend
     letters.post_postmark(client, shared_inbox(placed, In_Reply_To="<0100018f-1@email.amazonses.com>"))
     while inbox.work(now=timezone.now()) is not None:
         pass

@@ -55,6 +55,16 @@ def test_who_ordered_with_a_tag_and_writes_without_it_is_the_customer(client: Cl
     assert placed.order.aliases.count() == 2
 
 
+def test_who_ordered_without_a_tag_and_writes_with_one_is_the_customer(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    local, _, domain = placed.customer_alias.real.text().partition("@")
+    writer = {"Email": f"{local}+orders@{domain}", "Name": "M"}
+    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=writer))
+    assert work()[0].reply_to == [placed.customer_alias.address.text()]
+    assert placed.order.aliases.count() == 2
+
+
 def test_a_service_that_writes_under_another_tag_is_another_sender(client: Client, work: Work, placed: Placed) -> None:
     for number, tag in enumerate(("111", "222")):
         writer = {"Email": f"store+{tag}@mailer.example", "Name": tag}

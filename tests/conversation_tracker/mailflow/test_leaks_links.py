@@ -104,6 +104,25 @@ def test_a_rewritten_link_that_is_packed_or_in_a_pdf_shows_no_address(link: str)
 
 
 @pytest.mark.parametrize(
+    ("real", "written"),
+    [
+        ("sac@loja.com.br", "sac-40loja.com.br"),
+        ("sac@loja-x.com.br", "sac-40loja-2Dx.com.br"),
+        ("ana-b@loja.com.br", "ana-2Db-40loja.com.br"),
+        ("anna_real@loja.com.br", "anna-5Freal-40loja.com.br"),
+    ],
+)
+def test_a_short_name_or_one_with_a_hyphen_is_seen_in_a_rewritten_link_too(real: str, written: str) -> None:
+    one = Known(real, HARD.alias)
+    link = V2.format(f"-3Femail-3D{written}-26n-3D1")
+    assert spellings.occurs(b"%PDF-1.4\n<</S/URI/URI(" + link.encode() + b")>>\nendobj\n\xff\0", [one])
+    token = base64.urlsafe_b64encode(json.dumps({"url": link}).encode()).decode().rstrip("=")
+    assert token not in spellings.hide(f"see https://x.example/?p={token}", [one])[0]
+    path = V2.format(f"_unsubscribe_{written}_now")
+    assert spellings.hide(path, [one]) == (V2.format(f"_unsubscribe_{HARD.alias}_now"), 1)
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ("https*3A*2F*2Fx.example*2F*3Fcc*3D", "*26ref*3D77*26cc*3Djoe*40people.example"),
@@ -121,7 +140,12 @@ def test_packed_words_may_be_wrapped_as_json_and_xml_do(end: str) -> None:
     token = base64.b64encode(b"the customer is " + PLAIN.encode() + b", who waits for her parcel since Monday").decode()
     for width in range(40, 60):
         wrapped = end.join(token[at : at + width] for at in range(0, len(token), width))
-        assert spellings.find(f"<data>{wrapped}</data>", [HARD]) == [HARD]
+        text = f"Please look at this.\nI got <data>{wrapped}</data> from you.\n\nThanks"
+        assert spellings.find(text, [HARD]) == [HARD]
+        hidden, _ = spellings.hide(text, [HARD])
+        assert spellings.find(hidden, [HARD]) == []
+        assert hidden.startswith("Please look at this.\nI got <data>")
+        assert hidden.endswith("</data> from you.\n\nThanks")
 
 
 @pytest.mark.parametrize(
@@ -226,15 +250,6 @@ def test_a_calendar_names_no_owner_of_an_event(before: int) -> None:
     found = masked(incoming(calendar(line), name="invite.ics", kind="text/calendar"), owner)
     assert leakgate.leaks(outgoing(found), (owner,)) == []
     assert event not in found.files[0].content.replace(b"\r\n ", b"").decode()
-
-
-def test_the_name_of_an_event_packs_no_address() -> None:
-    event = (
-        f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:0400{HARD.real.encode().hex()}00\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-    )
-    found = masked(incoming(event.encode(), name="a.ics", kind="text/calendar"))
-    assert shown(found) == []
-    assert HARD.real.encode().hex().encode() not in found.files[0].content.replace(b"\r\n ", b"")
 
 
 def test_a_picture_in_a_contact_stays_when_a_link_beside_it_packs_an_address() -> None:
