@@ -79,9 +79,11 @@ def clock_time(seconds: float) -> Iterator[None]:
 
     began = time.monotonic()
     before = signal.signal(signal.SIGALRM, expire)
-    # Again and again: what is raised while Python collects garbage, or within a finaliser, it only prints.
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
     try:
+        # Again and again: what is raised while Python collects garbage, or within a finaliser, it only prints. Keep it
+        # within the block, since it may be over at once.
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

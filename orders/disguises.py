@@ -49,6 +49,7 @@ _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_'!#$&*/?^`|~"))
 _SIGNS = r"(?:2[1-9a-f]|3[b-f]|5[b-f]|60|7[b-e])"
 _WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESCAPE}{_SIGNS}|['!#$&*/?^`|~]")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
+_GUARDED_AT = re.compile(r"-(?:2[5ad]){0,4}40")
 _RUN = re.compile(r"[^\W_]+")
 
 
@@ -74,7 +75,7 @@ def spans(
 def _is_whole(text: str, found: re.Match[str], local: str) -> bool:
     """Whether nobody's longer address ends here: see ``spelling_patterns``. Proofpoint writes _ for a slash."""
     start = found.start()
-    if "-40" in found[0] and text[max(0, start - 1) : start] == "_":
+    if _GUARDED_AT.search(found[0]) and text[max(0, start - 1) : start] == "_":
         return True
     longer = _LONGER_THAN_FEW if patterns.is_short(local) else _LONGER
     return longer.fullmatch(text, max(0, start - 2), start) is None

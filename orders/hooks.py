@@ -329,14 +329,15 @@ def _put_off(hook: Hook, delivery: HookDelivery, answer: outside.Answer, *, now:
     is_busy = answer.status is None or answer.status == HTTPStatus.TOO_MANY_REQUESTS
     is_new = delivery.failures == 0
     hook.failures += is_busy or is_new or not _took_lately(hook, now=now)
-    is_away = hook.failures > MOST_REFUSED and not _took_lately(hook, now=now)
-    if is_busy or is_away:
-        hook.next_try_at = now + _after(hook.failures, FIRST_REST, LONGEST_REST if is_busy else LONGEST_REST_REFUSED)
-    elif is_new and (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    is_away = max(hook.failures, delivery.failures) > MOST_REFUSED and not _took_lately(hook, now=now)
+    rest = _after(hook.failures, FIRST_REST, LONGEST_REST if is_busy else LONGEST_REST_REFUSED)
+    if is_busy or (is_away and not is_new):  # a new one says what the target takes, and is tried at once
+        hook.next_try_at = now + rest
+    elif is_new and hook.failures > MOST_REFUSED and (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
         hook.next_try_at = now + FIRST_REST
     if is_away:
         delivery.failures = max(delivery.failures, 1)
-        delivery.next_attempt_at = hook.next_try_at
+        delivery.next_attempt_at = now + rest
         return
     delivery.failures += 1
     delivery.next_attempt_at = now + _after(delivery.failures, FIRST_DELAY, LONGEST_DELAY)

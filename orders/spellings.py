@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -31,7 +32,8 @@ _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
 # What JSON and XML write for the end of a line, or indent the next one with.
 _WRAPPED = re.compile(
-    r"(?<=[\w+/-]{20})(?:\\{1,4}[rn]|&\#(?:13|10|x[da]);|\r?\n[ \t]{1,40}){1,4}(?:\r?\n)?(?=[\w+/-])", re.IGNORECASE
+    r"(?<=[\w+/-]{20})(?:\\{1,4}[rnt]|&\#(?:13|10|9|x[da9]);|\r?\n[ \t]{1,40}){1,4}(?:\r?\n)?[ \t]{0,40}(?=[\w+/-])",
+    re.IGNORECASE,
 )
 # So many signs that nothing packed before them goes on behind them.
 _APART = " " * 16
@@ -111,6 +113,28 @@ def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, 
 
 def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with dots for each word in base64 or hexadecimal that says a known address, and how many there were."""
+    return _put("•••", text, _apart(_packed_spans(text, known)))
+
+
+def _blot_wrapped(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The same for words that are cut as JSON and XML do; what else is wrapped stays so."""
+    starts, before, gone = [], [], 0  # where a line goes on once the cuts are out, and how much was before that
+    for cut in _WRAPPED.finditer(text):
+        starts.append(cut.start() - gone)
+        gone += len(cut[0])
+        before.append(gone)
+    if not starts:
+        return text, 0
+
+    def place(index: int) -> int:
+        number = bisect_right(starts, index)
+        return index + (before[number - 1] if number else 0)
+
+    found = _packed_spans(_WRAPPED.sub("", text), known)
+    return _put("•••", text, _apart((place(start), place(end - 1) + 1) for start, end in found))
+
+
+def _packed_spans(text: str, known: Sequence[Known]) -> set[tuple[int, int]]:
     data = text.encode("latin-1", "replace")
     tracking_domains = _tracking_domains(known)
     words: packed.Words | None = None
@@ -122,7 +146,7 @@ def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
         matches = patterns.matches(patterns.bare(one.real, tracking_domains), said, windows)
         for start, end in _in_octets(said, (match.span() for match in matches)):
             found.add(words.around(*unpacked.span(start, end)))
-    return _put("•••", text, _apart(found))
+    return found
 
 
 def _in_octets(said: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -203,14 +227,17 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count += unmarked
     if unmarked and not find(text, known):
         return text, count
+    text, blotted = _blot_wrapped(text, known)
+    count += blotted
+    if blotted and not find(text, known):
+        return text, count
     for form in _decoded_forms(text):
         decoded, more = replace(form, known)
         decoded, joined = _replace_cut(decoded, known)
         if more + joined and not find(decoded, known):
             return decoded, count + more + joined
-    unwrapped, blotted = blot(_WRAPPED.sub("", text), known)
-    if blotted and not find(unwrapped, known):
-        return unwrapped, count + blotted
+    text, joined = _replace_cut(text, known)
+    count += joined
     lines = ["•••" if find(line, known) else line for line in text.split("\n")]
     hidden = "\n".join(lines)
     return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")
