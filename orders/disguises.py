@@ -47,9 +47,9 @@ _JOINS = r"(?:\+40|=3d|[=_#%])"
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_'!#$&*/?^`|~"))
 _SIGNS = r"(?:2[1-9a-f]|3[b-f]|5[b-f]|60|7[b-e])"
-_WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESCAPE}{_SIGNS}|['!#$&*/?^`|~]")
+_WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESCAPE}{_SIGNS}")
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
-_GUARDED_AT = re.compile(r"-(?:2[5ad]){0,4}40")
+_GUARDED_AT = re.compile(r"-(?:2[5ad]){0,4}40", re.IGNORECASE)
 _RUN = re.compile(r"[^\W_]+")
 
 

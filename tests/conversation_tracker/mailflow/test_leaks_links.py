@@ -122,6 +122,21 @@ def test_a_short_name_or_one_with_a_hyphen_is_seen_in_a_rewritten_link_too(real:
     assert spellings.hide(path, [one]) == (V2.format(f"_unsubscribe_{HARD.alias}_now"), 1)
 
 
+@pytest.mark.parametrize("name", ["ana", "sac"])
+@pytest.mark.parametrize("at", ["-40", "-2540", "-2D40"])
+def test_a_short_name_is_seen_in_the_path_of_a_rewritten_link(name: str, at: str) -> None:
+    one = Known(f"{name}@loja.com.br", HARD.alias)
+    expected = V2.format(f"_unsubscribe_{HARD.alias}")
+    assert spellings.hide(V2.format(f"_unsubscribe_{name}{at}loja.com.br"), [one]) == (expected, 1)
+
+
+def test_what_else_is_wrapped_beside_a_wrapped_packed_word_stays() -> None:
+    token = base64.b64encode(b"the customer is " + PLAIN.encode() + b", who waits for her parcel since Monday").decode()
+    link = "https://carrier.example/parcels/track/BR1234567890\n  Arrives Monday"
+    text = f"{link}\nX-Mailin-EID: {token[:50]}\n {token[50:]}\nThanks"
+    assert spellings.hide(text, [HARD]) == (f"{link}\nX-Mailin-EID: •••\nThanks", 1)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
