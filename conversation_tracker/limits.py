@@ -10,7 +10,7 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -40,15 +40,31 @@ def processor_time(seconds: float | None = None) -> Iterator[None]:
 
     seconds = SECONDS if seconds is None else seconds
     before = signal.signal(signal.SIGPROF, expire)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    # Without a handler of ours, which Python would call only once the library returns.
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds + GRACE)
     try:
-        yield
+        with _stopping(signal.ITIMER_PROF, signal.ITIMER_VIRTUAL):
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            # Without a handler of ours, which Python would call only once the library returns.
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds + GRACE)
+            yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+@contextmanager
+def _stopping(*timers: int) -> Iterator[None]:
+    """Stop these timers after the block. One may go off just then, so that what stops them is itself cut short."""
+    try:
+        try:
+            yield
+        finally:
+            _stop(timers)
+    finally:
+        _stop(timers)
+
+
+def _stop(timers: Iterable[int]) -> None:
+    for timer in timers:
+        signal.setitimer(timer, 0)
 
 
 def extend(seconds: float) -> None:
@@ -81,12 +97,12 @@ def clock_time(seconds: float) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, expire)
     left, interval = signal.getitimer(signal.ITIMER_REAL)
     try:
-        # Again and again: what is raised while Python collects garbage, or within a finaliser, it only prints. Keep it
-        # within the block, since it may be over at once.
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
-        yield
+        with _stopping(signal.ITIMER_REAL):
+            # Again and again: what is raised while Python collects garbage, or within a finaliser, it only prints. Keep
+            # it within the block, since it may be over at once.
+            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+            yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001), interval)

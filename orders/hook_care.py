@@ -131,6 +131,7 @@ def switch(hook: Hook, *, is_on: bool, user: User, now: datetime) -> bool:
         rows = Hook.objects.filter(pk=hook.pk, switched_off_at__isnull=not is_on)
         changed = rows.update(switched_off_at=None if is_on else now, failures=0, next_try_at=now)
         if changed:
+            hooks.hurry(hook, now=now)
             after = "switched on" if is_on else "switched off"
             hooks.note(hook.api_key, before="", after=after, user=user, now=now)
     return bool(changed)

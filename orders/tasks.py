@@ -12,7 +12,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from orders import aliases, clock, events, feeds, flow, hooks, payment, repeats, telling
+from orders import aliases, clock, events, feeds, flow, hook_posts, hooks, payment, repeats, telling
 from orders.models import OrderEvent
 from orders.shops import deliveries
 
@@ -82,7 +82,7 @@ def forget_shop_deliveries() -> None:
 @shared_task
 def deliver_hooks() -> None:
     """Post to hooks what waits for them, and make room for other tasks between the turns."""
-    if hooks.work(clock=clock.now):
+    if hook_posts.work(clock=clock.now):
         wake_hooks()
 
 
@@ -98,10 +98,10 @@ def forget_answered_calls() -> None:
 def forget_told() -> None:
     """Delete events that were handed on, and what feeds and hooks kept of them for long enough."""
     now = clock.now()
-    hooks.give_up(now=now)
+    hook_posts.give_up(now=now)
     while feeds.forget_expired(now=now):
         pass
-    while hooks.forget_settled(before=now - timedelta(days=settings.EVENT_KEEP_DAYS)):
+    while hook_posts.forget_settled(before=now - timedelta(days=settings.EVENT_KEEP_DAYS)):
         pass
     while events.forget(before=now - timedelta(days=settings.EVENT_KEEP_DAYS)):
         pass

@@ -136,6 +136,11 @@ class HookDelivery(models.Model):
                 name="hook_delivery_waiting",
                 condition=models.Q(state=DeliveryState.WAITING),
             ),
+            models.Index(
+                fields=["hook", "failures", "next_attempt_at", "id"],
+                name="hook_delivery_next",
+                condition=models.Q(state=DeliveryState.WAITING),
+            ),
             models.Index(fields=["created_at"], name="hook_delivery_oldest"),
         ]
 

@@ -49,6 +49,42 @@ def test_the_limit_ends_with_the_block() -> None:
     assert signal.getsignal(signal.SIGPROF) == before
 
 
+@pytest.mark.parametrize(
+    ("limit", "number", "error"),
+    [
+        (limits.clock_time, signal.SIGALRM, limits.TooLong),
+        (limits.processor_time, signal.SIGPROF, limits.TooSlow),
+    ],
+)
+def test_a_time_that_is_over_just_when_the_block_ends_leaves_no_timer(limit, number, error, monkeypatch) -> None:
+    real = signal.setitimer
+    rung: list[int] = []
+
+    def ring_first(timer: int, seconds: float, interval: float = 0) -> Any:
+        if seconds == 0 and not rung:
+            rung.append(timer)
+            signal.raise_signal(number)
+        return real(timer, seconds, interval)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(signal, "setitimer", ring_first)
+    with pytest.raises(error), limit(60):
+        pass
+    timers = (signal.ITIMER_REAL, signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)
+    assert [signal.getitimer(timer)[0] for timer in timers] == [0, 0, 0]
+    assert (signal.getsignal(number), len(rung)) == (before, 1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "error"), [(limits.clock_time, limits.TooLong), (limits.processor_time, limits.TooSlow)]
+)
+def test_a_time_that_is_over_at_once_leaves_no_timer(limit, error) -> None:
+    for _ in range(200):
+        with suppress(error), limit(1e-6):
+            sum(range(1_000))
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0
+
+
 def test_an_end_that_was_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "AGAIN", 0.05)
 
