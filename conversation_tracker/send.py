@@ -28,8 +28,8 @@ from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
 from conversation_tracker.providers import base
 from orders import clock, faults, rendering, secrecy, suppression, vault
+from orders.known import Known
 from orders.models import Alias
-from orders.spellings import Known
 
 log = logging.getLogger(__name__)
 

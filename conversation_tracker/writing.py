@@ -18,10 +18,10 @@ from conversation_tracker.mailflow import bodies, compose, headers, hops, mask, 
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked, StoredFile
 from conversation_tracker.models import OrderMail, OutboundMail, SendState
 from orders import audit, flow, secrecy, suppression, vault
+from orders.known import Known
 from orders.models import Action, Alias, Attachment, Kind, Order, TimelineEntry, User
 from orders.outcomes import Outcome, Reason
 from orders.secrecy import Secret
-from orders.spellings import Known
 
 LONGEST_TEXT = 200_000  # characters
 MOST_FILES = 20

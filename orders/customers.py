@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orders import addresses, finding, secrecy, spellings
+from orders.known import Known
 from orders.models import Customer, Order, Store
 from orders.secrecy import Secret
-from orders.spellings import Known
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ _WRITTEN_OUT = re.compile(rf"(?<![a-z0-9])(?:{_WORDS_FOR_DOT})(?![a-z0-9])|{_ESC
 _LONGER, _LONGER_THAN_FEW = re.compile(r"[^\W_]\+"), re.compile(r"[^\W_]\+|[^\W\d_][._-]")
 _GUARDED_AT = re.compile(r"-(?:2[5ad]){0,4}40", re.IGNORECASE)
 _RUN = re.compile(r"[^\W_]+")
+_PLAIN_RUN = re.compile(r"[a-z0-9]+", re.IGNORECASE)  # the octets of other letters are written out
 
 
 def spans(
@@ -84,7 +85,7 @@ def _is_whole(text: str, found: re.Match[str], local: str) -> bool:
 @lru_cache(maxsize=4096)
 def anchors(local: str, domains: tuple[str, ...], *, is_dotless: bool) -> list[str]:
     """What no disguise changes, and is found quickly."""
-    longest = "" if is_dotless else max(_RUN.findall(local), key=len, default="")
+    longest = "" if is_dotless else max(_PLAIN_RUN.findall(local), key=len, default="")
     if len(longest) >= _SHORTEST_ANCHOR:
         return [longest]
     return list(dict.fromkeys(max(_RUN.findall(domain), key=len, default=domain) for domain in domains))
@@ -100,7 +101,8 @@ def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Seq
         return False
     squeezed = f"{_squeezed(lowered)} {lowered.translate(_BETWEEN)}"  # ``=2e`` may be no dot but the letters of a name
     domain_names = (name for domain in domains for name in _names(domain))
-    return any(name in squeezed for name in _names(local)) and any(name in squeezed for name in domain_names)
+    is_named = not local.isascii() or any(name in squeezed for name in _names(local))
+    return is_named and any(name in squeezed for name in domain_names)
 
 
 def _names(name: str) -> tuple[str, str]:
@@ -174,7 +176,10 @@ def _first(text: str, *, more: str = "") -> str:
 def _sign(char: str) -> str:
     if char == ".":
         return _DOT
-    if char.isalnum() or not char.isascii():
-        return re.escape(char)
+    if not char.isascii():
+        octets = "".join(f"{_ESCAPE}{octet:02x}" for octet in char.encode())
+        return f"(?:{re.escape(char)}|{octets})"
+    if char.isalnum():
+        return char
     plain = "[%*-]" if char == "%" else re.escape(char)  # a domain's octets, which * and - may be before, too
     return rf"(?:\\{{0,2}}{plain}|{_ESCAPE}{ord(char):02x})"

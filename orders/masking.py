@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Model
 
 from orders import addresses, spellings
+from orders.known import Known
 from orders.models import Alias, Attachment, Order, TimelineEntry, TrackingEvent
 from orders.secrecy import Secret
-from orders.spellings import Known
 
 _WORDS = ("subject", "first_words", "text", "html", "shown_text")  # of an entry, as its mail has them
 _SAID = ("description", "city", "state")  # by a carrier

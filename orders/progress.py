@@ -13,9 +13,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from orders import masking
+from orders.known import Known
 from orders.models import Invoice, InvoiceKind, Order, Status, TrackingEvent
 from orders.models.order import UNPAID
-from orders.spellings import Known
 
 CANCELLED = (Status.PAYMENT_DENIED, Status.CANCELLATION_REQUESTED, Status.CANCEL, Status.CANCELED)
 MOST_ITEMS = 100  # shown of one order

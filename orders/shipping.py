@@ -11,9 +11,9 @@ from typing import Any
 from django.db import transaction
 
 from orders import events, flow, masking, secrecy, timeline
+from orders.known import Known
 from orders.models import EventKind, Invoice, InvoiceKind, Kind, Order, OrderEvent, TrackingEvent
 from orders.secrecy import Secret
-from orders.spellings import Known
 
 _WEB = re.compile(r"https?://[^\s/?#\\]+([/?#]\S*)?\Z", re.IGNORECASE)
 

@@ -19,7 +19,8 @@ _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 532
 # delimiter may end in a letter: %3D, \n, \u003c. Before . _ - may be a number or a word that is no part of it, as in
 # names of files; rather is somebody else's address spoilt than this one shown, but where few letters end many a one.
 _DELIMITER = (
-    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=[*-][2-7][0-9a-f])|(?<=\\[nrt])"
+    r"(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=\\[nrt])"
+    r"|(?<=[*-][2-7][0-9a-f])|(?<=[*-]2[5ad][2-7][0-9a-f])|(?<=[*-]2[5ad]2[5ad][2-7][0-9a-f])"
     r"|(?<=\\u[0-9a-f]{4})|(?<=\\x[0-9a-f]{2})|(?<=\x1b\([bj])"
     # What quoted-printable writes for a space, a quote, a bracket, an equals sign, where nobody decoded it.
     r"|(?<==0[9ad])|(?<==2[0-9a-f])|(?<==3[a-f])|(?<==[57][bd])"
@@ -126,7 +127,7 @@ def _sign(char: str) -> str:
         return re.escape(char)
     linked = "".join(f"%(?:25){{0,4}}{octet:02x}" for octet in char.encode())
     code = f"{ord(char):02x}"
-    named = {"&": "|&amp;", "'": "|&apos;", '"': "|&quot;"}.get(char, "")
+    named = {"&": "|&amp;", "'": r"|&apos;|''|\\{1,4}'", '"': "|&quot;"}.get(char, "")
     return rf"(?:{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named})"
 
 
@@ -181,7 +182,11 @@ def domains(real: str) -> tuple[str, ...]:
     read = addresses.unicode_domain(domain)
     escaped = json.dumps(read)[1:-1]
     guarded = domain.replace("-", "-2d")  # Proofpoint
-    return tuple(dict.fromkeys((domain, guarded, read, quote(read).lower(), escaped, escaped.replace("\\", "\\\\"))))
+    linked = quote(read).lower()
+    printable = linked.replace("%", "=")  # quoted-printable that nobody decoded
+    short = read.encode("ascii", "backslashreplace").decode()
+    spelled = (domain, guarded, read, linked, printable, short, escaped, escaped.replace("\\", "\\\\"))
+    return tuple(dict.fromkeys(spelled))
 
 
 @lru_cache(maxsize=4096)

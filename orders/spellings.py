@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from urllib.parse import unquote
 
-from orders import disguises, glances, joints, marked, octets, packed
+from orders import blotting, disguises, glances, joints, marked, octets, stretches
 from orders import spelling_patterns as patterns
+from orders.known import Known, alias_domains, bare_in
 
 # What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; with more
 # backslashes where it is within a string of JSON again.
@@ -25,26 +24,12 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁɡһкԛԝνοαιАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧρυκτχӏᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
     "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXpuktxlabcdefghijklmnopqrstuvwyz",
 )
-_SOFT_GLUE = re.compile(r"-[0-9]{1,12}b\.")
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
-# What JSON and XML write for the end of a line, or indent the next one with.
-_WRAPPED = re.compile(
-    r"(?<=[\w+/-]{20})(?:\\{1,4}[rnt]|&\#(?:13|10|9|x[da9]);|\r?\n[ \t]{1,40}){1,4}(?:\r?\n)?[ \t]{0,40}(?=[\w+/-])",
-    re.IGNORECASE,
-)
 # So many signs that nothing packed before them goes on behind them.
 _APART = " " * 16
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A real address and what stands for it."""
-
-    real: str
-    alias: str
 
 
 def glance(known: Sequence[Known]) -> glances.Glance:
@@ -54,7 +39,7 @@ def glance(known: Sequence[Known]) -> glances.Glance:
 
 def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced by its alias, and how many were."""
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     count = 0
     lowered = patterns.lowered(text)
     for one in sorted(known, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
@@ -62,10 +47,10 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
         windows = list(patterns.windows(lowered, patterns.domains(one.real)))
         if windows:
             found = patterns.matches(patterns.ordinary(one.real, tracking_domains), text, windows)
-            text, times = _put(one.alias, text, (match.span() for match in found))
+            text, times = stretches.put(one.alias, text, (match.span() for match in found))
             count += times
             lowered = patterns.lowered(text) if times else lowered
-        text, times = _put(one.alias, text, _disguised(text, lowered, one, tracking_domains))
+        text, times = stretches.put(one.alias, text, _disguised(text, lowered, one, tracking_domains))
         count += times
         lowered = patterns.lowered(text) if times else lowered
     return text, count
@@ -82,7 +67,7 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
         after=patterns.no_glue(tracking_domains),
     )
     further = [*_backwards(lowered, one.real), *_cut_short(text, lowered, one.real)]
-    return _apart([*found, *further]) if further else found
+    return stretches.apart([*found, *further]) if further else found
 
 
 def _cut_short(text: str, lowered: str, real: str) -> Iterator[tuple[int, int]]:
@@ -100,104 +85,6 @@ def _backwards(lowered: str, real: str) -> Iterator[tuple[int, int]]:
         place = lowered.find(written, place + len(written))
 
 
-def _put(alias: str, text: str, found: Iterable[tuple[int, int]]) -> tuple[str, int]:
-    """The text with the alias in each of these places, and how many these were."""
-    pieces, last = [], 0
-    for start, end in found:
-        pieces += [text[last:start], alias]
-        last = end
-    if not pieces:
-        return text, 0
-    return "".join([*pieces, text[last:]]), len(pieces) // 2
-
-
-def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
-    """The text with dots for each word in base64 or hexadecimal that says a known address, and how many there were."""
-    return _put("•••", text, _apart(_packed_spans(text, known)))
-
-
-def _blot_wrapped(text: str, known: Sequence[Known]) -> tuple[str, int]:
-    """The same for words that are cut as JSON and XML do; what else is wrapped stays so."""
-    starts, before, gone = [], [], 0  # where a line goes on once the cuts are out, and how much was before that
-    for cut in _WRAPPED.finditer(text):
-        starts.append(cut.start() - gone)
-        gone += len(cut[0])
-        before.append(gone)
-    if not starts:
-        return text, 0
-
-    def place(index: int) -> int:
-        number = bisect_right(starts, index)
-        return index + (before[number - 1] if number else 0)
-
-    found = _packed_spans(_WRAPPED.sub("", text), known)
-    return _put("•••", text, _apart((place(start), place(end - 1) + 1) for start, end in found))
-
-
-def _packed_spans(text: str, known: Sequence[Known]) -> set[tuple[int, int]]:
-    data = text.encode("latin-1", "replace")
-    tracking_domains = _tracking_domains(known)
-    words: packed.Words | None = None
-    found: set[tuple[int, int]] = set()
-    for one, unpacked in _unpacked_with(data, known):
-        words = words or packed.Words(text)
-        said = unpacked.content.decode("utf-8", "surrogateescape")
-        windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
-        matches = patterns.matches(patterns.bare(one.real, tracking_domains), said, windows)
-        for start, end in _in_octets(said, (match.span() for match in matches)):
-            found.add(words.around(*unpacked.span(start, end)))
-    return found
-
-
-def _in_octets(said: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Which octets these characters were decoded from; the spans are in order and apart."""
-    place = octets_before = 0
-    for start, end in spans:
-        begin = octets_before + len(said[place:start].encode("utf-8", "surrogateescape"))
-        place, octets_before = end, begin + len(said[start:end].encode("utf-8", "surrogateescape"))
-        yield begin, octets_before
-
-
-def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """In order, those that touch made one."""
-    begun: tuple[int, int] | None = None
-    for start, end in sorted(spans):
-        if begun is not None and start > begun[1]:
-            yield begun
-            begun = None
-        begun = (start, end) if begun is None else (begun[0], max(begun[1], end))
-    if begun is not None:
-        yield begun
-
-
-def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
-    """What the bytes pack with an address in it, next to anything, and whose."""
-    if not known or not packed.may_pack(data, fewest := min(patterns.fewest_octets(one.real) for one in known)):
-        return
-    domains = _encoded_domains(known)
-    for unpacked in packed.unpacked(data, fewest):
-        yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
-
-
-def _encoded_domains(known: Sequence[Known]) -> set[bytes]:
-    return {domain.encode() for one in known for domain in patterns.domains(one.real)}
-
-
-def _said_in(content: bytes, known: Sequence[Known], domains: Iterable[bytes]) -> list[Known]:
-    lowered = content.lower()
-    if not any(domain in lowered for domain in domains):
-        return []
-    return _bare_in(content.decode("utf-8", "replace"), known)
-
-
-def _packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
-    """The known addresses that the bytes pack in base64, hexadecimal or uuencode."""
-    found = {one for one, _ in _unpacked_with(data, known)}
-    for content in packed.uudecoded(data):
-        found.update(_said_in(content, known, _encoded_domains(known)))
-    return found
-
-
 def harmless(texts: Iterable[str], known: Sequence[Known]) -> set[str]:
     """Those of the texts in which ``replace`` and ``find`` find nothing, as far as a glance tells. What they pack is
     unpacked in all of them at once, which takes much less time than in one after the other.
@@ -205,7 +92,7 @@ def harmless(texts: Iterable[str], known: Sequence[Known]) -> set[str]:
     look = glance(known)
     plain = {text for text in texts if look.is_plain(text)}
     packing = {text for text in plain if look.may_pack(text)}
-    if not _packed_in(_APART.join(packing).encode("latin-1", "replace"), known):
+    if not blotting.packed_in(_APART.join(packing).encode("latin-1", "replace"), known):
         return plain
     return plain - packing
 
@@ -219,7 +106,7 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     if not glance(known).may_show(text):
         return text, 0
     text, count = replace(text, known)
-    text, blotted = blot(text, known)
+    text, blotted = blotting.blot(text, known)
     count += blotted
     if not find(text, known):
         return text, count
@@ -227,7 +114,7 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count += unmarked
     if unmarked and not find(text, known):
         return text, count
-    text, blotted = _blot_wrapped(text, known)
+    text, blotted = blotting.blot_wrapped(text, known)
     count += blotted
     if blotted and not find(text, known):
         return text, count
@@ -266,38 +153,40 @@ def rewrite_joined(text: str, known: Sequence[Known], *, beside: str | None = No
     is lost where it was another one. And for the text of HTML, ``beside``: there an address of few letters has to stand
     alone, and one that stands in that with as many letters before is another one.
     """
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     is_text = beside is not None
     others = joints.locals_in(beside or "")
     count = 0
-    found = _bare_in(text, known, is_short_alone=is_text)
+    found = bare_in(text, known, is_short_alone=is_text)
     for one in sorted(found, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
         pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_text)
         spans = [match.span() for match in pattern.finditer(text)]
-        text, times = _put(one.alias, text, (at for at in spans if not joints.is_longer(text, *at, others=others)))
+        text, times = stretches.put(
+            one.alias, text, (at for at in spans if not joints.is_longer(text, *at, others=others))
+        )
         count += times
     return text, count
 
 
 def touching(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that stand in the text, some of them perhaps written on to a word."""
-    return _bare_in(text, known, is_short_alone=True) if "@" in text else []
+    return bare_in(text, known, is_short_alone=True) if "@" in text else []
 
 
 def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that a line end cuts in two."""
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     count = 0
     for one in _cut_in(text, known, by=patterns.LINE_END):
         found = patterns.cut(one.real, tracking_domains).finditer(text)
-        text, times = _put(one.alias, text, (match.span() for match in found))
+        text, times = stretches.put(one.alias, text, (match.span() for match in found))
         count += times
     return text, count
 
 
 def replace_across_tags(source: str, known: Sequence[Known]) -> tuple[str, int]:
     """The HTML with each known address replaced that tags cut, these kept behind it, and how many were."""
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     count = 0
     for one in _cut_in(source, known, by=patterns.TAGS):
         pieces, last = [], 0
@@ -311,12 +200,12 @@ def replace_across_tags(source: str, known: Sequence[Known]) -> tuple[str, int]:
 
 def _replace_marked(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with each known address replaced that has marks inside it."""
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     count = 0
     for one in known:
         for reading in _readings(text, [one]):
             spans = list(reading.spans(_standing(reading.text, one, tracking_domains)))
-            text, times = _put(one.alias, text, _apart(spans))
+            text, times = stretches.put(one.alias, text, stretches.apart(spans))
             count += times
             if times:
                 break
@@ -344,26 +233,7 @@ def _cut_in(text: str, known: Sequence[Known], *, by: re.Pattern[str]) -> list[K
     """The known addresses of which some may be cut by the line ends, or the tags, of this text."""
     if not known or "@" not in text or (joined := by.sub("", text)) == text:
         return []
-    return _bare_in(joined, known)
-
-
-def _bare_in(
-    text: str,
-    known: Sequence[Known],
-    *,
-    is_short_alone: bool = False,
-    counts: Callable[[int, int], bool] = lambda _start, _end: True,
-) -> list[Known]:
-    """The known addresses that stand in the text, whatever stands next to them; see ``spelling_patterns.bare``."""
-    lowered = patterns.lowered(text)
-    tracking_domains = _tracking_domains(known)
-    found = []
-    for one in known:
-        windows = list(patterns.windows(lowered, patterns.domains(one.real)))
-        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_short_alone) if windows else None
-        if pattern and any(counts(*match.span()) for match in patterns.matches(pattern, text, windows)):
-            found.append(one)
-    return found
+    return bare_in(joined, known)
 
 
 def find(text: str, known: Sequence[Known]) -> list[Known]:
@@ -372,7 +242,7 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     """
     if not glance(known).may_show(text):
         return []
-    tracking_domains = _tracking_domains(known)
+    tracking_domains = alias_domains(known)
     forms = _decoded_forms(text) if known else []
     found: set[Known] = set()
     for form in [*forms, *(reading.text for reading in _readings(text, known))]:
@@ -381,9 +251,9 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
         for one in _cut_in(form, [one for one in known if one not in found], by=by):
             if patterns.cut(one.real, tracking_domains, by).search(form):
                 found.add(one)
-    for form in dict.fromkeys([text, unquote(text), _WRAPPED.sub("", text)]):  # %2B is a sign of base64
+    for form in dict.fromkeys([text, unquote(text), blotting.unwrapped(text)]):  # %2B is a sign of base64
         left = [one for one in known if one not in found]
-        found |= _packed_in(form.encode("latin-1", "replace"), left)
+        found |= blotting.packed_in(form.encode("latin-1", "replace"), left)
     return [one for one in known if one in found]
 
 
@@ -391,24 +261,12 @@ def occurs(content: bytes, known: Sequence[Known]) -> bool:
     """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, at any place and
     next to anything, packed or not.
     """
-    if known and _packed_in(content, known):
+    if known and blotting.packed_in(content, known):
         return True
     domains = {domain for one in known for domain in patterns.domains(one.real)}
     is_ascii = all(domain.isascii() for domain in domains) and all(one.real.isascii() for one in known)
     found = octets.pieces(content, domains, is_ascii=is_ascii)
-    return any(_bare_in(piece.text, known, is_short_alone=True, counts=piece.is_whole) for piece in found)
-
-
-def _tracking_domains(known: Sequence[Known]) -> tuple[str, ...]:
-    return tuple(sorted({_tracking_domain(one) for one in known}))
-
-
-def _tracking_domain(one: Known) -> str:
-    """Where the alias lives. Either domain may itself look like a glue, so what is known of it is cut off first."""
-    alias, real = one.alias.lower(), one.real.lower()
-    if alias.startswith(real) and (glue := _SOFT_GLUE.match(alias, len(real))):
-        return alias[glue.end() :]
-    return alias.rpartition("@")[2]
+    return any(bare_in(piece.text, known, is_short_alone=True, counts=piece.is_whole) for piece in found)
 
 
 def _decoded_forms(text: str) -> list[str]:
@@ -417,7 +275,7 @@ def _decoded_forms(text: str) -> list[str]:
     if "%" in plain:
         forms.append(patterns.plain(unquote(unquote(plain))))
     if "&" in plain:
-        forms.append(patterns.plain(html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", plain)))))
+        forms.append(patterns.plain(_unescaped_html(plain)))
     if "\\" in plain:
         forms.append(_unescaped(plain))
     if "@" in plain and not plain.isascii():
@@ -425,6 +283,14 @@ def _decoded_forms(text: str) -> list[str]:
     if "@" in plain:
         forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))
+
+
+def _unescaped_html(text: str) -> str:
+    """With the entities of HTML decoded, twice where a program escaped what was escaped."""
+    for _ in range(2):
+        if "&" in text:
+            text = html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", text)))
+    return text
 
 
 def _unescaped(text: str, *, but: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from conversation_tracker.mailflow import attached, bodies, frugal, headers, readings
 from orders import spellings
-from orders.spellings import Known
+from orders.known import Known
 
 DEEPEST = 8  # mails in each other; one level more than masking makes is enough
 MOST_PARTS = 2_000  # of one mail

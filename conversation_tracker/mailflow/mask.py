@@ -9,8 +9,8 @@ from email.policy import SMTP
 
 from conversation_tracker.mailflow import bodies, cards, files, headers, parse, readings
 from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile, Party
-from orders import addresses, markup, spellings
-from orders.spellings import Known
+from orders import addresses, blotting, markup, spellings
+from orders.known import Known
 
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
 _LONGEST_NAME = 200  # characters
@@ -61,13 +61,13 @@ class Masker:
 
     def dotted(self, text: str) -> str:
         """The text with dots for what packs a known address, as links do."""
-        text, times = spellings.blot(text, self._known)
+        text, times = blotting.blot(text, self._known)
         self.count += times
         return text
 
     def may_dot(self, text: str) -> bool:
         """Whether it packs a known address."""
-        return spellings.blot(text, self._known)[1] > 0
+        return blotting.blot(text, self._known)[1] > 0
 
     def joined(self, text: str) -> str:
         """What a program calls something, with each known address replaced also where it is written on to a word."""
@@ -91,7 +91,7 @@ class Masker:
     def html(self, source: str) -> str:
         """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
         masked, times = spellings.replace(source, self._known)
-        masked, blotted = spellings.blot(masked, self._known)
+        masked, blotted = blotting.blot(masked, self._known)
         masked, joined = spellings.replace_across_tags(masked, self._known)
         self.count += times + blotted + joined
         forms = (masked, bodies.bare(masked), bodies.read_aloud(masked))

@@ -28,9 +28,9 @@ from conversation_tracker.mailflow.shapes import (
 )
 from conversation_tracker.providers import base
 from orders import addresses, alerts, aliases, faults
+from orders.known import Known
 from orders.models import AlertKind, PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
-from orders.spellings import Known
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from conversation_tracker import enclosures
 from conversation_tracker.mailflow import headers, mask, parse
 from conversation_tracker.mailflow.shapes import Content, File, Mail, Mailbox, StoredFile
 from orders import vault
-from orders.spellings import Known
+from orders.known import Known
 
 
 def again(content: Content, known: Sequence[Known]) -> Content:

@@ -12,6 +12,7 @@ from django.utils import translation
 from orders import changing, currencies, customers, flow, masking, placing, totals
 from orders import payment as payments
 from orders.api import fields, shapes
+from orders.known import Known
 from orders.models import (
     Alias,
     EventKind,
@@ -26,7 +27,6 @@ from orders.models import (
 from orders.models.order import FIRST_SEQUENCE
 from orders.outcomes import Reason
 from orders.placing import Placed
-from orders.spellings import Known
 
 _CANCELLING = (Status.PAYMENT_DENIED, Status.CANCELLATION_REQUESTED, Status.CANCEL, Status.CANCELED)
 RECEIPTS = uuid.UUID("5f0e3c9e-4ba5-4b1d-9a58-6d1e6f3a8f10")  # the space of our receipts

@@ -13,7 +13,7 @@ from orders.api import documents, keys, shapes
 from orders.api.errors import BadRequest, Problem
 from orders.api.openapi import answers
 from orders.api.schemas import MOST_ORDERS, NewOrder
-from orders.spellings import Known
+from orders.known import Known
 
 router = Router(tags=["Orders"])
 

@@ -24,10 +24,10 @@ from conversation_tracker import enclosures, inbox, limits, outbox, send
 from conversation_tracker.mailflow import leakgate
 from conversation_tracker.models import OutboundMail, SendState
 from orders import suppression, vault
+from orders.known import Known
 from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason
 from orders.placing import Placed
 from orders.secrecy import Secret
-from orders.spellings import Known
 from tests import factories, letters
 from tests.conversation_tracker.failing import asked, http, lose_worker
 

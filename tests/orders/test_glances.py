@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import HARD, JOHN, common_address
 
 REAL = JOHN.real

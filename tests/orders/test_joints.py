@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orders import joints, spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import HARD
 
 REAL = "anna.real@people.com.br"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import addresses, spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import (
     HARD,
     JOHN,
@@ -100,10 +100,22 @@ def test_whatever_surrounds_it_what_is_left_shows_no_address(texts, real):
         "john%40bücher.example",
         "john%40b%C3%BCcher.example",
         "john@b%c3%bccher.example",
+        "john@b=C3=BCcher.example",
+        r"john@b\xfccher.example",
+        r"john@b\u00fccher.example",
     ],
 )
 def test_an_international_domain_is_replaced_in_letters_and_in_ascii(text):
     assert spellings.replace(text, [Known("john@xn--bcher-kva.example", HARD)]) == (HARD, 1)
+
+
+@pytest.mark.parametrize("signs", ["john@example.com", "@", "@.", ".", "n@e"])
+@pytest.mark.parametrize("written", ["&#{};", "&amp;#{};", "&#x{:x};", "&amp;#x{:X};"])
+def test_entities_that_were_escaped_again_are_read(signs, written):
+    said = "".join(written.format(ord(char)) if char in signs else char for char in "john@example.com")
+    known = [Known("john@example.com", HARD)]
+    assert spellings.find(f"write to {said} now", known) == known
+    assert spellings.hide(f"write to {said} now", known) == (f"write to {HARD} now", 1)
 
 
 @pytest.mark.parametrize(

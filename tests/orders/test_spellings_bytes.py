@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from orders import addresses, spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import HARD, JOHN, SOFT, SOFT_JOHN
 
 

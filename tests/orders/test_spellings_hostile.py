@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import addresses, spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import HARD, SOFT_JOHN, TRACKING, plain_address
 
 MANY = 200_000  # characters: with quadratic work a test on so many would not end

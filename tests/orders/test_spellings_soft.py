@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 
 from orders import addresses, masks, spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.orders.strategies import HARD, SOFT, SOFT_JOHN, TRACKING, plain_address
 
 

@@ -9,7 +9,7 @@ from email.mime.base import MIMEBase
 
 from conversation_tracker.mailflow import leakgate, mask, parse
 from conversation_tracker.mailflow.shapes import Envelope, Mail, Masked, Verdict
-from orders.spellings import Known
+from orders.known import Known
 
 REAL = "anna.real@people.example"
 HARD = Known(REAL, "11111111111111111111111111111111@ct.example")

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from conversation_tracker.mailflow import leakgate
-from orders.spellings import Known
+from orders.known import Known
 
 ANNA = Known("anna@people.example", "11111111111111111111111111111111@ct.example")
 SOFT = Known("bob@people.example", "bob@people.example-123456789012b.ct.example")

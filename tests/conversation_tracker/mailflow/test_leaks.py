@@ -9,7 +9,7 @@ import quopri
 import pytest
 
 from conversation_tracker.mailflow import leakgate
-from orders.spellings import Known
+from orders.known import Known
 from tests.conversation_tracker.mailflow.passing import HARD, MAIL, REAL, SOFT, incoming, masked, outgoing, said, shown
 
 OTHER = Known("kim@carrier.example", HARD.alias)

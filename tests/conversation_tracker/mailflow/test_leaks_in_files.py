@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from conversation_tracker.mailflow import leakgate, mask, readings
 from conversation_tracker.mailflow.shapes import File, Mail
 from orders import spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.conversation_tracker.mailflow.passing import HARD, MAIL, REAL, SOFT, incoming, masked, outgoing, shown
 
 

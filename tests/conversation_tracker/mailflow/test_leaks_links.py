@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from conversation_tracker.mailflow import leakgate
 from orders import spellings
-from orders.spellings import Known
+from orders.known import Known
 from tests.conversation_tracker.mailflow.passing import HARD, incoming, masked, outgoing, said, shown
 
 PLAIN, TAGGED = "anna.real@people.example", "anna.real+shop@people.example"
@@ -84,6 +85,7 @@ def by_v3(link: str) -> str:
 
 LINK = f"https://erp.example/p?n=1&email={PLAIN}"
 ENCODED = LINK.replace("@", "%40")
+JOSE = Known("josé@people.example", HARD.alias)
 REWRITTEN = [
     by_v2(by_v2(LINK)), by_v2(by_v2(ENCODED)), by_v2(by_v2(by_v2(ENCODED))), by_v2(by_v3(ENCODED)),
     by_v3(by_v2(ENCODED)), by_v3(by_v3(ENCODED)), quote(by_v2(LINK), safe=""), quote(by_v3(ENCODED), safe=""),
@@ -94,6 +96,15 @@ REWRITTEN = [
 def test_a_link_that_two_guards_rewrote_shows_no_address(link: str) -> None:
     hidden, count = spellings.hide(f"see {link}", [HARD])
     assert (count, "anna" in hidden) == (1, False)
+
+
+@pytest.mark.parametrize("rewrite", [by_v2, by_v3, lambda link: by_v2(by_v2(link)), lambda link: by_v2(by_v3(link))])
+@pytest.mark.parametrize("one", [JOSE, Known("ana@people.example", HARD.alias)])
+def test_a_name_of_few_letters_or_other_ones_is_seen_in_a_rewritten_link(one: Known, rewrite: Any) -> None:
+    link = rewrite(f"https://erp.example/p?n=1&email={quote(one.real)}")
+    hidden, count = spellings.hide(f"see {link}", [one])
+    assert (count, HARD.alias in hidden, "people" in hidden) == (1, True, False)
+    assert spellings.occurs(b"%PDF-1.4\n<</S/URI/URI(" + link.encode() + b")>>\nendobj\n\xff\0", [one])
 
 
 @pytest.mark.parametrize("link", [by_v2(LINK), by_v2(ENCODED), by_v3(ENCODED), ENCODED])
@@ -150,7 +161,9 @@ def test_what_looks_like_a_tag_takes_no_other_address_with_it(before: str, after
     assert spellings.hide(text, [HARD]) == (f"{before}{HARD.alias}{after}", 1)
 
 
-@pytest.mark.parametrize("end", ["\\n", "\\r\\n", "&#13;\n", "&#xd;\n", "\n      "])
+@pytest.mark.parametrize(
+    "end", ["\\n", "\\r\\n", "&#13;\n", "&#xd;\n", "\n      ", "\n> ", "\n> > ", "\r\n>> ", "=\n", "=\n> ", " |\n| "]
+)
 def test_packed_words_may_be_wrapped_as_json_and_xml_do(end: str) -> None:
     token = base64.b64encode(b"the customer is " + PLAIN.encode() + b", who waits for her parcel since Monday").decode()
     for width in range(40, 60):
@@ -198,6 +211,9 @@ TRACKED = json.dumps({"p": json.dumps({"url": "https://x.example/?e=anna.o%27nei
         "https://x.example/?e=anna.o%27neil%2Bshop%40people.example",
         "<email>anna.o&#39;neil@people.example</email>",
         "<email>anna.o&apos;neil@people.example</email>",
+        "INSERT INTO customer VALUES (7, 'anna.o''neil@people.example')",
+        r"echo 'anna.o\'neil@people.example';",
+        r'{"code": "mail(\'anna.o\\\'neil@people.example\')"}',
     ],
 )
 def test_a_sign_in_the_local_part_may_be_written_as_links_pages_and_json_do(text: str) -> None:

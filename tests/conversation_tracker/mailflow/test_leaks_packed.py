@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from conversation_tracker.mailflow import leakgate
-from orders.spellings import Known
+from orders.known import Known
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, said, shown
 
 PACKED = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import leakgate, mask, parse
 from conversation_tracker.mailflow.shapes import File, Mail, Mailbox, Masked
-from orders.spellings import Known
+from orders.known import Known
 from tests.conversation_tracker.mailflow import passing
 
 ANNA = Known("anna@people.example", "11111111111111111111111111111111@ct.example")

@@ -1,0 +1,98 @@
+"""Find real addresses that a text packs in base64 and the like, and put dots for the words that do. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from orders import packed, stretches
+from orders import spelling_patterns as patterns
+from orders.known import Known, alias_domains, bare_in
+
+# What JSON and XML write for the end of a line, or the next one begins with: white space, quote marks, a table's edge.
+_LINE = r"(?:[ \t]{0,3}\||=)?\r?\n[ \t>|]{1,40}|=\r?\n"
+_WRAPPED = re.compile(
+    rf"(?<=[\w+/-]{{20}})(?:\\{{1,4}}[rnt]|&\#(?:13|10|9|x[da9]);|{_LINE}){{1,4}}(?:\r?\n)?[ \t]{{0,40}}(?=[\w+/-])",
+    re.IGNORECASE,
+)
+
+
+def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The text with dots for each word in base64 or hexadecimal that says a known address, and how many there were."""
+    return stretches.put("•••", text, stretches.apart(_packed_spans(text, known)))
+
+
+def blot_wrapped(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The same for words that are cut as JSON and XML do; what else is wrapped stays so."""
+    starts, before, gone = [], [], 0  # where a line goes on once the cuts are out, and how much was before that
+    for cut in _WRAPPED.finditer(text):
+        starts.append(cut.start() - gone)
+        gone += len(cut[0])
+        before.append(gone)
+    if not starts:
+        return text, 0
+
+    def place(index: int) -> int:
+        number = bisect_right(starts, index)
+        return index + (before[number - 1] if number else 0)
+
+    found = _packed_spans(_WRAPPED.sub("", text), known)
+    return stretches.put("•••", text, stretches.apart((place(start), place(end - 1) + 1) for start, end in found))
+
+
+def unwrapped(text: str) -> str:
+    """The text with the pieces of such words put together again."""
+    return _WRAPPED.sub("", text)
+
+
+def _packed_spans(text: str, known: Sequence[Known]) -> set[tuple[int, int]]:
+    data = text.encode("latin-1", "replace")
+    tracking_domains = alias_domains(known)
+    words: packed.Words | None = None
+    found: set[tuple[int, int]] = set()
+    for one, unpacked in _unpacked_with(data, known):
+        words = words or packed.Words(text)
+        said = unpacked.content.decode("utf-8", "surrogateescape")
+        windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
+        matches = patterns.matches(patterns.bare(one.real, tracking_domains), said, windows)
+        for start, end in _in_octets(said, (match.span() for match in matches)):
+            found.add(words.around(*unpacked.span(start, end)))
+    return found
+
+
+def _in_octets(said: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Which octets these characters were decoded from; the spans are in order and apart."""
+    place = octets_before = 0
+    for start, end in spans:
+        begin = octets_before + len(said[place:start].encode("utf-8", "surrogateescape"))
+        place, octets_before = end, begin + len(said[start:end].encode("utf-8", "surrogateescape"))
+        yield begin, octets_before
+
+
+def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
+    """What the bytes pack with an address in it, next to anything, and whose."""
+    if not known or not packed.may_pack(data, fewest := min(patterns.fewest_octets(one.real) for one in known)):
+        return
+    domains = _encoded_domains(known)
+    for unpacked in packed.unpacked(data, fewest):
+        yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
+
+
+def _encoded_domains(known: Sequence[Known]) -> set[bytes]:
+    return {domain.encode() for one in known for domain in patterns.domains(one.real)}
+
+
+def _said_in(content: bytes, known: Sequence[Known], domains: Iterable[bytes]) -> list[Known]:
+    lowered = content.lower()
+    if not any(domain in lowered for domain in domains):
+        return []
+    return bare_in(content.decode("utf-8", "replace"), known)
+
+
+def packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
+    """The known addresses that the bytes pack in base64, hexadecimal or uuencode."""
+    found = {one for one, _ in _unpacked_with(data, known)}
+    for content in packed.uudecoded(data):
+        found.update(_said_in(content, known, _encoded_domains(known)))
+    return found
