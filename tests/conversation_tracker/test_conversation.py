@@ -14,7 +14,7 @@ from conversation_tracker import inbox
 from conversation_tracker.mailflow import record
 from conversation_tracker.models import OutboundMail
 from orders import aliases, vault
-from orders.models import AliasEvent, Kind, MaskType, PartyKind, TimelineEntry, Verification
+from orders.models import Kind, MaskType, TimelineEntry
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
 from tests import factories, letters, signatures
@@ -41,52 +41,6 @@ def test_a_customer_and_the_store_write_to_each_other(client: Client, work: Work
     assert answer.extra_headers["In-Reply-To"] == "<q@people.example>"
     assert store.real.text() not in finished(answer)
     assert [entry.outcome for entry in mails(placed.order)] == [Outcome.RELAYED, Outcome.RELAYED]
-
-
-def test_who_ordered_with_a_tag_and_writes_without_it_is_the_customer(client: Client, work: Work) -> None:
-    placed = factories.place_order(email="john.doe+shop@gmail.com")
-    customer, store = placed.customer_alias, placed.store_alias
-    text = "I am johndoe@gmail.com, or john.doe@googlemail.com"
-    writer = {"Email": "JohnDoe@googlemail.com", "Name": "John"}
-    letters.post_postmark(client, letters.postmark(store, FromFull=writer, TextBody=text))
-    (question,) = work()
-    assert question.from_email == f"John <{customer.address.text()}>"
-    assert question.body.split() == f"I am {customer.address.text()}, or {customer.address.text()}".split()
-    assert placed.order.aliases.count() == 2
-
-
-def test_who_ordered_without_a_tag_and_writes_with_one_is_the_customer(
-    client: Client, work: Work, placed: Placed
-) -> None:
-    local, _, domain = placed.customer_alias.real.text().partition("@")
-    writer = {"Email": f"{local}+orders@{domain}", "Name": "M"}
-    letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=writer))
-    assert work()[0].reply_to == [placed.customer_alias.address.text()]
-    assert placed.order.aliases.count() == 2
-
-
-def test_a_service_that_writes_under_another_tag_is_another_sender(client: Client, work: Work, placed: Placed) -> None:
-    for number, tag in enumerate(("111", "222")):
-        writer = {"Email": f"store+{tag}@mailer.example", "Name": tag}
-        headers = ids(f"<{number}@mailer.example>")
-        letters.post_postmark(client, letters.postmark(placed.customer_alias, FromFull=writer, Headers=headers))
-    first, second = work()
-    assert first.reply_to != second.reply_to
-    assert placed.order.aliases.count() == 4
-
-
-def test_two_customers_of_one_mailbox_stay_two(client: Client, work: Work) -> None:
-    placed = factories.place_order(email="john+a@people.example")
-    other = aliases.Party(PartyKind.THIRD_PARTY, "john+b@people.example")
-    (second,) = aliases.issue(placed.order, [other], now=timezone.now())
-    for number, sender in enumerate(("john+b@people.example", "john@people.example")):
-        writer = {"Email": sender, "Name": "John"}
-        headers = ids(f"<{number}@people.example>")
-        letters.post_postmark(client, letters.postmark(placed.store_alias, FromFull=writer, Headers=headers))
-    by_tag, by_none = work()
-    assert second.address.text() in by_tag.from_email
-    assert placed.order.aliases.count() == 4
-    assert not {placed.customer_alias.address.text(), second.address.text()} & set(by_none.reply_to)
 
 
 def test_both_mail_programs_see_one_thread(client: Client, work: Work, placed: Placed) -> None:
@@ -117,50 +71,6 @@ def test_both_mail_programs_see_one_thread(client: Client, work: Work, placed: P
     (third,) = work()
     assert third.extra_headers["References"] == f"{seen_by_store} <2@acme.example>"
     assert third.extra_headers["In-Reply-To"] == "<2@acme.example>"
-
-
-def test_a_carrier_gets_an_alias_so_that_the_answer_reaches_it(client: Client, work: Work, placed: Placed) -> None:
-    letters.post_postmark(client, letters.postmark(placed.customer_alias))
-    (notice,) = work()
-    carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
-    assert notice.from_email == f"Kim Carrier <{carrier.address.text()}>"
-    letters.post_postmark(
-        client, letters.postmark(carrier, FromFull=person(placed.customer_alias), Headers=ids("<2@people.example>"))
-    )
-    (answer,) = work()
-    assert answer.to == ["kim@carrier.example"]
-    issued = placed.order.timeline.filter(kind=Kind.ALIAS, alias_event=AliasEvent.ISSUED, recipient_alias=carrier)
-    assert issued.count() == 1
-
-
-@pytest.mark.parametrize("written", ["real.person at people.example", "real.person=people.example"])
-def test_somebody_new_is_not_called_by_the_address_of_another(
-    client: Client, work: Work, placed: Placed, written: str
-) -> None:
-    customer = factories.place_order(placed.order.store, email="real.person@people.example").customer_alias
-    sender = {"Email": "list@lists.example", "Name": f"{written} via List"}
-    letters.post_postmark(client, letters.postmark(customer, FromFull=sender))
-    work()
-    alias = customer.order.aliases.get(party=PartyKind.THIRD_PARTY)
-    assert alias.display_name.text() == f"{customer.address.text()} via List"
-
-
-def test_a_carrier_that_writes_twice_keeps_its_alias(client: Client, work: Work, placed: Placed) -> None:
-    for number in range(2):
-        letters.post_postmark(
-            client, letters.postmark(placed.customer_alias, Headers=ids(f"<{number}@carrier.example>"))
-        )
-    first, second = work()
-    assert first.from_email == second.from_email
-    assert placed.order.aliases.count() == 3
-
-
-def test_one_carrier_in_two_orders_has_two_aliases(client: Client, work: Work, placed: Placed) -> None:
-    other = factories.place_order(placed.order.store)
-    for alias in (placed.customer_alias, other.customer_alias):
-        letters.post_postmark(client, letters.postmark(alias))
-    first, second = work()
-    assert first.from_email != second.from_email
 
 
 @pytest.mark.parametrize("mask_type", list(MaskType))
@@ -326,24 +236,6 @@ def test_a_mail_system_that_gives_its_own_name_in_the_envelope_is_one(
     assert (entry.reason == Reason.BOUNCE) is is_report
 
 
-@pytest.mark.parametrize(
-    ("provider_fields", "expected"),
-    [
-        ({"dmarcVerdict": {"status": "PASS"}}, Verification.VERIFIED),
-        ({"dmarcVerdict": {"status": "FAIL"}}, Verification.UNVERIFIED),
-        ({"dmarcVerdict": {"status": "GRAY"}}, Verification.UNVERIFIED),
-        ({"dmarcVerdict": None}, Verification.UNVERIFIED),
-    ],
-)
-def test_only_who_is_aligned_is_verified(
-    client: Client, work: Work, placed: Placed, provider_fields: dict[str, object], expected: Verification
-) -> None:
-    alias = placed.store_alias.address.text()
-    letters.post_ses(client, letters.ses([alias], letters.mime(), **provider_fields))
-    work()
-    assert mails(placed.order)[0].verification == expected
-
-
 def test_the_original_is_kept_sealed_and_whole(client: Client, work: Work, placed: Placed) -> None:
     raw = letters.mime(text="höchst vertraulich")
     letters.post_ses(client, letters.ses([placed.customer_alias.address.text()], raw))
@@ -384,27 +276,6 @@ def test_nothing_is_mailed_to_who_is_refused(client: Client, work: Work, placed:
     for alias in (f"{'0' * 32}@ct.acme.example", placed.customer_alias.address.text()):
         letters.post_postmark(client, letters.postmark(alias, Headers=ids("<1@x.example>", Precedence="bulk")))
     assert work() == []
-
-
-@pytest.mark.parametrize(
-    "wanted", ["elsewhere@evil.example", "help@acme.example", "an alias", "noreply@carrier.example"]
-)
-def test_whatever_reply_to_says_the_answer_goes_to_who_wrote(
-    client: Client, work: Work, placed: Placed, wanted: str
-) -> None:
-    reply_to = placed.store_alias.address.text() if wanted == "an alias" else wanted
-    headers = [*ids("<1@carrier.example>"), {"Name": "Reply-To", "Value": f"Carrier <{reply_to}>"}]
-    letters.post_postmark(client, letters.postmark(placed.customer_alias, ReplyTo=reply_to, Headers=headers))
-    (notice,) = work()
-    carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
-    assert (notice.reply_to, carrier.real.text()) == ([carrier.address.text()], "kim@carrier.example")
-    assert reply_to not in finished(notice)
-
-    letters.post_postmark(
-        client, letters.postmark(carrier, FromFull=person(placed.customer_alias), Headers=ids("<2@people.example>"))
-    )
-    (answer,) = work()
-    assert (answer.to, placed.order.aliases.count()) == (["kim@carrier.example"], 3)
 
 
 FLOWED = (
