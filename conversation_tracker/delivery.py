@@ -116,7 +116,7 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
 def _may_have_left(now: datetime) -> Q:
     """Mails that a provider may have under a name that is not written down: those that are being sent, and those of
     which it is not known whether they left, while they are tried again soon. One that knows a repeat (see
-    send.KEY_IN_REQUEST) then calls it the same, and reports no second time.
+    finishing.KEY_IN_REQUEST) then calls it the same, and reports no second time.
     """
     is_in_doubt = Q(doubts__gt=0) | Q(attempts__gt=F("failures"))
     is_soon = Q(state=SendState.RETRY, next_attempt_at__lt=now + PATIENCE)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import smtplib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import formataddr
 from http import HTTPStatus
-from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -21,13 +19,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import answers, backends, enclosures, limits
-from conversation_tracker.mailflow import headers, leakgate, mask, match, remask
-from conversation_tracker.mailflow.shapes import Content, StoredFile
+from conversation_tracker import answers, backends, finishing, limits
+from conversation_tracker.mailflow import headers, mask, match
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
 from conversation_tracker.providers import base
-from orders import clock, faults, rendering, secrecy, suppression, vault
+from orders import clock, faults, secrecy, suppression, vault
 from orders.known import Known
 from orders.models import Alias
 
@@ -47,15 +44,6 @@ MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
 PATIENCE = 75.0  # seconds
 
 MOST_WITHOUT_MEMORY = 3  # attempts
-
-# Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
-KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
-
-# Who takes an idempotency key, by which a repeat of a mail that was taken already is recognised. Of the providers that
-# anymail knows only these two do. Brevo reads it from the headers of the message. Resend wants it as a header of the
-# request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
-KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
-KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
 
 # What an operator puts right (a key that is wrong, a bill), or time does: it says nothing of the mail. CONFLICT is what
 # an idempotency key brings while the provider still works on the try before.
@@ -160,7 +148,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Never(ENDED)
     try:
         with limits.processor_time():
-            message, places = _finished(row, _known(aliases))
+            message, places = finishing.finished(row, _known(aliases))
     except limits.TooSlow:
         return Held(TOO_SLOW)
     except MemoryError:
@@ -173,7 +161,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Later(type(error).__name__)
     if places:
         return Held("; ".join(places)[:200])
-    return hand_over(message, key=idempotency_key(row))
+    return hand_over(message, key=finishing.idempotency_key(row))
 
 
 def lacked_memory(attempts: int) -> Result:
@@ -205,70 +193,13 @@ def _known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
     return mask.known(match.party(alias) for alias in aliases)
 
 
-def _finished(row: OutboundMail, known: Sequence[Known]) -> tuple[EmailMultiAlternatives, list[str]]:
-    """The mail, and where it shows an address. One that shows any is masked anew first, with everybody who belongs to
-    the order by now: somebody may have joined while it waited. So is one that staff have sent again.
-    """
-    content = read_content(row.content.json())
-    if not row.resends:
-        message = _build(row, content)
-        places = leakgate.leaks(message.message().as_bytes(), known)
-        if not places:
-            return message, places
-    message = _build(row, remask.again(content, known))
-    return message, leakgate.leaks(message.message().as_bytes(), known)
-
-
-def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:
-    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
-    message = EmailMultiAlternatives(
-        subject=content.subject,
-        body=content.text,
-        from_email=formataddr((content.from_name, content.from_address)),
-        to=[row.recipient.text()],
-        reply_to=[content.from_address],
-        headers={
-            "Message-ID": content.message_id,
-            "Date": content.date,
-            **({"In-Reply-To": content.in_reply_to} if content.in_reply_to else {}),
-            **({"References": " ".join(content.references)} if content.references else {}),
-            **content.headers,
-            **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
-            **_keyed(KEY_IN_MESSAGE, idempotency_key(row)),
-        },
-    )
-    if content.html:
-        message.attach_alternative(content.html, "text/html")
-    shown = rendering.content_ids(content.html)
-    for file in content.files:
-        message.attach(enclosures.part(file, shown=shown))
-    return message
-
-
-def read_content(found: dict[str, Any]) -> Content:
-    """The content as it was sealed."""
-    files = tuple(StoredFile(**file) for file in found["files"])
-    return Content(**{**found, "files": files, "references": tuple(found["references"])})
-
-
-def idempotency_key(row: OutboundMail) -> str:
-    """The same at each try; another one once somebody has the mail sent again, so that it really is sent."""
-    return f"{row.message_id.strip('<>')}/{row.resends}"
-
-
-def _keyed(names: Mapping[str, str], key: str) -> dict[str, str]:
-    """The header that holds the key, where the configured provider has one of this kind."""
-    name = names.get(settings.EMAIL_BACKEND)
-    return {name: key} if name else {}
-
-
 def _connect(key: str) -> BaseEmailBackend:
     """A connection for one mail."""
     backend = backends.INSTEAD.get(settings.EMAIL_BACKEND, settings.EMAIL_BACKEND)
     connection = get_connection(backend, fail_silently=False)
     if settings.EMAIL_BACKEND.startswith("anymail."):
         connection.open()  # asks nobody; but where it is set up wrong it says so now, before the mail is handed over
-    if header := _keyed(KEY_IN_REQUEST, key):
+    if header := finishing.keyed(finishing.KEY_IN_REQUEST, key):
         connection.session.headers.update(header)  # type: ignore[attr-defined]  # anymail's, over HTTP
     return connection
 
@@ -332,7 +263,7 @@ def _refused(error: AnymailRequestsAPIError) -> Result:
     """What a call over HTTP that did not succeed means."""
     if answers.is_missing(error):
         return Doubtful(UNANSWERED)
-    if error.status_code in UNTOLD and not _keyed({**KEY_IN_MESSAGE, **KEY_IN_REQUEST}, "key"):
+    if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
     if _may_heal(error.status_code) or answers.postmark_code(error) in PASSING_AT_POSTMARK:
         return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))

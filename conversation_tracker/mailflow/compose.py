@@ -7,8 +7,8 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from conversation_tracker.mailflow import headers
-from conversation_tracker.mailflow.parse import HOP_HEADER
 from conversation_tracker.mailflow.shapes import Content, Masked, Party, StoredFile, Trait
+from conversation_tracker.mailflow.traits import HOP_HEADER
 
 _AUTOMATIC = {Trait.AUTO_REPLY: "auto-replied", Trait.AUTO_GENERATED: "auto-generated"}
 

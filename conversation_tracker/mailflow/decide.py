@@ -47,7 +47,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(Reason.SPAM)
     if Trait.UNREAD in mail.traits:
         return RecordOnly(Reason.UNREAD)
-    if Trait.BULK in mail.traits and not _is_answer_by_list(mail, matched):
+    if Trait.BULK in mail.traits and not _is_of_desk(mail, matched):
         return Refuse(Reason.BULK)
     if mail.sender is None or (matched.sender is None and not addresses.may_be_answered(mail.sender.address)):
         return RecordOnly(Reason.NO_SENDER)
@@ -102,12 +102,14 @@ def words(subject: str) -> frozenset[str]:
     return frozenset(word for word in re.split(r"[\s:;,.!?()\[\]]+", subject.casefold()) if word.isalpha())
 
 
-def _is_answer_by_list(mail: Mail, matched: Matched) -> bool:
-    """Whether a person answers one of our mails through a program that gives each mail the marks of a list: shared
-    inboxes (Google Groups) and desks (Request Tracker) do.
+def _is_of_desk(mail: Mail, matched: Matched) -> bool:
+    """Whether a person answers one of our mails through a program that gives each mail the marks of a list, as shared
+    inboxes (Google Groups) and desks (Request Tracker) do. Some desks (Jira) name no mail but their own; the store's is
+    believed all the same, where nothing but that one word speaks of a list.
     """
-    is_automatic = bool(mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
-    return matched.sender is not None and matched.answers_ours and not is_automatic
+    if matched.sender is None or Trait.AUTO_REPLY in mail.traits:
+        return False
+    return matched.answers_ours or (matched.sender.is_store and Trait.ONLY_SAID_BULK in mail.traits)
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

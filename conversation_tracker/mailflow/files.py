@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import puremagic
 
-from conversation_tracker.mailflow import headers
+from conversation_tracker.mailflow import charsets, headers
 
 _SNIFFED = 8_192  # bytes looked at
 # What runs, or renders as a page, when it is opened.
@@ -97,7 +97,7 @@ def _text_codec(content: bytes, charset: str, *, is_text: bool) -> str | None:
 
 def _odd_codec(charset: str) -> str | None:
     """The declared charset where its ASCII is not written as ASCII: UTF-7, UTF-16, UTF-32, EBCDIC."""
-    codec = headers.text_codec(charset) if charset else None
+    codec = charsets.text_codec(charset) if charset else None
     if codec is None:
         return None
     try:

@@ -5,7 +5,6 @@ Pure, linear in the length of the value, never raises.
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 from binascii import a2b_base64, a2b_qp
@@ -13,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
-from itertools import chain, islice
 
+from conversation_tracker.mailflow import charsets
 from conversation_tracker.mailflow.shapes import Mailbox
 
 LONGEST = 16_000  # characters of one header value that are looked at
@@ -35,20 +34,10 @@ _UNSAFE = re.compile(
 )
 # All but those that stand for a byte which could not be decoded.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-# What is written under the name of a smaller charset (WHATWG Encoding Standard, §4.2), as Python calls both.
-_LARGER = {
-    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
-    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932",
-    "iso2022_jp": "iso2022_jp_ext",
-}  # fmt: skip
-_WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
-_VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x1c-\x1f\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
 )
-_JAPANESE = b"\x1b$B"
-_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x7e\x80-\x96]")  # in Shift_JIS
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _ADDRESS = re.compile(
     r"(?P<local>\"[^\"\r\n]{1,64}\"|[^\s@<>()\",;:\\\[\]]{1,64})@(?P<domain>\[[0-9A-Fa-f:.]{2,50}\]|[^\s@<>()\",;:\\\[\]]{1,253})"
@@ -79,61 +68,6 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def text_codec(name: str) -> str | None:
-    """The codec's name when it is a known text encoding, else None (also for ``hex``, ``zip`` and the like)."""
-    name = name.strip().strip("'\"").lower()
-    plain = _WINDOWS.sub(r"cp\1", name.removeprefix("x-"))
-    for candidate in (name, plain, _VISUAL.sub("", plain)):
-        try:
-            info = codecs.lookup(candidate)
-        except (LookupError, ValueError, UnicodeError):
-            continue
-        is_text = getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"}
-        return info.name if is_text else None
-    return None
-
-
-def decode_bytes(data: bytes, charset: str | None) -> str:
-    """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced.
-
-    A claim is read as mail programs read it, by the larger charset that is written under its name. One that holds for
-    most of what is not ASCII is kept: of a character that was cut only that one is lost. Some mail from Japan does not
-    say that it is in ISO-2022-JP, or in Shift_JIS.
-    """
-    claimed = text_codec(charset) if charset else None
-    if _JAPANESE in data and claimed in {None, "ascii", "utf-8"}:
-        claimed = "iso2022_jp"
-    claimed = _LARGER.get(claimed, claimed) if claimed else None
-    is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
-    candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
-    likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
-    read = chain(
-        (_wholly(data, codec) for codec in candidates),
-        (_mostly(data, codec) for codec in candidates if codec == "utf-8"),  # little else looks like it
-        (_wholly(data, codec) for codec in likely),
-        (_mostly(data, codec) for codec in candidates),
-    )
-    return next((text for text in read if text is not None), None) or data.decode("cp1252", "replace")
-
-
-def _wholly(data: bytes, codec: str) -> str | None:
-    try:
-        return data.decode(codec)
-    except (UnicodeError, ValueError):
-        return None
-
-
-def _mostly(data: bytes, codec: str) -> str | None:
-    """The text with what is no character in this codec replaced; None where that is more than what is one."""
-    try:
-        text = data.decode(codec, "replace")
-    except (UnicodeError, ValueError):
-        return None
-    lost = text.count("\ufffd")
-    good = len(text) - len(text.encode("ascii", "ignore")) - lost
-    return text if good and good >= lost else None
-
-
 def decode(value: str, *, longest: int = LONGEST) -> str:
     """A header value as a person reads it: RFC 2047 words and raw 8-bit decoded, on one line, without controls."""
     value = decode_8_bit(value[:longest])
@@ -145,14 +79,16 @@ def decode(value: str, *, longest: int = LONGEST) -> str:
     except (HeaderParseError, ValueError, LookupError):
         return one_line(value)
     decoded = [
-        chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "latin-1") for chunk, charset in chunks
+        chunk if isinstance(chunk, str) else charsets.decode_bytes(chunk, charset or "latin-1")
+        for chunk, charset in chunks
     ]
     return one_line("".join(decoded))
 
 
 def decode_8_bit(value: str) -> str:
     """The value with the bytes decoded that stand in it as surrogates."""
-    return value if value.isascii() else decode_bytes(octets(value), "utf-8")
+    is_plain = value.isascii() and "\x1b$" not in value  # by which ISO-2022-JP begins
+    return value if is_plain else charsets.decode_bytes(octets(value), "utf-8")
 
 
 def words(text: str) -> str:
@@ -166,7 +102,7 @@ def _word(found: re.Match[str]) -> str:
         data = a2b_base64(written + b"===") if found["how"] in "bB" else a2b_qp(written, header=True)
     except ValueError:
         return found[0]
-    return decode_bytes(data, found["charset"].partition("*")[0])
+    return charsets.decode_bytes(data, found["charset"].partition("*")[0])
 
 
 def mailboxes(value: str) -> list[Mailbox]:
@@ -201,7 +137,9 @@ class _Piece:
         if self.angle is None:
             return next((word for word in self.raw.split() if "@" in word), "")
         is_routed = self.angle.startswith("@")  # RFC 5322 §4.4
-        return (self.angle.rpartition(":")[2] if is_routed else self.angle).strip()
+        written = (self.angle.rpartition(":")[2] if is_routed else self.angle).strip()
+        is_quoted = written.startswith("'") and written.endswith("'")  # by a program; no domain ends so
+        return written[1:-1] if is_quoted else written
 
     def add(self, token: str) -> None:
         """Take in one token that is no separator."""

@@ -8,7 +8,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from typing import Any
 
-from conversation_tracker.mailflow import attached, bodies, frugal, headers, readings
+from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, readings
 from orders import spellings
 from orders.known import Known
 
@@ -86,7 +86,7 @@ class _Gate:
         charset = _charset(part)
         is_body = part.get_content_maintype() == "text" and not name
         if is_body:
-            text = headers.decode_bytes(content, charset)
+            text = charsets.decode_bytes(content, charset)
             is_html = part.get_content_type() == "text/html"
             forms = (text, bodies.bare(text), bodies.read_aloud(text)) if is_html else (text,)
             found = any(self._shows(form) for form in dict.fromkeys(forms))
@@ -116,7 +116,7 @@ class _Gate:
 def _decoded(value: str) -> str:
     """A header value as a person reads it, all of it."""
     if not value.isascii():
-        value = headers.decode_bytes(headers.octets(value), "utf-8")
+        value = charsets.decode_bytes(headers.octets(value), "utf-8")
     return headers.one_line(headers.words(value))
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Max, Q
 
+from conversation_tracker import renaming
 from conversation_tracker.mailflow import decide
-from conversation_tracker.mailflow.shapes import RENAMING, Arrival, Matched, Party, Trait
+from conversation_tracker.mailflow.shapes import Arrival, Matched, Party, Trait
 from conversation_tracker.models import OutboundMail, SendState
 from orders import addresses, aliases
 from orders.models import Alias, Order, PartyKind, Store, TimelineEntry
@@ -22,8 +22,6 @@ LATELY = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST_COMPARED = 2_000  # subjects, so that a flood does not cost each of its mails more than the one before
 _OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>", re.IGNORECASE)
-# By which Amazon may send; by SMTP it does so, too.
-RENAMED_BY = {"anymail.backends.amazon_ses.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"}
 _AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
 
 
@@ -144,12 +142,13 @@ class Book:
 
 def _answers_ours(references: Sequence[str], store: Store) -> bool:
     """Whether one of these may be a Message-ID of ours: under a tracking domain that the store has or had, or one that
-    Amazon puts in its place where we send by it.
+    the provider puts in its place by which we send.
     """
     domains = {store.tracking_domain, *store.former_domains}
     ours = (_OURS.fullmatch(one) for one in references)
-    is_renamed = settings.EMAIL_BACKEND in RENAMED_BY and any(one.endswith(RENAMING) for one in references)
-    return is_renamed or any(found["domain"].lower() in domains for found in ours if found is not None)
+    return bool(renaming.theirs(references)) or any(
+        found["domain"].lower() in domains for found in ours if found is not None
+    )
 
 
 def _of_address(parties: Iterable[Party], address: str) -> Party | None:
@@ -176,4 +175,5 @@ def party(alias: Alias) -> Party:
         name=alias.display_name.text(),
         expires_at=alias.expires_at,
         retired_at=alias.retired_at,
+        is_store=alias.party == PartyKind.STORE,
     )

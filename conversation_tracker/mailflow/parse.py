@@ -11,33 +11,18 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, frugal, headers
+from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers
 from conversation_tracker.mailflow.guards import MOST_PARTS, check_count
-from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox, Trait
+from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox
+from conversation_tracker.mailflow.traits import Headers, first
+from conversation_tracker.mailflow.traits import of as traits_of
 
-HOP_HEADER = "X-Conversation-Tracker-Hop"
 WRITTEN_BY, WRITTEN_AT = "X-Written-By", "X-Written-At"  # of an attached mail that is made anew
 BODIES = 2  # beside as many files as a mail may have: its text and its HTML
 DEEPEST = 50
 DEEPEST_NESTED_MAIL = 5
-MOST_RECEIVED = 50
 
-_AUTO_REPLY_SUBJECT = re.compile(
-    r"\s*(?:out of (?:the )?office|auto(?:matic)?[- ]?(?:reply|response)|autoreply|resposta autom[aá]tica|"
-    r"respuesta autom[aá]tica|fora do escrit[oó]rio|fuera de (?:la )?oficina)\b",
-    re.IGNORECASE,
-)
-_REPORT_SENDER = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|microsoftexchange[0-9a-f]{32})@", re.IGNORECASE)
-_REPORT_SUBJECT = re.compile(
-    r"\s*(?:undeliver|mail delivery|delivery (?:status|failure|has)|failure notice|returned mail|could not send message"
-    r"|unzustellbar|non remis|no se puede entregar|n[aã]o entregue)",
-    re.IGNORECASE,
-)
 _ENCODING = re.compile(r"[\s\"']*([a-z0-9-]+)")
-_REPORT_TYPES = {
-    "message/delivery-status", "message/global-delivery-status",
-    "message/disposition-notification", "message/global-disposition-notification", "message/feedback-report",
-}  # fmt: skip
 # Of the whole mail, as programs name it; a signature of a document has the document's name.
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
 _SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc"}
@@ -45,24 +30,13 @@ _SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "open
 _KEY, _KEY_STARTS = "application/pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 # The same mail once more as a program that some mail services run; it would arrive as a file that nothing opens.
 _AMP = "text/x-amp-html"
-_BULK_PRECEDENCE = {"bulk", "junk", "list"}
-_CAMPAIGN = ("x-campaign", "x-mailchimp", "x-mc-user", "x-sg-campaign", "x-mailer-campaign", "x-sfmc")
-# Whose Feedback-ID says nothing, by its last part: mailboxes of persons (QQ's are many), and services that put one on
-# each mail, parcel notices and receipts too. A campaign shows in other ways what it is.
-_EVERYDAY_FEEDBACK = re.compile(
-    r"(?:.*:)?\s*(?:proton|fastmail|zoho\w*|(?:bg|qyb)\w+(?:-\d+)?"
-    r"|amazonses|md|mailgun|mj|postmark|sendinblue|sg|\d+s\w+)\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-
-Headers = dict[str, list[str]]
 
 
 def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callable[[str], bool]) -> Mail:
     """Everything of a mail that recording and relaying need, decoded and cleaned."""
     mail, found = _read(message, depth=0)
     sender = mail.sender or _fallback_sender(envelope)
-    traits = _traits(found, mail, sender=sender, envelope=envelope, is_own_hop=is_own_hop)
+    traits = traits_of(found, mail, sender=sender, envelope=envelope, is_own_hop=is_own_hop)
     return Mail(
         sender=sender,
         subject=mail.subject,
@@ -79,18 +53,18 @@ def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callabl
 
 def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
     found = _headers(message)
-    senders = headers.mailboxes(_first(found, "from")) or _written_by(found, depth=depth)
+    senders = headers.mailboxes(first(found, "from")) or _written_by(found, depth=depth)
     pieces, files = _contents(message, depth=depth)
     text, html = bodies.together([_cleaned(*piece) for piece in pieces])
     references = dict.fromkeys(
-        headers.message_ids(_first(found, "references")) + headers.message_ids(_first(found, "in-reply-to"))[:1]
+        headers.message_ids(first(found, "references")) + headers.message_ids(first(found, "in-reply-to"))[:1]
     )
     mail = Mail(
         sender=senders[0] if senders else None,
-        subject=headers.decode(_first(found, "subject"))[: headers.LONGEST_SUBJECT],
-        message_id=next(iter(headers.message_ids(_first(found, "message-id"))), ""),
+        subject=headers.decode(first(found, "subject"))[: headers.LONGEST_SUBJECT],
+        message_id=next(iter(headers.message_ids(first(found, "message-id"))), ""),
         references=tuple(references),
-        date=headers.decode(_first(found, "date") or _first(found, WRITTEN_AT.lower()), longest=200),
+        date=headers.decode(first(found, "date") or first(found, WRITTEN_AT.lower()), longest=200),
         text=text or bodies.to_text(html),
         html=html,
         files=tuple(files),
@@ -101,7 +75,7 @@ def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
 
 def _written_by(found: Headers, *, depth: int) -> list[Mailbox]:
     """Who wrote an attached mail that was made anew before, as a mail is that is sent again."""
-    name, _, address = headers.decode(_first(found, WRITTEN_BY.lower())).rpartition(" ")
+    name, _, address = headers.decode(first(found, WRITTEN_BY.lower())).rpartition(" ")
     return [Mailbox(name, address)] if depth and "@" in address else []
 
 
@@ -113,75 +87,10 @@ def _headers(message: Message[Any, Any]) -> Headers:
     return found
 
 
-def _first(found: Headers, name: str) -> str:
-    return found.get(name, [""])[0]
-
-
 def _fallback_sender(envelope: Envelope) -> Mailbox | None:
     """Who sent a mail without a usable From: the provider's reading of it, else the envelope's sender."""
     candidates = headers.mailboxes(envelope.from_fallback) + headers.mailboxes(envelope.sender)
     return candidates[0] if candidates else None
-
-
-def _traits(
-    found: Headers, mail: Mail, *, sender: Mailbox | None, envelope: Envelope, is_own_hop: Callable[[str], bool]
-) -> frozenset[Trait]:
-    traits = set()
-    null_sender = envelope.has_sender and envelope.sender.strip() in {"", "<>"}
-    if _is_report(found, mail, sender, envelope, null_sender=null_sender):
-        traits.add(Trait.REPORT)
-    elif null_sender or _is_auto_reply(found, mail.subject):
-        traits.add(Trait.AUTO_REPLY)
-    elif _first(found, "auto-submitted").strip().lower().startswith("auto-"):
-        traits.add(Trait.AUTO_GENERATED)
-    if _first(found, "x-auto-response-suppress").strip().lower() not in {"", "none"}:
-        traits.add(Trait.NO_AUTO_REPLY)
-    if _is_bulk(found):
-        traits.add(Trait.BULK)
-    if any(is_own_hop(value.strip()) for value in found.get(HOP_HEADER.lower(), [])[:10]):
-        traits.add(Trait.OWN_HOP)
-    if len(found.get("received", [])) > MOST_RECEIVED:
-        traits.add(Trait.TOO_MANY_HOPS)
-    return frozenset(traits)
-
-
-def _is_report(found: Headers, mail: Mail, sender: Mailbox | None, envelope: Envelope, *, null_sender: bool) -> bool:
-    """Delivery and disposition reports (RFC 3462, RFC 8098), and what a mail system writes in its own name.
-
-    Some providers do not tell the type of the whole. A report is known by its part then, and by the null sender that
-    both RFCs demand: a person who passes one on has that part in his mail too. Some do not tell the envelope's sender
-    either, and some mail systems put their own name there: then that name says enough, and that of a postmaster, who
-    may be a person, with such a subject.
-    """
-    kind = _first(found, "content-type").lower()
-    if kind.lstrip().startswith("multipart/report"):
-        return True
-    if null_sender and any(file.content_type in _REPORT_TYPES for file in mail.files):
-        return True
-    if sender is None or _REPORT_SENDER.match(sender.address) is None:
-        return False
-    is_telling = not sender.address.lower().startswith("postmaster@") or _REPORT_SUBJECT.match(mail.subject) is not None
-    is_program = not envelope.sender or _REPORT_SENDER.match(envelope.sender.strip(" <>")) is not None
-    return null_sender or "x-failed-recipients" in found or (is_telling and is_program)
-
-
-def _is_auto_reply(found: Headers, subject: str) -> bool:
-    """RFC 3834 auto-replied; auto-generated is not one, since carriers mark wanted parcel notices so."""
-    return (
-        _first(found, "auto-submitted").strip().lower().startswith("auto-replied")
-        or _first(found, "precedence").strip().lower() in {"auto_reply", "junk"}
-        or any(name in found for name in ("x-autoreply", "x-autorespond", "x-autoresponder"))
-        or _AUTO_REPLY_SUBJECT.match(subject) is not None
-    )
-
-
-def _is_bulk(found: Headers) -> bool:
-    """Mailing lists and campaigns."""
-    if _first(found, "precedence").strip().lower() in _BULK_PRECEDENCE:
-        return True
-    if any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found):
-        return True
-    return any(value and not _EVERYDAY_FEEDBACK.fullmatch(value) for value in found.get("feedback-id", []))
 
 
 def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[list[str], list[str]]], list[File]]:
@@ -201,7 +110,9 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
         elif (kind in _SIGNATURES and name.lower() in _SIGNATURE_NAMES) or (kind == _AMP and not name):
             continue
         elif kind in {"text/plain", "text/html"} and disposition != "attachment" and not name:
-            body = headers.decode_bytes(_payload(part), _charset(part))
+            content = _payload(part)
+            is_silent = kind == "text/html" and not _charset(part)
+            body = charsets.decode_bytes(content, charsets.said_within(content) if is_silent else _charset(part))
             texts, htmls = pieces.setdefault(piece, ([], []))
             if kind == "text/html":
                 body, pictures = bodies.without_pictures(body, first=len(files) + 1, most=MOST_PARTS - len(files))

@@ -8,8 +8,6 @@ from enum import StrEnum
 
 from orders.outcomes import Reason
 
-# How ids end that Amazon SES puts in the place of ours; before their @ stands what its API called the mail.
-RENAMING = ("@email.amazonses.com>", ".amazonses.com>")
 MIME_TYPE = "message/rfc822"  # of an original that is the mail itself, not a provider's document about it
 
 
@@ -58,6 +56,7 @@ class Trait(StrEnum):
     """What a mail's header says of its nature."""
 
     BULK = "bulk"
+    ONLY_SAID_BULK = "only_said_bulk"  # in one word, as desks do of each mail; it has nothing else of a list
     AUTO_REPLY = "auto_reply"
     AUTO_GENERATED = "auto_generated"  # by a program, but no answer: a parcel notice, a ticket's receipt
     NO_AUTO_REPLY = "no_auto_reply"  # asks for no automatic answer
@@ -116,6 +115,7 @@ class Party:
     name: str
     expires_at: datetime
     retired_at: datetime | None
+    is_store: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 
-from conversation_tracker.mailflow.shapes import RENAMING
+from conversation_tracker import renaming
 from conversation_tracker.models import OutboundMail, SendState
 from orders import secrecy
 
@@ -24,7 +24,7 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
     """
     if not references:
         return ()
-    renamed = {_before_at(one): one for one in references if one.endswith(RENAMING)}
+    renamed = renaming.theirs(references)
     about = Q(message_id__in=references) | Q(original_id_digest__in=[digest(one) for one in references])
     if renamed:
         about |= Q(provider_message_id__in=renamed)
@@ -55,10 +55,6 @@ def translate(references: Sequence[str], *, order_id: int, recipient_alias_id: i
 def _seen(order_id: int) -> QuerySet[OutboundMail]:
     """The order's copies that somebody got, or is to get."""
     return OutboundMail.objects.filter(order_id=order_id).exclude(state=SendState.STOPPED)
-
-
-def _before_at(message_id: str) -> str:
-    return message_id.strip("<>").partition("@")[0]
 
 
 def _known_as(row: OutboundMail, copies: dict[bytes, str], *, recipient_alias_id: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from anymail.inbound import AnymailInboundMessage
 
-from conversation_tracker.mailflow import guards, headers
+from conversation_tracker.mailflow import charsets, guards, headers
 from conversation_tracker.providers import base
 
 MOST_NAMED = 500  # addresses of a field that is written anew
@@ -77,7 +77,7 @@ def _body(text: str, subtype: str) -> AnymailInboundMessage:
     part = AnymailInboundMessage()
     part.set_raw("Content-Type", f'text/{subtype}; charset="utf-8"')
     part.set_raw("Content-Transfer-Encoding", "8bit")
-    content = headers.decode_bytes(headers.octets(text), "utf-8").encode()
+    content = charsets.decode_bytes(headers.octets(text), "utf-8").encode()
     part.set_payload(content)
     return part
 

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
-from pytest_django import Settings
 
-from conversation_tracker import inbox
 from conversation_tracker.mailflow import decide
 from orders.models import Alert, AlertKind
 from orders.outcomes import Outcome, Reason
@@ -88,19 +85,6 @@ def test_what_answers_nothing_of_ours_is_a_newsletter(client: Client, work: Work
     letters.post_postmark(client, shared_inbox(placed, In_Reply_To=named))
     assert work() == []
     assert mails(placed.order)[-1].reason == Reason.BULK
-
-
-@pytest.mark.parametrize(
-    "backend", ["anymail.backends.amazon_ses.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"]
-)
-def test_an_id_that_amazon_gave_our_mail_is_ours_where_we_may_send_by_it(
-    client: Client, placed: Placed, settings: Settings, backend: str
-) -> None:
-    settings.EMAIL_BACKEND = backend
-    letters.post_postmark(client, shared_inbox(placed, In_Reply_To="<0100018f-1@email.amazonses.com>"))
-    while inbox.work(now=timezone.now()) is not None:
-        pass
-    assert mails(placed.order)[-1].outcome == Outcome.RELAYED
 
 
 def test_a_vacation_program_of_old_is_no_shared_inbox(client: Client, work: Work, placed: Placed) -> None:

@@ -113,10 +113,32 @@ def test_an_answer_to_ours_by_a_shared_inbox_is_relayed() -> None:
     assert decide(BULK, ENVELOPE, ANSWER, now=NOW) == Relay()
 
 
-@pytest.mark.parametrize("trait", [Trait.AUTO_REPLY, Trait.AUTO_GENERATED])
-def test_a_program_that_answers_in_bulk_is_refused(trait: Trait) -> None:
-    mail = replace(MAIL, traits=frozenset({Trait.BULK, trait}))
+def test_a_program_that_answers_in_bulk_by_itself_is_refused() -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.AUTO_REPLY}))
     assert decide(mail, ENVELOPE, ANSWER, now=NOW) == Refuse(Reason.BULK)
+
+
+def test_what_a_desk_writes_in_answer_to_ours_is_relayed_and_stops_where_it_goes_round() -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.AUTO_GENERATED}))
+    assert decide(mail, ENVELOPE, ANSWER, now=NOW) == Relay()
+    assert decide(mail, ENVELOPE, replace(ANSWER, relayed_lately=MOST_AUTOMATIC), now=NOW) == Refuse(Reason.LOOP)
+
+
+@pytest.mark.parametrize(
+    ("is_store", "traits", "expected"),
+    [
+        (True, {Trait.BULK, Trait.ONLY_SAID_BULK}, Relay()),
+        (True, {Trait.BULK, Trait.ONLY_SAID_BULK, Trait.AUTO_GENERATED}, Relay()),
+        (True, {Trait.BULK, Trait.ONLY_SAID_BULK, Trait.AUTO_REPLY}, Refuse(Reason.BULK)),
+        (True, {Trait.BULK}, Refuse(Reason.BULK)),
+        (False, {Trait.BULK, Trait.ONLY_SAID_BULK}, Refuse(Reason.BULK)),
+    ],
+)
+def test_the_stores_desk_is_believed_where_one_word_alone_speaks_of_a_list(
+    is_store: bool, traits: set[Trait], expected: object
+) -> None:
+    matched = replace(MATCHED, sender=replace(SENDER, is_store=is_store))
+    assert decide(replace(MAIL, traits=frozenset(traits)), ENVELOPE, matched, now=NOW) == expected
 
 
 def test_a_stranger_who_answers_in_bulk_is_refused() -> None:

@@ -91,32 +91,9 @@ def test_file_names_are_made_harmless(value: str, expected: str) -> None:
     assert headers.file_name(value) == expected
 
 
-def test_a_codec_that_is_no_text_encoding_is_not_used() -> None:
-    assert headers.text_codec("zip") is None
-    assert headers.decode_bytes(b"caf\xe9", "hex") == "café"
-
-
-@pytest.mark.parametrize("charset", ["iso-2022-jp", "us-ascii", "utf-8", None])
-def test_japanese_is_read_though_its_charset_is_not_told(charset: str | None) -> None:
-    assert headers.decode_bytes("さん: a@b.example".encode("iso-2022-jp"), charset) == "さん: a@b.example"
-
-
-@pytest.mark.parametrize("charset", ["us-ascii", "utf-8", "iso-8859-1", None])
-def test_shift_jis_is_read_though_it_is_not_told(charset: str | None) -> None:
-    assert headers.decode_bytes("メール：a@b.example".encode("cp932"), charset) == "メール：a@b.example"
-    for text in ("Você está aí", "‚Ärger‘ für ‚Öl‘"):
-        assert headers.decode_bytes(text.encode("cp1252"), charset) == text
-
-
 def raw(text: str) -> str:
     """As the value of a field of a parsed mail comes, its 8-bit bytes being surrogates."""
     return text.encode().decode("ascii", "surrogateescape")
-
-
-@pytest.mark.parametrize("charset", ["utf-8", None])
-def test_of_japanese_text_that_was_cut_only_the_last_sign_is_lost(charset: str | None) -> None:
-    text = "ァン。ジ、ご注文ありがとうございます。"
-    assert headers.decode_bytes(text.encode()[:-1], charset) == text[:-1] + "\ufffd"
 
 
 @pytest.mark.parametrize("address", ["núñez@correios.example", "иван@пример.рф", "help@acmeé.example"])

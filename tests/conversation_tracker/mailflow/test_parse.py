@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import guards
-from conversation_tracker.mailflow.parse import HOP_HEADER, parse
+from conversation_tracker.mailflow.parse import parse
 from conversation_tracker.mailflow.shapes import Envelope, Mail, Trait, Verdict
+from conversation_tracker.mailflow.traits import HOP_HEADER
 from tests import letters
 
 ENVELOPE = Envelope("kim@carrier.example", True, ("a@ct.example",), Verdict.NONE, is_spam=False)
@@ -54,7 +55,7 @@ def test_text_is_made_of_html_when_there_is_none() -> None:
         ("gb2312", "朱镕基".encode("gbk"), "朱镕基"),
         ("shift_jis", "注文①".encode("cp932"), "注文①"),
         ("iso-2022-jp", b"\x1b(I123\x1b(B \x1b$BCmJ8\x1b(B", "ｱｲｳ 注文"),
-        ("iso-2022-jp", b"\x1b$BCmJ8-!\x1b(B", "注文"),
+        ("iso-2022-jp", b"\x1b$BCmJ8-!\x1b(B", "注文①"),
         ("ks_c_5601-1987", "똠방".encode("cp949"), "똠방"),
         ("x-sjis", "注文".encode("cp932"), "注文"),
         ("windows-874", "สวัสดี".encode("cp874"), "สวัสดี"),
@@ -149,7 +150,7 @@ def test_an_empty_mail_is_a_mail() -> None:
     [
         ("List-Unsubscribe", "<https://x.example>", {Trait.BULK}),
         ("List-Id", "<x.example>", {Trait.BULK}),
-        ("Precedence", "bulk", {Trait.BULK}),
+        ("Precedence", "bulk", {Trait.BULK, Trait.ONLY_SAID_BULK}),
         ("X-MC-User", "c3f8b1a4e7", {Trait.BULK}),  # Mailchimp
         ("X-MC-Unique", "mzU9vKotPLOIHc9UmGwqfQ-1", set()),  # Mimecast
         ("Feedback-ID", "123220910:user:proton", set()),  # a person's own mail
@@ -157,6 +158,17 @@ def test_an_empty_mail_is_a_mail() -> None:
         ("Feedback-ID", "esmtpsz:example.com:qybglogicsvrgz:qybglogicsvrgz8a-1", set()),  # QQ
         ("Feedback-ID", "510616m:510616apGKSTK:510616svbvckzTFf", set()),  # a service that parcel notices leave by
         ("Feedback-ID", "winter:shop42:campaign:newsletters", {Trait.BULK}),
+        ("Feedback-ID", "41234:41234.1234:us1:mc", {Trait.BULK}),  # Mailchimp
+        ("X-Campaign", "mailchimp1234567890.abcdef", {Trait.BULK}),
+        ("Feedback-ID", ":anna@people.example:people.example:flockmailId", set()),  # mailboxes of persons again
+        ("Feedback-ID", "68247:10037:null:purelymail", set()),
+        ("Feedback-ID", "mb6724:199cb6187370009dc1:192.0.2.18:mbaby", set()),
+        ("Feedback-ID", "dfw:ctl:res:onyx", set()),
+        ("Feedback-ID", "519:519-664519:519-21489:flowmailer", set()),
+        ("Feedback-ID", "m101:people.example", set()),
+        ("Feedback-ID", "S:5f1a:anonaddy", set()),  # a service that masks its customers
+        ("X-Campaign-Id", "order-confirmation", set()),
+        ("X-SFMC-Stack", "1", set()),  # parcel notices leave by it, too
         ("Feedback-ID", "1.us-east-1.abc=:AmazonSES", set()),
         ("Auto-Submitted", "auto-replied", {Trait.AUTO_REPLY}),
         ("Auto-Submitted", "auto-generated", {Trait.AUTO_GENERATED}),

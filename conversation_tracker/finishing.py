@@ -1,0 +1,97 @@
+"""Finish one outbound mail as the configured provider takes it, and look whether it shows a real address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import formataddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+
+from conversation_tracker import enclosures, renaming
+from conversation_tracker.mailflow import leakgate, remask
+from conversation_tracker.mailflow.shapes import Content, StoredFile
+from conversation_tracker.models import OutboundMail
+from orders import rendering
+from orders.known import Known
+
+# Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
+KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
+
+# Mailjet takes no mail that names these, and writes its own.
+NOT_TAKEN = {"anymail.backends.mailjet.EmailBackend": {"Message-ID", "Date"}}
+
+# Who takes an idempotency key, by which a repeat of a mail that was taken already is recognised. Of the providers that
+# anymail knows only these two do. Brevo reads it from the headers of the message. Resend wants it as a header of the
+# request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
+KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
+KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
+
+
+def finished(row: OutboundMail, known: Sequence[Known]) -> tuple[EmailMultiAlternatives, list[str]]:
+    """The mail, and where it shows an address. One that shows any is masked anew first, with everybody who belongs to
+    the order by now: somebody may have joined while it waited. So is one that staff have sent again.
+    """
+    content = _content(row.content.json())
+    if not row.resends:
+        message = _build(row, content)
+        places = leakgate.leaks(message.message().as_bytes(), known)
+        if not places:
+            return message, places
+    message = _build(row, remask.again(content, known))
+    return message, leakgate.leaks(message.message().as_bytes(), known)
+
+
+def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:
+    """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
+    message = EmailMultiAlternatives(
+        subject=content.subject,
+        body=content.text,
+        from_email=formataddr((content.from_name, content.from_address)),
+        to=[row.recipient.text()],
+        reply_to=[content.from_address],
+        headers=_headers(row, content),
+    )
+    if content.html:
+        message.attach_alternative(content.html, "text/html")
+    shown = rendering.content_ids(content.html)
+    for file in content.files:
+        message.attach(enclosures.part(file, shown=shown))
+    return message
+
+
+def _headers(row: OutboundMail, content: Content) -> dict[str, str]:
+    not_taken = NOT_TAKEN.get(settings.EMAIL_BACKEND, set())
+    found = {
+        "Message-ID": content.message_id,
+        "Date": content.date,
+        "In-Reply-To": content.in_reply_to,
+        "References": " ".join(renaming.references(content.message_id, content.references)),
+        **content.headers,
+        **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
+        **keyed(KEY_IN_MESSAGE, idempotency_key(row)),
+    }
+    return {name: value for name, value in found.items() if value and name not in not_taken}
+
+
+def _content(found: dict[str, Any]) -> Content:
+    """The content as it was sealed."""
+    files = tuple(StoredFile(**file) for file in found["files"])
+    return Content(**{**found, "files": files, "references": tuple(found["references"])})
+
+
+def idempotency_key(row: OutboundMail) -> str:
+    """The same at each try; another one once somebody has the mail sent again, so that it really is sent."""
+    return f"{row.message_id.strip('<>')}/{row.resends}"
+
+
+def keyed(names: Mapping[str, str], key: str) -> dict[str, str]:
+    """The header that holds the key, where the configured provider has one of this kind."""
+    name = names.get(settings.EMAIL_BACKEND)
+    return {name: key} if name else {}
+
+
+def takes_key() -> bool:
+    """Whether the configured provider knows a mail again by its key."""
+    return settings.EMAIL_BACKEND in {*KEY_IN_MESSAGE, *KEY_IN_REQUEST}

@@ -1,0 +1,128 @@
+"""Decode bytes as mail programs do, who read a charset's name as that of the larger one that is written under it. Pure.
+
+Source: WHATWG Encoding Standard, §4.2 (names), §12 (Japanese).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from itertools import chain, islice
+
+# What is written under the name of a smaller charset, as Python calls both.
+_LARGER = {
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932",
+    "iso2022_jp": "iso2022_jp_ext",
+}  # fmt: skip
+# Names that Python does not know.
+_NAMES = {
+    "windows-31j": "cp932", "sjis": "cp932", "eucjp": "euc_jp", "eucjp-ms": "euc_jp", "cp51932": "euc_jp",
+    "cp50220": "iso2022_jp", "cp50221": "iso2022_jp", "cp50222": "iso2022_jp", "iso-2022-jp-ms": "iso2022_jp",
+}  # fmt: skip
+_WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
+_VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
+_JAPANESE = b"\x1b$B"
+_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x7e\x80-\x96]")  # in Shift_JIS
+_META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+_HEAD = 4_096  # octets of a page in which it says its charset
+
+
+def text_codec(name: str) -> str | None:
+    """The codec's name when it is a known text encoding, else None (also for ``hex``, ``zip`` and the like)."""
+    name = name.strip().strip("'\"").lower()
+    bare = name.removeprefix("x-")
+    plain = _WINDOWS.sub(r"cp\1", bare)
+    for candidate in (name, _NAMES.get(bare, plain), _VISUAL.sub("", plain)):
+        try:
+            info = codecs.lookup(candidate)
+        except (LookupError, ValueError, UnicodeError):
+            continue
+        is_text = getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"}
+        return info.name if is_text else None
+    return None
+
+
+def said_within(page: bytes) -> str | None:
+    """The charset that the head of a page names itself."""
+    found = _META.search(page, 0, _HEAD)
+    return found[1].decode("ascii") if found else None
+
+
+def decode_bytes(data: bytes, charset: str | None) -> str:
+    """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced.
+
+    A claim that holds for most of what is not ASCII is kept: of a character that was cut only that one is lost. Some
+    mail from Japan does not say that it is in ISO-2022-JP, or in Shift_JIS.
+    """
+    claimed = text_codec(charset) if charset else None
+    if _JAPANESE in data and claimed in {None, "ascii", "utf-8"}:
+        claimed = "iso2022_jp"
+    claimed = _LARGER.get(claimed, claimed) if claimed else None
+    is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
+    candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
+    likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
+    read = chain(
+        (_wholly(data, codec) for codec in candidates),
+        (_mostly(data, codec) for codec in candidates if codec == "utf-8"),  # little else looks like it
+        (_wholly(data, codec) for codec in likely),
+        (_mostly(data, codec) for codec in candidates),
+    )
+    return next((text for text in read if text is not None), None) or data.decode("cp1252", "replace")
+
+
+def _wholly(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec, _VENDORS if codec in _JIS else "strict")
+    except (UnicodeError, ValueError):
+        return None
+
+
+def _mostly(data: bytes, codec: str) -> str | None:
+    """The text with what is no character in this codec replaced; None where that is more than what is one."""
+    try:
+        text = data.decode(codec, _MOSTLY_VENDORS if codec in _JIS else "replace")
+    except (UnicodeError, ValueError):
+        return None
+    lost = text.count("\ufffd")
+    good = len(text) - len(text.encode("ascii", "ignore")) - lost
+    return text if good and good >= lost else None
+
+
+_JIS = {"iso2022_jp_ext", "iso2022_jp_1", "iso2022_jp_2", "euc_jp"}
+_VENDORS, _MOSTLY_VENDORS = f"{__name__}.vendors", f"{__name__}.mostly_vendors"
+_FIRST, _LAST = 0x21, 0x7E  # of the two octets of a character of JIS X 0208
+
+
+def _of_vendors(error: UnicodeError) -> tuple[str, int]:
+    """A character that NEC and IBM put where JIS X 0208 has none (㈱ ① 髙), as everybody reads it.
+
+    Python knows these in Shift_JIS alone, where the two octets are others (JIS X 0208:1997, annex 1).
+    """
+    if not isinstance(error, UnicodeDecodeError) or (pair := _pair(error)) is None:
+        raise error
+    row, cell = pair
+    first = (row - _FIRST) // 2 + (0x81 if row < 0x5F else 0xC1)  # noqa: PLR2004  where Shift_JIS leaves room
+    second = cell + 0x7E if row % 2 == 0 else cell + (0x1F if cell < 0x60 else 0x20)  # noqa: PLR2004  the same
+    try:
+        return bytes((first, second)).decode("cp932"), error.start + 2
+    except UnicodeDecodeError:
+        raise error from None
+
+
+def _mostly_of_vendors(error: UnicodeError) -> tuple[str, int]:
+    try:
+        return _of_vendors(error)
+    except UnicodeDecodeError as unknown:
+        return "\ufffd", unknown.start + 2 if _pair(unknown) else unknown.end
+
+
+def _pair(error: UnicodeDecodeError) -> bytes | None:
+    """The two octets of the character that Python does not know; None where they are none of JIS X 0208."""
+    high = 0x80 if error.encoding == "euc_jp" else 0
+    pair = bytes(octet ^ high for octet in error.object[error.start : error.start + 2])
+    return pair if len(pair) == 2 and all(_FIRST <= octet <= _LAST for octet in pair) else None  # noqa: PLR2004
+
+
+codecs.register_error(_VENDORS, _of_vendors)
+codecs.register_error(_MOSTLY_VENDORS, _mostly_of_vendors)
