@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from psycopg.errors import LockNotAvailable
 
-from conversation_tracker import alarm, bounces
+from conversation_tracker import alarm, bounces, renaming
 from conversation_tracker.mailflow import reports
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import OutboundMail, SendState
@@ -89,7 +89,8 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
     bare = message_id.strip("<>")
     if not bare:  # which would be all mails that the provider gave no name
         return
-    about = Q(provider_message_id__in=[message_id, bare, f"<{bare}>"]) | Q(message_id=f"<{bare}>")
+    called = [message_id, bare, f"<{bare}>", *renaming.theirs([f"<{bare}>"])]
+    about = Q(provider_message_id__in=called) | Q(message_id=f"<{bare}>")
     about &= among or Q()
     earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
     changeable = Q(state__in=earlier)

@@ -26,7 +26,8 @@ def returned(mail: Mail) -> Returned | None:
     """What the report says failed for good; None where it tells of a delay, a success or of no mail."""
     told = [file.content for file in mail.files if file.content_type in _STATUSES]
     failed = next((one for one in told if _FAILED.search(one)), None)
-    message_id = next((found for file in mail.files if (found := _message_id(file))), "")
+    answered = mail.references[-1] if mail.references else ""  # where nothing of the mail came back
+    message_id = next((found for file in mail.files if (found := _message_id(file))), answered)
     if Trait.REPORT not in mail.traits or failed is None or not message_id:
         return None
     status = _STATUS.search(failed)

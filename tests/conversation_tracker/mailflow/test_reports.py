@@ -10,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from conversation_tracker import inbox
 from conversation_tracker.models import OutboundMail, SendState
@@ -57,6 +58,33 @@ def test_a_copy_that_came_back_is_marked_and_staff_are_told(
     assert [alert.kind for alert in Alert.objects.all()] == [AlertKind.BOUNCED]
     assert not Suppression.objects.exists()  # whoever has the mail can write such a report
     assert [entry.reason for entry in mails(placed.order)] == [Reason.CONVERSATION, Reason.BOUNCE]
+
+
+def test_a_report_that_returns_nothing_of_the_mail_may_name_it_as_an_answer_does(
+    work: Work, placed: Placed, sent: OutboundMail
+) -> None:
+    raw = REPORT.format(message_id="<of-nobody>", action="failed", **BARE)
+    head, _, last = raw.partition("--b\r\nContent-Type: text/rfc822-headers")
+    assert last
+    answer = head.replace("Message-ID: <dsn@mx>", f"Message-ID: <dsn@mx>\r\nIn-Reply-To: {sent.message_id}")
+    inbox.accept_mime(
+        f"{answer}--b--\r\n".encode(), sender="", recipients=[sent.sender_alias.address.text()], now=timezone.now()
+    )
+    assert work() == []
+    sent.refresh_from_db()
+    assert (sent.state, sent.problem) == (SendState.BOUNCED, "5.1.1")
+
+
+def test_a_report_may_call_the_mail_as_amazon_does(
+    work: Work, placed: Placed, sent: OutboundMail, settings: Settings
+) -> None:
+    OutboundMail.objects.update(provider_message_id="0100018f-1")
+    raw = REPORT.format(message_id="<0100018f-1@eu-west-1.amazonses.com>", action="failed", **HEADERS).encode()
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    inbox.accept_mime(raw, sender="", recipients=[sent.sender_alias.address.text()], now=timezone.now())
+    assert inbox.work(now=timezone.now()) is not None
+    sent.refresh_from_db()
+    assert sent.state == SendState.BOUNCED
 
 
 def test_a_delay_is_no_return(work: Work, sent: OutboundMail) -> None:
