@@ -360,6 +360,7 @@ LOGGING = {
         "django": {"handlers": []},  # Django gives it one of its own, and each event would be there twice
         "django.server": {"handlers": ["console"], "propagate": False},
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's, which quotes every command with the addresses in it
+        "pypdf": {"level": "CRITICAL"},  # it may quote what stands in a file
         "urllib3": {"level": "WARNING"},
     },
 }

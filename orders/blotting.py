@@ -12,8 +12,11 @@ from orders.known import Known, alias_domains, bare_in
 
 # What JSON and XML write for the end of a line, or the next one begins with: white space, quote marks, a table's edge.
 _LINE = r"(?:[ \t]{0,3}\||=)?\r?\n[ \t>|]{1,40}|=\r?\n"
-_WRAPPED = re.compile(
-    rf"(?<=[\w+/-]{{20}})(?:\\{{1,4}}[rnt]|&\#(?:13|10|9|x[da9]);|{_LINE}){{1,4}}(?:\r?\n)?[ \t]{{0,40}}(?=[\w+/-])",
+# Proofpoint's second version writes - and _ so in the words of a link.
+_REWRITTEN = re.compile(
+    r"(?=[\\&=|\s])(?<=[\w+/-]{20})"
+    rf"(?:\\{{1,4}}[rnt]|&\#(?:13|10|9|x[da9]);|{_LINE}){{1,4}}(?:\r?\n)?[ \t]{{0,40}}(?=[\w+/-])"
+    r"|-(?P<sign>2d|5f)",
     re.IGNORECASE,
 )
 
@@ -23,13 +26,15 @@ def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
     return stretches.put("•••", text, stretches.apart(_packed_spans(text, known)))
 
 
-def blot_wrapped(text: str, known: Sequence[Known]) -> tuple[str, int]:
-    """The same for words that are cut as JSON and XML do; what else is wrapped stays so."""
-    starts, before, gone = [], [], 0  # where a line goes on once the cuts are out, and how much was before that
-    for cut in _WRAPPED.finditer(text):
-        starts.append(cut.start() - gone)
-        gone += len(cut[0])
-        before.append(gone)
+def blot_rewritten(text: str, known: Sequence[Known]) -> tuple[str, int]:
+    """The same for words that are cut as JSON, XML and quotes do, or written as guards of links do; what else is so
+    stays.
+    """
+    starts, before, apart = [], [], 0  # where the text goes on behind a change, and how much it had more before that
+    for found in _REWRITTEN.finditer(text):
+        apart += len(found[0]) - len(_meant(found))
+        starts.append(found.end() - apart)
+        before.append(apart)
     if not starts:
         return text, 0
 
@@ -37,13 +42,17 @@ def blot_wrapped(text: str, known: Sequence[Known]) -> tuple[str, int]:
         number = bisect_right(starts, index)
         return index + (before[number - 1] if number else 0)
 
-    found = _packed_spans(_WRAPPED.sub("", text), known)
-    return stretches.put("•••", text, stretches.apart((place(start), place(end - 1) + 1) for start, end in found))
+    found_spans = _packed_spans(written(text), known)
+    return stretches.put("•••", text, stretches.apart((place(start), place(end - 1) + 1) for start, end in found_spans))
 
 
-def unwrapped(text: str) -> str:
-    """The text with the pieces of such words put together again."""
-    return _WRAPPED.sub("", text)
+def written(text: str) -> str:
+    """The text with such words as they were before."""
+    return _REWRITTEN.sub(_meant, text)
+
+
+def _meant(found: re.Match[str]) -> str:
+    return {"2d": "-", "5f": "_"}.get((found["sign"] or "").lower(), "")
 
 
 def _packed_spans(text: str, known: Sequence[Known]) -> set[tuple[int, int]]:

@@ -65,7 +65,7 @@ def spans(
     fixed = anchors(local, tuple(domains), is_dotless=is_dotless)
     if not _may_stand(lowered, local=local, domains=domains, anchors=fixed):
         return
-    windows = _windows(lowered, fixed)
+    windows = _windows(lowered, fixed, _runs(tuple(domains)))
     pattern = _pattern(local, tuple(domains), is_dotless, after)
     for start, end in windows:
         for match in pattern.finditer(text, start, end):
@@ -99,6 +99,7 @@ def _may_stand(lowered: str, *, local: str, domains: Sequence[str], anchors: Seq
         lowered = lowered.replace(f"{local}@{domain}", "")
     if not any(anchor in lowered for anchor in anchors):
         return False
+    lowered = "\n".join(lowered[start:end] for start, end in _windows(lowered, anchors, _runs(tuple(domains))))
     squeezed = f"{_squeezed(lowered)} {lowered.translate(_BETWEEN)}"  # ``=2e`` may be no dot but the letters of a name
     domain_names = (name for domain in domains for name in _names(domain))
     is_named = not local.isascii() or any(name in squeezed for name in _names(local))
@@ -115,9 +116,12 @@ def _squeezed(lowered: str) -> str:
     return _WRITTEN_OUT.sub("", lowered).translate(_BETWEEN)
 
 
-def _windows(lowered: str, anchors: Sequence[str]) -> Iterator[tuple[int, int]]:
-    start = end = -1
+def _windows(lowered: str, anchors: Sequence[str], beside: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where one of the anchors stands, with what is round it, and one of ``beside`` in that."""
+    start, end = 0, -1
     for place in sorted({place for anchor in anchors for place in _places(lowered, anchor)}):
+        if not any(lowered.find(run, max(0, place - _AROUND), place + _AROUND) >= 0 for run in beside):
+            continue
         if place - _AROUND > end:
             if end >= 0:
                 yield start, end
@@ -125,6 +129,12 @@ def _windows(lowered: str, anchors: Sequence[str]) -> Iterator[tuple[int, int]]:
         end = place + _AROUND
     if end >= 0:
         yield start, end
+
+
+@lru_cache(maxsize=4096)
+def _runs(domains: tuple[str, ...]) -> tuple[str, ...]:
+    """What no disguise of these domains changes."""
+    return tuple(dict.fromkeys(max(_PLAIN_RUN.findall(domain), key=len, default=domain) for domain in domains))
 
 
 def _places(lowered: str, anchor: str) -> Iterator[int]:

@@ -114,7 +114,7 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count += unmarked
     if unmarked and not find(text, known):
         return text, count
-    text, blotted = blotting.blot_wrapped(text, known)
+    text, blotted = blotting.blot_rewritten(text, known)
     count += blotted
     if blotted and not find(text, known):
         return text, count
@@ -251,7 +251,7 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
         for one in _cut_in(form, [one for one in known if one not in found], by=by):
             if patterns.cut(one.real, tracking_domains, by).search(form):
                 found.add(one)
-    for form in dict.fromkeys([text, unquote(text), blotting.unwrapped(text)]):  # %2B is a sign of base64
+    for form in dict.fromkeys([text, unquote(text), blotting.written(text)]):  # %2B is a sign of base64
         left = [one for one in known if one not in found]
         found |= blotting.packed_in(form.encode("latin-1", "replace"), left)
     return [one for one in known if one in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import quopri
 import re
@@ -14,13 +13,13 @@ from itertools import islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, cards, files, headers, outlook
+from conversation_tracker.mailflow import attached, bodies, cards, files, headers, outlook, pdfs
 
 MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
 DEEPEST = 3  # packed files in packed files
-MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # of a PDF or PNG: how many, and their bytes unpacked
-LARGEST_PRINTABLE = 5_000_000  # bytes of these in printable signs, which Python decodes itself
+MOST_ARCHIVES = 10  # one behind the other in a file of another kind
+MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their bytes unpacked
 
 _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
@@ -30,14 +29,11 @@ _RTF = re.compile(
     re.IGNORECASE,
 )
 _ZIP = b"PK\x03\x04"
-_ZIP_END, _LONGEST_ZIP_END = b"PK\x05\x06", 70_000
+_ZIP_END = b"PK\x05\x06"
+_ZIP_ENDS = re.compile(rb"PK\x05\x06.{18}", re.DOTALL)  # APPNOTE §4.3.16
 _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
-_GROUPS = 50_000  # signs, of which five are a group
-_PDF_STREAM = re.compile(rb"stream\r?\n")
-_PDF_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
-_PDF_KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
@@ -91,11 +87,16 @@ def views(
     elif content.startswith((_ZIP, _ZIP_END)):
         yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif files.nature(content, name=name, claimed=claimed, charset=charset).codec is None:
-        if _ZIP_END in content[-_LONGEST_ZIP_END:]:  # what stands before the archive unpacks it
-            yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
-        yield from map(Octets, _streams(content))
-        yield from map(Octets, outlook.texts(content))
         yield Closed()
+        for archive in _archives(content):
+            yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
+        if pdfs.START in content:
+            for text in pdfs.texts(content):
+                yield Text(text)
+                yield Octets(text.encode("utf-8", "replace"))  # a word may touch the one before
+            yield from map(Octets, pdfs.streams(content))
+        yield from map(Octets, _words(content))
+        yield from map(Octets, outlook.texts(content))
 
 
 def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:
@@ -171,39 +172,28 @@ def _members(found: Iterator[_Member] | list[_Member], budget: Budget, depth: in
         yield from views(one.content, name=one.name, claimed=kind, budget=budget, depth=depth + 1)
 
 
-def _streams(content: bytes) -> Iterator[bytes]:
-    """What deflate packs in a PDF, its links among it, or in the words of a PNG; not beyond the limits."""
-    if content.startswith(b"%PDF-"):
-        yield _PDF_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
-        places = ((found.end(), content.find(b"endstream", found.end())) for found in _PDF_STREAM.finditer(content))
-    elif content.startswith(_PNG):
-        places = ((found.end(), found.end() + LARGEST_STREAMS) for found in _PNG_WORDS.finditer(content))
-    else:
+def _archives(content: bytes) -> Iterator[bytes]:
+    """What is zipped in the file, at any place. What stands before may unpack it, or hold it, as winmail.dat does."""
+    start = 0
+    for found in islice(_ZIP_ENDS.finditer(content), MOST_ARCHIVES):
+        yield content[start : found.end()]
+        start = found.end()
+
+
+def _words(content: bytes) -> Iterator[bytes]:
+    """What deflate packs in the words of a PNG."""
+    if not content.startswith(_PNG):
         return
-    left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
-    whole = memoryview(content)  # of one stream in another no part is copied
-    for start, end in islice(places, MOST_STREAMS):
-        decoder = zlib.decompressobj()
-        packed = whole[start : end if end > 0 else None]
+    left = LARGEST_WORDS
+    for found in islice(_PNG_WORDS.finditer(content), MOST_WORDS):
         try:
-            if bytes(packed[-8:]).rstrip().endswith(b"~>"):  # ReportLab writes it in printable signs
-                signs = bytes(packed[:printable]).partition(b"~>")[0]
-                printable -= len(signs)
-                packed = memoryview(_from_printable(signs))
-            unpacked = decoder.decompress(packed, left)
-        except (zlib.error, ValueError):  # packed in another way
+            unpacked = zlib.decompressobj().decompress(content[found.end() :][:left], left)
+        except zlib.error:
             continue
-        yield _PDF_KERN.sub(b"", unpacked)
+        yield unpacked
         left -= len(unpacked)
         if left <= 0:
             return
-
-
-def _from_printable(signs: bytes) -> bytes:
-    """Adobe's base 85 decoded, in pieces: of one that is large Python takes twenty times the size in memory."""
-    groups = signs.translate(None, b" \t\r\n\v").replace(b"z", b"!!!!!")[:LARGEST_PRINTABLE]
-    pieces = (groups[start : start + _GROUPS] for start in range(0, len(groups), _GROUPS))
-    return b"".join(map(base64.a85decode, pieces))
 
 
 def _gunzip(content: bytes, budget: Budget) -> _Member:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import zlib
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -85,6 +86,30 @@ def by_v3(link: str) -> str:
 
 LINK = f"https://erp.example/p?n=1&email={PLAIN}"
 ENCODED = LINK.replace("@", "%40")
+
+
+def by_mailgun(number: int, real: str) -> str:
+    """A link to be followed: what it leads to and who got it, deflated and packed."""
+    said = urlencode(
+        {"h": f"{number:04x}", "i": f"{number:018x}@mg.x.example", "l": "https://erp.example/t", "r": real}
+    )
+    token = base64.urlsafe_b64encode(zlib.compress(said.encode())).decode().rstrip("=")
+    return f"https://email.mg.x.example/c/{token}"
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_packed_word_in_a_rewritten_link_says_no_address(number: int) -> None:
+    link = by_v2(by_mailgun(number * 7_919, PLAIN))
+    text = f"Your invoice 2d-5F, see {link} please"
+    assert spellings.find(text, [HARD]) == [HARD]
+    hidden, count = spellings.hide(text, [HARD])
+    assert (count, spellings.find(hidden, [HARD])) == (1, [])
+    assert hidden.startswith("Your invoice 2d-5F, see https://urldefense.")
+    assert hidden.endswith("&d=DwMF&c=x please")
+    other = f"see {by_v2(by_mailgun(number, 'suzy@elsewhere.example'))} please"
+    assert spellings.hide(other, [HARD]) == (other, 0)
+
+
 JOSE = Known("josé@people.example", HARD.alias)
 REWRITTEN = [
     by_v2(by_v2(LINK)), by_v2(by_v2(ENCODED)), by_v2(by_v2(by_v2(ENCODED))), by_v2(by_v3(ENCODED)),

@@ -1,0 +1,144 @@
+"""What a PDF shows is read: by the maps of its fonts, in pieces, behind pictures, within other files, within limits."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversation_tracker.mailflow import pdfs, readings
+from tests.conversation_tracker.mailflow.passing import REAL, SOFT, incoming, masked, shown
+
+MAP = (
+    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
+    "1 begincodespacerange <0000><FFFF> endcodespacerange\n"
+    "{count} beginbfchar\n{pairs}\nendbfchar endcmap end end"
+)
+
+
+def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = ()) -> bytes:
+    """A PDF of pages that are described so, packed, in a font with this ToUnicode map."""
+    objects: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
+    if font:
+        objects.append(
+            b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[5 0 R]/ToUnicode 4 0 R>>"
+        )
+        objects.append(_stream(font.encode()))
+        objects.append(
+            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/A/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)>>>>"
+        )
+    else:
+        objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
+    objects += [one if isinstance(one, bytes) else one.encode() for one in extra]
+    kids = []
+    for page in pages:
+        objects.append(_stream(page.encode("latin-1")))
+        objects.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>"
+            % len(objects)
+        )
+        kids.append(b"%d 0 R" % len(objects))
+    objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), b" ".join(kids))
+    written, places = b"%PDF-1.7\n", []
+    for number, one in enumerate(objects, 1):
+        places.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    return (
+        written
+        + b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+        + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(written))
+    )
+
+
+def _stream(content: bytes) -> bytes:
+    packed = zlib.compress(content)
+    return b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed)
+
+
+def by_glyphs(text: str) -> bytes:
+    """As browsers and most programs write a text: numbers of glyphs, and what each is in a map."""
+    signs = sorted(set(text))
+    number = {sign: place for place, sign in enumerate(signs, 3)}
+    pairs = "\n".join(f"<{number[sign]:04x}> <{ord(sign):04x}>" for sign in signs)
+    shown = "".join(f"{number[sign]:04x}" for sign in text)
+    page = f"BT /F1 12 Tf 50 800 Td <{shown}> Tj ET"
+    return pdf(page, font=MAP.format(count=len(signs), pairs=pairs))
+
+
+PICTURE = (
+    b"<</Type/XObject/Subtype /Image/Width 1400/Height 1300/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/FlateDecode"
+)
+PACKED_PICTURE = zlib.compress(b"\xff\x00\x80" * 1400 * 1300)
+SAMPLES = {
+    "glyphs": by_glyphs(f"Bill to: {REAL}, Main Street 7"),
+    "kerned hexadecimal": pdf(
+        f"BT /F1 12 Tf 50 800 Td [<{REAL[:5].encode().hex()}> 10 <{REAL[5:].encode().hex()}> 0] TJ ET"
+    ),
+    "two pieces": pdf(f"BT /F1 12 Tf 50 800 Td ({REAL[:9]}) Tj 52 0 Td ({REAL[9:]}) Tj ET"),
+    "octal": pdf("BT /F1 12 Tf 50 800 Td (" + "".join(f"\\{ord(one):03o}" for one in REAL) + ") Tj ET"),
+    "written on to a word": pdf(f"BT /F1 12 Tf 50 800 Td (E-mailAdresse{REAL}Telefon) Tj ET"),
+    "behind a picture": pdf(
+        f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET",
+        extra=[PICTURE + b"/Length %d>>stream\n%s\nendstream" % (len(PACKED_PICTURE), PACKED_PICTURE)],
+    ),
+    "on the last page": pdf(*["BT (nothing) Tj ET"] * 60, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_pdf_that_shows_an_address_is_held(name: str) -> None:
+    content = SAMPLES[name]
+    assert REAL.encode() not in content
+    assert shown(masked(incoming(content, kind="application/pdf", name="invoice.pdf"))) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["glyphs", "kerned hexadecimal", "behind a picture"])
+def test_so_is_one_within_another_file(name: str) -> None:
+    tnef = b"\x78\x9f\x3e\x22\x01\x00" + os.urandom(3_000) + SAMPLES[name] + os.urandom(90_000) + by_glyphs("Thanks")
+    assert shown(masked(incoming(tnef, kind="application/ms-tnef", name="winmail.dat"))) == ["file"]
+
+
+def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_be_searched() -> None:
+    content = by_glyphs(f"Bill to: joe@people.example or {SOFT.alias}")
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"))
+    assert (shown(found), found.files[0].content, found.files[0].is_searchable) == ([], content, False)
+
+
+def test_the_text_is_read_as_it_is_seen() -> None:
+    assert [text.split() for text in pdfs.texts(by_glyphs("Über 10 € – 注文"))] == [["Über", "10", "€", "–", "注文"]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_is_broken_in_a_pdf_ends_in_nothing_but_texts(data: st.DataObject) -> None:
+    content = bytearray(SAMPLES[data.draw(st.sampled_from(["glyphs", "two pieces", "octal"]))])
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
+    assert all(isinstance(text, str) for text in pdfs.texts(bytes(content)))
+
+
+LONG = "BT /F1 12 Tf " + " ".join(f"(Line {number} of a manual) Tj 0 -12 Td" for number in range(60)) + " ET"
+HUGE = {
+    "a manual of a thousand pages": pdf(*[LONG] * 1_000),
+    "a page of 30 MB": pdf(LONG * 10_000),
+    "a bomb": pdf("q " * 50_000_000),
+    "many beginnings": b"%PDF-1.7\n" * 100_000,
+    "pages in a circle": pdf("BT ET").replace(b"/Type/Page/Parent 2 0 R", b"/Type/Pages/Kids[2 0 R]"),
+    "one in another": pdf("BT ET")[:-7] * 500,
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_huge_one_is_read_in_part_and_in_time(name: str) -> None:
+    began = time.process_time()
+    views = list(readings.views(HUGE[name], name="a.pdf", claimed="application/pdf", budget=readings.Budget()))
+    assert time.process_time() - began < 5
+    assert readings.Closed() in views
