@@ -24,6 +24,7 @@ class Space(IntEnum):
     SHOPS = 4
     ORDER_MAILS = 5
     EVENTS = 6
+    HOOK_TURNS = 7
 
     @property
     def first(self) -> int:

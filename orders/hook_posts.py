@@ -24,6 +24,7 @@ from orders.models import DeliveryState, Hook, HookDelivery
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 16
+MOST_TURNS = 2  # at once; workers beyond them have mail to send
 MOST_REFUSED = 3  # refusals and none taken: then it may not be about the events
 TURN = 5.0  # seconds after which no further post begins, so that a worker's place is free for mail
 MOST_FAILURES = 16  # of one delivery: a good day
@@ -38,7 +39,7 @@ TOO_OLD = "It was not taken within 3 days."
 
 # The hook whose turn it is, and its next delivery: the less often one was refused, the sooner. The hook's
 # lock is free by itself when this worker is killed; a delivery that another worker has just settled is not found again,
-# and the lock is given back all the same.
+# and the lock is given back all the same. The hook's row is locked first, as when the hook is taken away.
 _TAKE = """
     WITH due AS MATERIALIZED (
         SELECT hook.id FROM orders_hook AS hook
@@ -53,12 +54,12 @@ _TAKE = """
     ), taken AS MATERIALIZED (
         SELECT id FROM due WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
     ), served AS (
-        UPDATE orders_hook AS hook SET served_at = %(now)s FROM taken WHERE hook.id = taken.id
+        UPDATE orders_hook AS hook SET served_at = %(now)s FROM taken WHERE hook.id = taken.id RETURNING hook.id
     ), counted AS (
         UPDATE orders_hookdelivery AS delivery SET attempts = delivery.attempts + 1
-        FROM taken WHERE delivery.state = 'waiting' AND delivery.id = (
+        FROM served WHERE delivery.state = 'waiting' AND delivery.id = (
             SELECT next.id FROM orders_hookdelivery AS next
-            WHERE next.hook_id = taken.id AND next.state = 'waiting'
+            WHERE next.hook_id = served.id AND next.state = 'waiting'
               AND next.next_attempt_at <= greatest(%(now)s, statement_timestamp())
             ORDER BY next.failures, next.next_attempt_at, next.id LIMIT 1
         )
@@ -66,6 +67,9 @@ _TAKE = """
     )
     SELECT taken.id, counted.id FROM taken LEFT JOIN counted ON counted.hook_id = taken.id
 """
+
+
+_TAKE_TURN = "SELECT id FROM generate_series(1, %(most)s) AS turn(id) WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,17 @@ class _Held:
 
 
 def work(*, clock: Callable[[], datetime], seconds: float = TURN) -> int:
-    """Post what is due, to many hooks at once, and begin nothing after so many seconds; returns how many posts.
+    """Post what is due, to many hooks at once, and begin nothing after so many seconds; returns how many posts. None
+    where as many workers as may post already, who go on until nothing is due.
 
-    Raises django.db.Error when one could not be settled, after all others that were under way have been: it stays due.
+    Raises django.db.Error when the database failed, after all posts that were under way have been settled; one that
+    could not be stays due.
     """
+    with claims.held(claims.Space.HOOK_TURNS, _TAKE_TURN, {"most": MOST_TURNS}) as turn:
+        return _work(clock=clock, seconds=seconds) if turn else 0
+
+
+def _work(*, clock: Callable[[], datetime], seconds: float) -> int:
     until = time.monotonic() + seconds
     flying: dict[Future[outside.Answer], _Held] = {}
     made = 0
@@ -89,28 +100,50 @@ def work(*, clock: Callable[[], datetime], seconds: float = TURN) -> int:
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="hook") as pool:
         try:
             while True:
-                while len(flying) < MOST_AT_ONCE and problem is None and time.monotonic() < until:
-                    held = _take([one.hook_id for one in flying.values()], now=clock())
-                    if held is None:
-                        break
-                    flying[_begin(pool, held, now=clock())] = held
-                    made += 1
+                try:
+                    while len(flying) < MOST_AT_ONCE and problem is None and time.monotonic() < until:
+                        if not _begin_next(pool, flying, clock=clock):
+                            break
+                        made += 1
+                except Error as error:
+                    problem = _mended(error)
                 if not flying:
                     break
                 for post in wait(flying, return_when=FIRST_COMPLETED).done:
                     try:
-                        with flying[post].lock:
-                            _settle(flying[post], _answer(post), now=clock())
+                        held = flying.pop(post)
+                        with held.lock:
+                            _settle(held, _answer(post), now=clock())
                     except Error as error:
-                        problem = error
-                        connection.close_if_unusable_or_obsolete()
-                    del flying[post]
+                        problem = _mended(error)
         finally:
             for held in flying.values():
                 held.lock.close()
     if problem is not None:
         raise problem
     return made
+
+
+def _mended(error: Error) -> Error:
+    """The error, with a connection that works again. One that does still holds the locks of the other hooks."""
+    if not connection.is_usable():
+        connection.close()
+    return error
+
+
+def _begin_next(
+    pool: ThreadPoolExecutor, flying: dict[Future[outside.Answer], _Held], *, clock: Callable[[], datetime]
+) -> bool:
+    """Begin the next post; False when none is due."""
+    held = _take([one.hook_id for one in flying.values()], now=clock())
+    if held is None:
+        return False
+    try:
+        flying[_begin(pool, held, now=clock())] = held
+    except BaseException:
+        held.lock.close()
+        raise
+    return True
 
 
 def _take(busy: Sequence[int], *, now: datetime) -> _Held | None:
@@ -197,7 +230,10 @@ def _put_off(hook: Hook, delivery: HookDelivery, answer: outside.Answer, *, now:
         hook.next_try_at = now + rest
     elif is_new and hook.failures > MOST_REFUSED and (answer.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
         hook.next_try_at = now + FIRST_REST
-    if is_away:
+    if is_busy and hook.failures > MOST_REFUSED:  # what comes later goes before what it is too slow for
+        others = HookDelivery.objects.filter(hook=hook, state=DeliveryState.WAITING, failures=0)
+        others.exclude(pk=delivery.pk).update(failures=1)
+    if is_away or answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # neither says anything of the event
         delivery.failures = max(delivery.failures, 1)
         delivery.next_attempt_at = now + rest
         return

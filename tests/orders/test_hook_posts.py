@@ -257,6 +257,71 @@ def test_what_the_database_does_not_take_of_one_post_is_lost_for_no_other(transa
     assert HookDelivery.objects.get(failures=0).hook_id == refused[0]
 
 
+def test_a_burst_that_a_target_is_too_slow_for_holds_up_nothing_that_comes_later(store):
+    slow = set()
+
+    def answer(post: Any) -> tuple[int, dict[str, str]]:
+        return (0 if post.headers["webhook-id"] in slow else 200), {}
+
+    with targets.target(answer) as target:
+        [hook] = wait_for(store, target.url)
+        at = timezone.now()
+        work(at=at)
+        for _ in range(40):
+            factories.make_order(store)
+        events.dispatch(now=at)
+        slow |= set(HookDelivery.objects.filter(state=DeliveryState.WAITING).values_list("event", flat=True))
+        until, is_new_told = at + timedelta(minutes=30), False
+        while at < until:
+            at += timedelta(seconds=10)
+            work(at=at)
+            if not is_new_told and at >= until - timedelta(minutes=25):
+                is_new_told = True
+                factories.make_order(store)
+                events.dispatch(now=at)
+            if (
+                is_new_told
+                and not set(HookDelivery.objects.filter(state="waiting").values_list("event", flat=True)) - slow
+            ):
+                break
+    assert until - at > timedelta(minutes=22)
+    hook.refresh_from_db()
+    assert HookDelivery.objects.filter(hook=hook, state=DeliveryState.DELIVERED).count() == 2
+
+
+def test_an_event_is_not_given_up_for_a_target_that_is_busy(store):
+    with targets.target(lambda _: (429, {})) as target:
+        wait_for(store, target.url)
+        Hook.objects.update(last_delivered_at=timezone.now())
+        at = timezone.now()
+        for _ in range(40):
+            at = max(at, Hook.objects.get().next_try_at)
+            work(at=at)
+        assert len(target.posts) == 40
+    assert states() == ["waiting"]
+
+
+def test_a_hook_may_be_taken_away_while_workers_post_to_it(transactional_db):
+    store = factories.make_store()
+    with targets.target() as target:
+        hooks_of_store = wait_for(store, *[target.url] * 6)
+        for _ in range(10):
+            factories.make_order(store)
+        events.dispatch(now=timezone.now())
+
+        def take_away() -> None:
+            for hook in hooks_of_store[:3]:
+                hooks.remove(hook.api_key, now=timezone.now())
+
+        at_once(work, work, take_away)
+        while work():
+            pass
+    posted = [(post.headers["webhook-id"], post.headers["webhook-signature"]) for post in target.posts]
+    kept = HookDelivery.objects.filter(hook__in=hooks_of_store[3:])
+    assert set(kept.values_list("state", "attempts")) == {("delivered", 1)}
+    assert len(posted) == len(set(posted))
+
+
 def test_a_dead_target_delays_no_other_store(store):
     """Twenty that never answer, and one that does: it has its post long before the others have timed out."""
     release = threading.Event()
