@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,13 @@ from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as NoMoreRead
 
 LONGEST_WAIT = timedelta(hours=2)  # that a provider may ask for
+_MOST_READ = 4_000  # characters of an answer
+# Amazon, SparkPost (7001), MailerSend (MS42207, and of trial accounts), Mailgun, Brevo.
+_ABOUT_US = re.compile(
+    r"not verified|unverified|must be verified|unconfigured sending domain|trial account|sandbox subdomain"
+    r"|sender is invalid|sender not valid|not_enough_credits",
+    re.IGNORECASE,
+)
 
 
 class Unanswered(smtplib.SMTPException):
@@ -51,6 +59,28 @@ def postmark_code(error: AnymailAPIError) -> object:
         return error.response.json()["ErrorCode"]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def postal_code(error: AnymailAPIError) -> str | None:
+    """What Postal calls its error; it answers each with 200. None where the answer has no such word."""
+    try:
+        return str(error.response.json()["data"]["code"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def code(error: AnymailAPIError) -> str:
+    """What Brevo and Resend call their error; empty where the answer does not say."""
+    try:
+        said = error.response.json()
+        return str(said.get("code") or said.get("name") or "")
+    except (AttributeError, TypeError, ValueError):
+        return ""
+
+
+def is_about_us(text: str) -> bool:
+    """Whether a refusal, in the provider's words, is about our account or our domain, which an operator puts right."""
+    return _ABOUT_US.search(text[:_MOST_READ]) is not None
 
 
 def names_nobody(error: AnymailRecipientsRefused) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from email.utils import formataddr
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -70,7 +71,7 @@ def _headers(row: OutboundMail, content: Content) -> dict[str, str]:
         "References": " ".join(renaming.references(content.message_id, content.references)),
         **content.headers,
         **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
-        **keyed(KEY_IN_MESSAGE, idempotency_key(row)),
+        **keyed(KEY_IN_MESSAGE, str(uuid5(NAMESPACE_URL, idempotency_key(row)))),  # Brevo asks for a UUID
     }
     return {name: value for name, value in found.items() if value and name not in not_taken}
 

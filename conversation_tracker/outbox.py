@@ -32,7 +32,9 @@ FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
 STOPPED = gettext_noop("The worker was stopped each time.")
 INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
-PAUSES = (0.5, 2.0, 5.0, 10.0, 15.0, 30.0)  # seconds between tries to write down what came of a mail
+# For so many seconds it is tried to write down what came of a mail, and so often that nobody else begins with it once
+# the database is back.
+PATIENCE, PAUSE = 62.0, 0.5
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
@@ -138,12 +140,13 @@ def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
     """The database went away while the mail left, or the task's time was over just then: what is not written down
     leaves a second time. A restart takes seconds, a failover a minute; in between the server may take no writes.
     """
-    for pause in PAUSES:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         connection.close_if_unusable_or_obsolete()
         try:
             _write_down(attempt, now=now)
         except AWAY:
-            time.sleep(pause)
+            time.sleep(PAUSE)
         else:
             return
     connection.close_if_unusable_or_obsolete()

@@ -67,6 +67,16 @@ PASSING_AT_AMAZON = {
     "AccountSuspendedException", "LimitExceededException", "MailFromDomainNotVerifiedException",
     "SendingPausedException", "Throttling", "ThrottlingException", "TooManyRequestsException",
 }  # fmt: skip
+# Of Postal, which says everything with 200.
+PASSING_AT_POSTAL = {
+    "AccessDenied",
+    "InternalServerError",
+    "InvalidServerAPIKey",
+    "ServerSuspended",
+    "UnauthenticatedFromAddress",
+}
+# How Brevo and Resend say that they took a mail with this key before; Resend, that it said other words then.
+TAKEN_BEFORE = {"duplicate_parameter", "invalid_idempotent_request"}
 # Of Mandrill, which says with 200 and a refused recipient also what is about our domain, our account or the mail.
 PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsigned", "rule"}
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
@@ -231,9 +241,7 @@ def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: 
         return _refused_by_smtp(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
-    if _is_turned_down(message):
-        return Later("not taken")
-    return Sent(_provider_message_id(message))
+    return _taken(message)
 
 
 def _give(message: EmailMultiAlternatives, *, key: str) -> None:
@@ -265,9 +273,28 @@ def _refused(error: AnymailRequestsAPIError) -> Result:
         return Doubtful(UNANSWERED)
     if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
-    if _may_heal(error.status_code) or answers.postmark_code(error) in PASSING_AT_POSTMARK:
+    if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
+        return Sent("")
+    if error.status_code is not None and error.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        return _refused_by_postal(error)
+    if _may_heal(error.status_code) or _is_about_us(error):
         return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))
     return Never(_status(error))
+
+
+def _refused_by_postal(error: AnymailRequestsAPIError) -> Result:
+    """What an answer means that was good by its status and tells of no success. Postal's always are; anybody else's
+    nobody can read, as those of a network that wants a password first.
+    """
+    said = answers.postal_code(error)
+    if said is None:
+        return Doubtful(MISUNDERSTOOD)
+    return Later(said[:100]) if said in PASSING_AT_POSTAL else Never(said[:100])
+
+
+def _is_about_us(error: AnymailRequestsAPIError) -> bool:
+    text = error.response.text if error.response is not None else ""
+    return answers.postmark_code(error) in PASSING_AT_POSTMARK or answers.is_about_us(text)
 
 
 def _amazons(error: AnymailAPIError) -> Result:
@@ -277,7 +304,9 @@ def _amazons(error: AnymailAPIError) -> Result:
     status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
     if not isinstance(status, int):
         return Later(type(error).__name__)
-    is_passing = _may_heal(status) or base.dig(error.response, "Error", "Code") in PASSING_AT_AMAZON
+    said = base.dig(error.response, "Error") or {}
+    is_ours = said.get("Code") in PASSING_AT_AMAZON or answers.is_about_us(str(said.get("Message")))
+    is_passing = _may_heal(status) or is_ours
     return Later(f"HTTP {status}") if is_passing else Never(f"HTTP {status}")
 
 
@@ -299,11 +328,17 @@ def _status(error: AnymailRequestsAPIError) -> str:
     return f"HTTP {error.status_code}" if error.status_code else type(error.__cause__ or error).__name__
 
 
-def _is_turned_down(message: EmailMessage) -> bool:
-    """Whether the provider answered well and says within that it did not take the mail, of which anymail raises
-    nothing.
+def _taken(message: EmailMessage) -> Result:
+    """What a good answer means. Within it the provider may say that it did not take the mail, of which anymail raises
+    nothing; or anymail can make nothing of it, and finds no name that the provider gave the mail.
     """
-    return getattr(getattr(message, "anymail_status", None), "status", None) == {"failed"}
+    status = getattr(message, "anymail_status", None)
+    states = getattr(status, "status", None)
+    if states == {"failed"}:
+        return Later("not taken")
+    if states == {"unknown"} and not getattr(status, "message_id", None):
+        return Doubtful(MISUNDERSTOOD)
+    return Sent(_provider_message_id(message))
 
 
 def _provider_message_id(message: EmailMessage) -> str:

@@ -85,6 +85,17 @@ def test_reports_in_any_order_end_alike(
     assert sent.state == state
 
 
+@pytest.mark.parametrize(("doubts", "state"), [(5, SendState.DELIVERED), (0, SendState.FAILED)])
+def test_what_was_given_up_in_doubt_may_have_arrived_after_all(
+    client: Client, work: Work, sent: OutboundMail, doubts: int, state: SendState
+) -> None:
+    OutboundMail.objects.update(state=SendState.FAILED, doubts=doubts)
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1"})
+    work()
+    sent.refresh_from_db()
+    assert sent.state == state
+
+
 def test_a_report_by_our_message_id_is_understood(client: Client, work: Work, sent: OutboundMail) -> None:
     event = {"event": "delivered", "timestamp": 1, "message": {"headers": {"message-id": sent.message_id.strip("<>")}}}
     stamp = str(int(time.time()))

@@ -214,7 +214,7 @@ def test_a_mail_that_fills_the_memory_within_a_statement_is_held_and_its_neighbo
 def test_a_mail_leaves_once_while_the_disk_of_the_database_is_full(
     client: Client, placed: Placed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "PAUSES", ())
+    monkeypatch.setattr(outbox, "PATIENCE", 0)
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
     with connection.cursor() as cursor:

@@ -25,6 +25,7 @@ from tests.conversation_tracker.failing import http, http_server, lose_worker, s
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
+LATER_400, LATER_409 = send.Later("HTTP 400"), send.Later("HTTP 409")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_server_that_takes_a_mail_and_says_nothing_leaves_a_doubt(settings: Se
     [
         (b"", send.Doubtful(send.UNANSWERED)),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{", send.Doubtful(send.UNANSWERED)),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", send.Never("HTTP 200")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", send.Doubtful(send.MISUNDERSTOOD)),
         (
             b"HTTP/1.1 503 No\r\nRetry-After: 9\r\n\r\n",
             send.Later("HTTP 503", timedelta(seconds=9)),
@@ -311,6 +312,70 @@ def test_a_good_answer_that_no_mail_was_taken_is_none(
         credentials = dict.fromkeys(("MAILJET_API_KEY", "MAILJET_SECRET_KEY", "MAILERSEND_API_TOKEN"), "t")
         settings.ANYMAIL = {**settings.ANYMAIL, **credentials, f"{provider.upper()}_API_URL": url}
         assert send.hand_over(message(), key="k") == send.Later("not taken")
+
+
+def answered(status: int, body: object, *, more: bytes = b"") -> bytes:
+    said = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(said), more, said)
+
+
+def postal(code: str) -> tuple[str, int, object]:
+    """Postal's answer to a mail that it does not take."""
+    return "postal", 200, {"status": "error", "time": 0.0, "flags": {}, "data": {"code": code, "message": "No"}}
+
+
+MAILERSEND = "The from.email domain must be verified in your account to send emails. #MS42207"
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "body", "result"),
+    [
+        (*postal("InvalidServerAPIKey"), send.Later("InvalidServerAPIKey")),
+        (*postal("ServerSuspended"), send.Later("ServerSuspended")),
+        (*postal("UnauthenticatedFromAddress"), send.Later("UnauthenticatedFromAddress")),
+        (*postal("NoRecipients"), send.Never("NoRecipients")),
+        ("postal", 200, b"<h1>We are back soon</h1>", send.Doubtful(send.MISUNDERSTOOD)),
+        ("postmark", 200, b"<h1>Sign in to this network</h1>", send.Doubtful(send.MISUNDERSTOOD)),
+        ("postmark", 422, {"ErrorCode": 300, "Message": "Zero recipients specified"}, send.Never("HTTP 422")),
+        ("sparkpost", 400, {"errors": [{"message": "Unconfigured Sending Domain <x>", "code": "7001"}]}, LATER_400),
+        ("sparkpost", 400, {"errors": [{"message": "Invalid header", "code": "1300"}]}, send.Never("HTTP 400")),
+        ("mailersend", 422, {"message": MAILERSEND, "errors": {"from.email": [MAILERSEND]}}, send.Later("HTTP 422")),
+        ("brevo", 400, {"code": "duplicate_parameter", "message": "Duplicate"}, send.Sent("")),
+        ("brevo", 400, {"code": "invalid_parameter", "message": "to is not valid"}, send.Never("HTTP 400")),
+        ("resend", 409, {"statusCode": 409, "name": "invalid_idempotent_request", "message": "x"}, send.Sent("")),
+        ("resend", 409, {"statusCode": 409, "name": "concurrent_idempotent_requests", "message": "x"}, LATER_409),
+        ("mailgun", 409, {"name": "invalid_idempotent_request"}, LATER_409),  # it takes no key
+    ],
+)
+def test_what_a_provider_says_decides_whether_a_mail_is_tried_again(
+    settings: Settings, provider: str, status: int, body: object, result: send.Result
+) -> None:
+    settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
+    names = ("API_KEY", "API_TOKEN", "SERVER_TOKEN")
+    with http_server(answered(status, body)) as url:
+        credentials = {f"{provider.upper()}_{name}": "t" for name in names}
+        settings.ANYMAIL = {**settings.ANYMAIL, **credentials, f"{provider.upper()}_API_URL": url}
+        assert send.hand_over(message(), key="k") == result
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        ("Email address is not verified. The following identities failed the check: ct.example.com", LATER_400),
+        ("Missing final '@domain'", send.Never("HTTP 400")),
+    ],
+)
+def test_amazon_waits_for_a_domain_that_is_not_verified_yet(settings: Settings, said: str, result: send.Result) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    with http_server(answered(400, {"message": said}, more=b"x-amzn-ErrorType: MessageRejected\r\n")) as url:
+        client = {
+            "aws_access_key_id": "k",
+            "aws_secret_access_key": "s",
+            "region_name": "us-east-1",
+            "endpoint_url": url,
+        }
+        settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": client}
+        assert send.hand_over(message(), key="k") == result
 
 
 def test_where_nobody_listens_no_mail_has_left(settings: Settings) -> None:
