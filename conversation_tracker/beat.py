@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import shelve
 import time
+from contextlib import suppress
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ class Scheduler(PersistentScheduler):
     _store: Any = None  # the file, which Celery opens
     persistence: Any = shelve  # with what
     _looked_at = float("-inf")
+    _remove_db: Any  # Celery's, which deletes the file
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Do what is due; returns in how many seconds the next is."""
@@ -41,12 +43,27 @@ class Scheduler(PersistentScheduler):
         return waits
 
     def setup_schedule(self) -> None:
-        """Read the file; where it can be neither read nor made, do without until the next start."""
+        """Read the file, or make it anew where it is damaged; where it can be neither read nor made, do without until
+        the next start.
+        """
         try:
-            super().setup_schedule()
+            self._read_or_make()
         except OSError as error:
             log.warning("schedule not kept error=%s", faults.describe(error))
             self.persistence = SimpleNamespace(open=lambda *_, **__: shelve.Shelf({}, writeback=True))
+            super().setup_schedule()
+
+    def _read_or_make(self) -> None:
+        try:
+            super().setup_schedule()
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  what a power failure leaves of a file is misread in every way
+            log.warning("schedule made anew error=%s", faults.describe(error))
+            with suppress(Exception):  # else it writes what it holds over the new one, whenever it is forgotten
+                self._store.cache.clear()
+                self._store.close()
+            self._remove_db()
             super().setup_schedule()
 
     def sync(self) -> None:

@@ -7,7 +7,7 @@ import os
 from mmap import mmap
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import beat_init, setup_logging, worker_init, worker_process_init, worker_shutting_down
 from kombu.transport import redis
 
@@ -31,7 +31,24 @@ class _Window(redis.QoS):
 
 redis.Channel.QoS = _Window  # for each scheme that an address of Redis may have
 
-app = Celery("conversation_tracker")
+
+class OutOfMemory(Exception):
+    """A task did not go into the memory of its process."""
+
+
+class _Task(Task[Any, Any]):
+    """A task whose MemoryError does not end the worker: Celery's main process raises that one again, and ends by it."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError as error:
+            raise OutOfMemory(self.name) from error
+
+
+app = Celery("conversation_tracker", task_cls=_Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -108,6 +108,7 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
             return 0
         waiting = list(
             OrderEvent.objects.select_related("order__store", "order__customer", "invoice")
+            .defer("order__document", "invoice__document")  # each event would have its own copy
             .filter(dispatched_at=None)
             .order_by("id")[:batch]
         )
@@ -116,6 +117,11 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
                 subscriber.take(waiting)
             OrderEvent.objects.filter(pk__in=[event.pk for event in waiting]).update(dispatched_at=now)
     return len(waiting)
+
+
+def keep_untold(order: Order, *, now: datetime) -> None:
+    """Tell nobody what has been published of this order and not yet told, in the caller's transaction."""
+    OrderEvent.objects.filter(order=order, dispatched_at=None).update(dispatched_at=now)
 
 
 def forget(*, before: datetime, batch: int = 2_000) -> int:

@@ -186,6 +186,7 @@ def close_windows(*, now: datetime, batch: int = 200) -> int:
         due = list(
             Order.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("store")
+            .defer("document")
             .filter(status=Status.WINDOW_TO_CANCEL, status_changed_at__lte=opened)
             .order_by("status_changed_at")[:batch]
         )

@@ -103,6 +103,7 @@ def remind(*, now: datetime, batch: int = 200) -> int:
     with transaction.atomic():
         waiting = (
             Order.objects.select_for_update(skip_locked=True, of=("self",))
+            .defer("document")
             .filter(status__in=UNPAID, store__payment_pending_after__gt=0)
             .filter(placed_at__lte=placed)
             .exclude(Exists(told) | Exists(replaced))

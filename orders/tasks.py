@@ -19,6 +19,7 @@ from orders.shops import deliveries
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
+MOST_TOLD = 200  # events at once; fewer where these do not go into the memory of a worker
 TURN = 20.0  # seconds after which a task makes room for another
 
 
@@ -54,8 +55,17 @@ def pass_on(happened: Sequence[OrderEvent]) -> None:
 @shared_task
 def dispatch_events() -> None:
     """Tell the subscribers what happened, and let them wake whoever goes on."""
-    while events.dispatch(now=clock.now()):
-        events.after_dispatch()
+    batch = MOST_TOLD
+    while batch:
+        try:
+            while events.dispatch(now=clock.now(), batch=batch):
+                events.after_dispatch()
+        except MemoryError:
+            batch //= 4
+            if not batch:
+                raise
+        else:
+            return
 
 
 @shared_task

@@ -54,7 +54,7 @@ def template_of(event: OrderEvent) -> TemplateKey | None:  # noqa: PLR0911, PLR0
         case EventKind.SHIPPED:
             return None if _has_arrived(event) else TemplateKey.SHIPPED
         case EventKind.TRACKING:
-            return None if _came_late(event) else TemplateKey.SHIPPING_UPDATE
+            return None if _came_late(event) or _says_more(event) else TemplateKey.SHIPPING_UPDATE
         case EventKind.DELIVERED:
             return TemplateKey.DELIVERED
         case EventKind.REFUNDED:
@@ -96,6 +96,12 @@ def _came_late(event: OrderEvent) -> bool:
     if arrived_at is None or not happened_at or datetime.fromisoformat(happened_at) >= arrived_at:
         return False
     return _has_arrived(event)
+
+
+def _says_more(event: OrderEvent) -> bool:
+    """Whether the carrier said more in the same breath: the last word has its mail, which lists them all."""
+    same = {"order": event.order_id, "invoice": event.invoice_id, "kind": event.kind, "occurred_at": event.occurred_at}
+    return OrderEvent.objects.filter(**same, pk__gt=event.pk).exists()
 
 
 def _has_arrived(event: OrderEvent) -> bool:

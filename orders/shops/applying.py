@@ -7,13 +7,15 @@ missing, and goes forward only. What it was brought to before stays as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from orders import alerts, cancelling, customers, flow, invoicing, payment, placing
+from orders import alerts, cancelling, customers, events, flow, invoicing, payment, placing
 from orders.models import Invoice, Order, ShopConnection, ShopKind, ShopOutcome, Status
 from orders.shops import editing, settling
 from orders.shops.reports import Deletion, Fulfilment, OrderReport, PartReport, Refund, Report, Undone
+
+SLACK = timedelta(minutes=10)  # clocks differ
 
 
 class TooEarly(Exception):
@@ -39,6 +41,18 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     if report.buyer is None:
         return Applied(ShopOutcome.NO_ADDRESS)
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
+    applied = _bring_along(shop, report, placed, now=now)
+    if placed.is_new and _is_of_before(shop, report):
+        events.keep_untold(placed.order, now=now)
+    return applied
+
+
+def _is_of_before(shop: ShopConnection, report: OrderReport) -> bool:
+    """Whether the order was made before its shop was connected: its customer has been told of it by others."""
+    return report.ordered_at is not None and report.ordered_at < shop.created_at - SLACK
+
+
+def _bring_along(shop: ShopConnection, report: OrderReport, placed: placing.Placed, *, now: datetime) -> Applied:
     order = placed.order
     before, is_late = order.changed_at, editing.is_late(order, report)
     try:

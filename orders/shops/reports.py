@@ -100,6 +100,7 @@ class OrderReport:
     fulfilments: tuple[Fulfilment, ...]
     refunds: tuple[Refund, ...]
     undone: tuple[Undone, ...] = ()
+    ordered_at: datetime | None = None
     changed_at: datetime | None = None  # by the shop's clock, so that a report that comes late is told
     is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
     shipping_cost: int = 0

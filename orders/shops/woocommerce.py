@@ -71,6 +71,7 @@ def read(topic: str, body: bytes) -> Report | None:
         # WooCommerce knows no parcels: what is completed has left as a whole, under the order's number.
         fulfilments=(Fulfilment(number, None, reports.moment(order, "date_completed_gmt")),) if is_complete else (),
         refunds=tuple(_refund(refund, currency) for refund in reports.many(order, "refunds")),
+        ordered_at=reports.moment(order, "date_created_gmt"),
         changed_at=reports.moment(order, "date_modified_gmt"),
         shipping_cost=reports.minor(reports.texts(order, "shipping_total"), currency),
         tax=reports.minor(reports.texts(order, "total_tax"), currency),

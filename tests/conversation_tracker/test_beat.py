@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shelve
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,21 @@ def test_a_folder_in_which_nothing_can_be_kept_stops_no_task(caplog: pytest.LogC
     scheduler._heap = None
     run(scheduler)
     assert set(scheduler.due) >= set(settings.CELERY_BEAT_SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda kept: kept[:7], lambda kept: bytes(len(kept)), lambda kept: kept[:60] + b"x"]
+)
+def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Whichever file it is; each dbm keeps others."""
+    name = str(tmp_path / "schedule")
+    Noting(app=app, schedule_filename=name).close()
+    for kept in list(tmp_path.iterdir()):
+        kept.write_bytes(damage(kept.read_bytes()))
+        for _ in range(2):
+            scheduler = Noting(app=app, schedule_filename=name)
+            assert set(scheduler.schedule) >= set(settings.CELERY_BEAT_SCHEDULE)
+            scheduler.close()
 
 
 def test_celery_uses_it() -> None:

@@ -73,11 +73,11 @@ def test_every_mail_of_the_usual_way_passes_the_leak_gate(mask_type: MaskType, s
     mails = work()
     assert [row.template for row in OrderMail.objects.order_by("pk")] == [
         TemplateKey.NEW_ORDER, TemplateKey.PAYMENT_APPROVED, TemplateKey.IN_HANDLING, TemplateKey.INVOICED,
-        TemplateKey.SHIPPED, TemplateKey.SHIPPING_UPDATE, TemplateKey.SHIPPING_UPDATE, TemplateKey.DELIVERED,
+        TemplateKey.SHIPPED, TemplateKey.SHIPPING_UPDATE, TemplateKey.DELIVERED,
         TemplateKey.REFUNDED,
     ]  # fmt: skip
     assert set(OutboundMail.objects.values_list("state", flat=True)) == {SendState.SENT}
-    assert len(mails) == 9
+    assert len(mails) == 8
     for mail in mails:
         assert "ana@people.example " not in f"{mail.subject} {mail.body}"
 
@@ -119,6 +119,31 @@ class TestOnce:
         later = timezone.now() + timedelta(minutes=1)
         write(now=later)
         assert (len(work(now=later)), len(sent_on()), the_mail().state) == (2, 2, OrderMailState.QUEUED)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("is_delivered", "templates"),
+    [(False, [TemplateKey.SHIPPING_UPDATE]), (True, [TemplateKey.SHIPPING_UPDATE, TemplateKey.DELIVERED])],
+)
+def test_what_a_carrier_says_in_one_breath_is_one_mail(
+    store: Store, is_delivered: bool, templates: list[TemplateKey]
+) -> None:
+    order = factories.make_order_at(Status.HANDLING, store=store)
+    now = timezone.now()
+    invoice, _ = invoicing.invoice(order, factories.make_invoice_draft(), actor="ERP", now=now)
+    write(now=now)
+    before = set(OrderMail.objects.values_list("pk", flat=True))
+    seen = [shipping.Sighting(now - timedelta(hours=8 - step), f"Step {step}") for step in range(8)]
+    delivered_at = now if is_delivered else None
+    for _ in range(2):
+        shipping.track(order, invoice, seen, delivered_at=delivered_at, actor="ERP", now=now + timedelta(seconds=1))
+        write(now=now + timedelta(seconds=2))
+    fresh = OrderMail.objects.exclude(pk__in=before)
+    assert list(fresh.order_by("pk").values_list("template", flat=True)) == templates
+    if not is_delivered:
+        text = sent_on()[-1].text
+        assert [f"Step {step}" in text for step in range(8)] == [True] * 8
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,10 +9,44 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from orders import events, flow
+from conversation_tracker.celery import OutOfMemory
+from orders import events, flow, tasks
 from orders.events import Subscriber
 from orders.models import OrderEvent, Status
 from tests import factories
+
+
+@pytest.mark.django_db
+def test_events_are_told_without_the_documents_of_their_orders(monkeypatch):
+    """Each of two hundred events would have its own copy of what may be megabytes."""
+    factories.make_order(factories.make_store())
+    told: list[OrderEvent] = []
+    monkeypatch.setattr(events, "_subscribers", [Subscriber(told.extend)])
+    events.dispatch(now=timezone.now())
+    assert [event.order.get_deferred_fields() for event in told] == [{"document"}]
+
+
+@pytest.mark.django_db
+def test_events_that_do_not_go_into_the_memory_are_told_a_few_at_a_time(monkeypatch):
+    store = factories.make_store()
+    for _ in range(7):
+        factories.make_order(store)
+    told: list[int] = []
+
+    def take(given: Sequence[OrderEvent]) -> None:
+        if len(given) > 3:
+            raise MemoryError
+        told.extend(event.pk for event in given)
+
+    monkeypatch.setattr(events, "_subscribers", [Subscriber(take)])
+    monkeypatch.setattr(tasks, "MOST_TOLD", 8)
+    tasks.dispatch_events()
+    assert (told, OrderEvent.objects.filter(dispatched_at=None).count()) == (sorted(told), 0)
+    assert len(told) >= 7
+    monkeypatch.setattr(events, "_subscribers", [Subscriber(lambda _: (_ for _ in ()).throw(MemoryError))])
+    factories.make_order(store)
+    with pytest.raises(OutOfMemory):  # by which no worker ends
+        tasks.dispatch_events()
 
 
 @pytest.mark.django_db(transaction=True)

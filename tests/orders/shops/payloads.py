@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from django.test import Client
@@ -17,14 +18,15 @@ from orders.shops import connections, deliveries
 from tests import factories
 
 SECRET = "the secret of these tests"
+CONNECTED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 BUYER = "maria.silva@people.example"
 _count = itertools.count(1)
 
 
 def make_shop(store: Store, kind: ShopKind, *, name: str = "shop.example", user: User | None = None) -> ShopConnection:
-    """A connected shop of the store."""
+    """A shop of the store, connected before its orders were made."""
     user = user or factories.make_user(store=store)
-    return connections.connect(store, kind, name=name, secret=SECRET, user=user, now=timezone.now())
+    return connections.connect(store, kind, name=name, secret=SECRET, user=user, now=CONNECTED_AT)
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:

@@ -33,6 +33,31 @@ def done(**fields: Any) -> dict[str, Any]:
     return payloads.shopify(**{**sent, **fields})
 
 
+@pytest.mark.parametrize("status", ["processing", "completed", "refunded"])
+def test_an_order_of_before_its_shop_was_connected_is_taken_over_in_silence(woo, status):
+    old = payloads.woocommerce(status, date_created_gmt="2024-01-05T13:00:00", date_paid_gmt="2024-01-05T13:00:00")
+    assert payloads.post_woocommerce(woo, old).status_code == 200
+    payloads.work()
+    write()
+    assert (outcomes(), OrderMail.objects.count(), Order.objects.count()) == (["taken"], 0, 1)
+    new = payloads.woocommerce("processing", id=728, number="728")
+    assert payloads.post_woocommerce(woo, new).status_code == 200
+    payloads.work()
+    write()
+    assert OrderMail.objects.count() > 0
+
+
+def test_what_happens_from_then_on_to_such_an_order_is_told(woo):
+    old = payloads.woocommerce("pending", date_created_gmt="2024-01-05T13:00:00")
+    for order in (old, {**old, "status": "processing", "date_paid_gmt": "2026-11-29T10:00:00"}):
+        assert payloads.post_woocommerce(woo, order).status_code == 200
+        payloads.work()
+        write()
+    assert list(OrderMail.objects.values_list("template", flat=True).order_by("pk"))[:1] == [
+        TemplateKey.PAYMENT_APPROVED
+    ]
+
+
 def test_an_older_word_on_a_parcel_does_not_undo_its_tracking(shopify):
     says(shopify, "orders/fulfilled", done())
     url = "https://carrier.example/NEW"
