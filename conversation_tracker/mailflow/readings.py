@@ -7,6 +7,7 @@ import quopri
 import re
 import zipfile
 import zlib
+from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +35,9 @@ _ZIP_ENDS = re.compile(rb"PK\x05\x06.{18}", re.DOTALL)  # APPNOTE §4.3.16
 _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
+_BASE_64 = re.compile(rb"[A-Za-z0-9+/][A-Za-z0-9+/ \t\r\n]{500,}+={0,2}")
+_FILES = (pdfs.START, _ZIP, _GZIP)
+_FEW_SIGNS = 8
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
@@ -82,11 +86,16 @@ def views(
 ) -> Iterator[View]:
     """Every reading of a file; of one that packs others, of each of these too, a few levels deep."""
     yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
+    nature = files.nature(content, name=name, claimed=claimed, charset=charset)
+    if nature.codec is not None and depth < DEEPEST:
+        for inner in islice(_packed_files(content), max(budget.members, 0)):
+            budget.members -= 1
+            yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
     if content.startswith(_GZIP):
         yield from _members([_gunzip(content, budget)] if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif content.startswith((_ZIP, _ZIP_END)):
         yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
-    elif files.nature(content, name=name, claimed=claimed, charset=charset).codec is None:
+    elif nature.codec is None:
         yield Closed()
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
@@ -97,6 +106,18 @@ def views(
             yield from map(Octets, pdfs.streams(content))
         yield from map(Octets, _words(content))
         yield from map(Octets, outlook.texts(content))
+
+
+def _packed_files(content: bytes) -> Iterator[bytes]:
+    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON."""
+    for found in _BASE_64.finditer(content):
+        signs = found[0].translate(None, b" \t\r\n")
+        try:
+            start = a2b_base64(signs[:_FEW_SIGNS])
+            if start.startswith(_FILES):
+                yield a2b_base64(signs[: len(signs) // 4 * 4])
+        except ValueError:
+            continue
 
 
 def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:

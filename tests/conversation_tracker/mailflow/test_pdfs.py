@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 import zlib
@@ -103,6 +104,28 @@ def test_a_pdf_that_shows_an_address_is_held(name: str) -> None:
 def test_so_is_one_within_another_file(name: str) -> None:
     tnef = b"\x78\x9f\x3e\x22\x01\x00" + os.urandom(3_000) + SAMPLES[name] + os.urandom(90_000) + by_glyphs("Thanks")
     assert shown(masked(incoming(tnef, kind="application/ms-tnef", name="winmail.dat"))) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "before", "between", "after"),
+    [
+        (
+            "a.xml",
+            "application/xml",
+            "<Invoice><Embedded mimeCode='application/pdf'>\n",
+            "\n",
+            "\n</Embedded></Invoice>",
+        ),
+        ("a.json", "application/json", '{"file":"', "", '"}'),
+        ("a.ics", "text/calendar", "BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64:", "\r\n ", "\r\nEND:VCALENDAR\r\n"),
+    ],
+)
+def test_and_one_that_a_text_holds_in_base64(name: str, kind: str, before: str, between: str, after: str) -> None:
+    for sample, is_held in ((SAMPLES["glyphs"], True), (by_glyphs("Bill to: joe@people.example"), False)):
+        signs = base64.b64encode(sample).decode()
+        lines = between.join(signs[place : place + 76] for place in range(0, len(signs), 76))
+        found = masked(incoming(f"{before}{lines}{after}".encode(), kind=kind, name=name))
+        assert (shown(found), found.files[0].is_searchable) == (["file"] if is_held else [], False)
 
 
 def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_be_searched() -> None:
