@@ -134,7 +134,8 @@ def _windows(lowered: str, anchors: Sequence[str], beside: Sequence[str]) -> Ite
 @lru_cache(maxsize=4096)
 def _runs(domains: tuple[str, ...]) -> tuple[str, ...]:
     """What no disguise of these domains changes."""
-    return tuple(dict.fromkeys(max(_PLAIN_RUN.findall(domain), key=len, default=domain) for domain in domains))
+    found = (_PLAIN_RUN.findall(domain) or _RUN.findall(domain) for domain in domains)
+    return tuple(dict.fromkeys(max(runs, key=len, default="") for runs in found))
 
 
 def _places(lowered: str, anchor: str) -> Iterator[int]:

@@ -1,24 +1,32 @@
 """Read what a PDF shows, wherever in a file one begins, as winmail.dat and .msg hold them. Bounded, never raises.
 
 In most PDFs the letters stand as numbers of glyphs, and in pieces: without the maps of their fonts (ISO 32000-1, §9.10)
-nothing of a text is to be found.
+nothing of a text is to be found. To read them takes time and memory, of which a mail has so much and no more; what is
+not read of a PDF is said of every one.
 """
 
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import re
+import time
 import zlib
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from pypdf import PageObject, PdfReader
+from pypdf import PageObject, PdfReader, apply_configuration
+from pypdf.generic import DecodedStreamObject, NameObject
+from pypdf.generic._font import Font
 
 MOST = 20  # in one file
 MOST_PAGES = 100
-LONGEST = 4_000_000  # octets of all pages' descriptions; a page of words has 5,000
+# Octets of a page's description; a page of words has 5,000, one with a table's lines 500,000, a map millions.
+SIMPLE_PAGE, LARGEST_PAGE = 100_000, 1_000_000
+SECONDS = 2.5  # of processor time, for all PDFs of a mail
 MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unpacked
 LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Python decodes itself
 
@@ -26,48 +34,134 @@ START = b"%PDF-"
 _STREAM = re.compile(rb"stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
+_CALL = re.compile(rb"/[^\s/()<>\[\]]{1,127}\s{1,4}Do\b")
 _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _LONGEST_DICTIONARY = 600  # octets looked at before a stream
 _GROUPS = 50_000  # signs, of which five are a group
 
 
-def texts(content: bytes) -> Iterator[str]:
-    """The text of each page of each PDF in the file, as a reader sees it; of one that cannot be read, none."""
-    left = LONGEST
+# Octets that one stream may unpack to: a page, a font's map. Pictures are not looked at.
+_LIMITS: dict[str, Any] = {
+    "zlib_maximum_output_length": 8_000_000,
+    "array_based_stream_maximum_output_length": 8_000_000,
+}
+_SPACE = re.compile(r"[ \t\u00a0]+")
+
+
+class _OutOfTime(BaseException):
+    """No Exception, since the library goes on after any of these."""
+
+
+class Budget:
+    """How much processor time may still go into what the PDFs of one mail show."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+
+
+class _Clock:
+    """The time of the PDF that is being read, and its fonts, each made once: the library makes them anew for each page,
+    and of a map that names every number there is, as many programs write it, that takes a tenth of a second and ten
+    megabytes each time.
+    """
+
+    def __init__(self) -> None:
+        self.fonts: dict[int, tuple[Any, Any]] = {}
+        self.until = 0.0
+
+    def begin(self, seconds: float) -> None:
+        self.fonts = {}
+        self.until = time.process_time() + seconds
+
+    def check(self, *_: object) -> None:
+        """Raise _OutOfTime once it is over."""
+        if time.process_time() > self.until:
+            raise _OutOfTime
+
+    def font(self, of: Any, resource: Any, *args: Any, **kwargs: Any) -> Any:
+        """The library's ``Font.from_font_resource``."""
+        self.check()
+        if id(resource) not in self.fonts:
+            self.fonts[id(resource)] = _make_font(of, resource, *args, **kwargs), resource
+        return self.fonts[id(resource)][0]
+
+
+_clock = _Clock()
+_make_font = Font.from_font_resource.__func__  # type: ignore[attr-defined]  # of a class method
+Font.from_font_resource = classmethod(_clock.font)  # type: ignore[method-assign,assignment]
+
+
+def texts(content: bytes, budget: Budget) -> Iterator[str]:
+    """The text of each page of each PDF in the file, as a reader sees it, and once more without the spaces in its
+    lines, which the library puts between letters that stand apart. Of what cannot be read, or takes too long, none.
+    """
     for piece in _pieces(content):
-        for text, size in _pages(piece, left):
+        for text in _pages(piece, budget):
             yield text
-            left -= size
+            yield _SPACE.sub("", text)
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:
+    """From where each begins to where the next does, and to the end: one may have others attached."""
     place = content.find(START)
     for _ in range(MOST):
         if place < 0:
             return
         following = content.find(START, place + len(START))
-        yield content[place : following if following >= 0 else None]
+        yield content[place:] if place else content
+        if following >= 0:
+            yield content[place:following]
         place = following
 
 
-def _pages(content: bytes, most: int) -> Iterator[tuple[str, int]]:
-    """The text of each page, and the octets of its description."""
+def _pages(content: bytes, budget: Budget) -> list[str]:
+    found: list[str] = []
+    began = time.process_time()
+    _clock.begin(budget.seconds)
     try:
-        for page in islice(PdfReader(io.BytesIO(content)).pages, MOST_PAGES):
-            size = _size(page)
-            most -= size
-            if most < 0:
-                return
-            yield page.extract_text(), size
+        with apply_configuration(**_LIMITS):
+            for page in islice(PdfReader(io.BytesIO(content)).pages, MOST_PAGES):
+                _clock.check()
+                found += _read(page)
     except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the file
         raise
-    except Exception:  # noqa: BLE001  the library's failures on broken files are of every kind
-        return
+    except (_OutOfTime, Exception):  # noqa: BLE001, S110  the library's failures on broken files are of every kind
+        pass
+    finally:
+        budget.seconds -= time.process_time() - began
+        if _clock.fonts:
+            _clock.fonts = {}
+            gc.collect()  # they are held in circles
+    return found
 
 
-def _size(page: PageObject) -> int:
-    described = page.get_contents()
-    return len(described.get_data()) if described is not None else 0
+def _read(page: PageObject) -> list[str]:
+    """The page's text; none where it is broken, or has very much of it."""
+    try:
+        described = page.get_contents()
+        if described is None:
+            return []
+        if len(described.get_data()) > SIMPLE_PAGE:
+            page[NameObject("/Contents")] = drawn = DecodedStreamObject()
+            drawn.set_data(b"\n".join(_words_of(described.get_data())))
+            if len(drawn.get_data()) > LARGEST_PAGE:
+                return []
+        return [page.extract_text(visitor_operand_before=_clock.check)]
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001  as above
+        return []
+
+
+def _words_of(described: bytes) -> Iterator[bytes]:
+    """Of a page that is drawn as well, a table with its lines say, what is text (ISO 32000-1, §9.4.1), and what calls
+    other descriptions.
+    """
+    place = described.find(b"BT")
+    while 0 <= place < (end := described.find(b"ET", place)):
+        yield described[place : end + 2]
+        place = described.find(b"BT", end)
+    yield from _CALL.findall(described)
 
 
 def streams(content: bytes) -> Iterator[bytes]:

@@ -35,9 +35,10 @@ _ZIP_ENDS = re.compile(rb"PK\x05\x06.{18}", re.DOTALL)  # APPNOTE §4.3.16
 _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
-_BASE_64 = re.compile(rb"[A-Za-z0-9+/][A-Za-z0-9+/ \t\r\n]{500,}+={0,2}")
-_FILES = (pdfs.START, _ZIP, _GZIP)
-_FEW_SIGNS = 8
+# A PDF, a zip or a gzip in base64, by how it begins; in the lines, quotes and signs that texts and links have.
+_PACKED = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[\w+/ \t\r\n>-]{100,}")
+_URL_SIGNS = bytes.maketrans(b"-_", b"+/")
+_ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
@@ -79,6 +80,7 @@ class Budget:
     def __init__(self) -> None:
         self.members = MOST_MEMBERS
         self.size = LARGEST_UNPACKED
+        self.pdfs = pdfs.Budget()
 
 
 def views(
@@ -100,9 +102,7 @@ def views(
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
         if pdfs.START in content:
-            for text in pdfs.texts(content):
-                yield Text(text)
-                yield Octets(text.encode("utf-8", "replace"))  # a word may touch the one before
+            yield from map(Text, pdfs.texts(content, budget.pdfs))
             yield from map(Octets, pdfs.streams(content))
         yield from map(Octets, _words(content))
         yield from map(Octets, outlook.texts(content))
@@ -110,12 +110,13 @@ def views(
 
 def _packed_files(content: bytes) -> Iterator[bytes]:
     """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON."""
-    for found in _BASE_64.finditer(content):
-        signs = found[0].translate(None, b" \t\r\n")
+    plain = content.replace(b"\0", b"")  # UTF-16
+    if b"\\" in plain or b"&" in plain:
+        plain = _ESCAPES.sub(lambda found: b"+" if found[1] else b"", plain.replace(b"\\/", b"/"))
+    for found in _PACKED.finditer(plain):
+        signs = found[0].translate(_URL_SIGNS, b" \t\r\n>")
         try:
-            start = a2b_base64(signs[:_FEW_SIGNS])
-            if start.startswith(_FILES):
-                yield a2b_base64(signs[: len(signs) // 4 * 4])
+            yield a2b_base64(signs[: len(signs) // 4 * 4])
         except ValueError:
             continue
 

@@ -135,7 +135,8 @@ def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_b
 
 
 def test_the_text_is_read_as_it_is_seen() -> None:
-    assert [text.split() for text in pdfs.texts(by_glyphs("Über 10 € – 注文"))] == [["Über", "10", "€", "–", "注文"]]
+    read, joined = pdfs.texts(by_glyphs("Über 10 € – 注文"), pdfs.Budget())
+    assert (read.split(), joined.strip()) == (["Über", "10", "€", "–", "注文"], "Über10€–注文")
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,7 +146,7 @@ def test_whatever_is_broken_in_a_pdf_ends_in_nothing_but_texts(data: st.DataObje
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(content) - 1))
         content[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
-    assert all(isinstance(text, str) for text in pdfs.texts(bytes(content)))
+    assert all(isinstance(text, str) for text in pdfs.texts(bytes(content), pdfs.Budget()))
 
 
 LONG = "BT /F1 12 Tf " + " ".join(f"(Line {number} of a manual) Tj 0 -12 Td" for number in range(60)) + " ET"
