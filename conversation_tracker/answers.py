@@ -64,7 +64,8 @@ def postmark_code(error: AnymailAPIError) -> object:
 def postal_code(error: AnymailAPIError) -> str | None:
     """What Postal calls its error; it answers each with 200. None where the answer has no such word."""
     try:
-        return str(error.response.json()["data"]["code"])
+        said = error.response.json()
+        return str(said["data"].get("code") or said["status"])
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

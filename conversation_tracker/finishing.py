@@ -23,6 +23,9 @@ KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}
 # Mailjet takes no mail that names these, and writes its own.
 NOT_TAKEN = {"anymail.backends.mailjet.EmailBackend": {"Message-ID", "Date"}}
 
+# SparkPost takes all others for newsletters: it adds List-Unsubscribe, and who follows that gets no order mail more.
+EXTRA = {"anymail.backends.sparkpost.EmailBackend": {"options": {"transactional": True}}}
+
 # Who takes an idempotency key, by which a repeat of a mail that was taken already is recognised. Of the providers that
 # anymail knows only these two do. Brevo reads it from the headers of the message. Resend wants it as a header of the
 # request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
@@ -47,19 +50,32 @@ def finished(row: OutboundMail, known: Sequence[Known]) -> tuple[EmailMultiAlter
 def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:
     """The finished mail. The same row gives the same Message-ID at each try, so that receivers collapse doubles."""
     message = EmailMultiAlternatives(
-        subject=content.subject,
-        body=content.text,
+        subject=content.subject or _of_nothing(),
+        body=content.text if content.html or content.text.strip() else _words(content),
         from_email=formataddr((content.from_name, content.from_address)),
         to=[row.recipient.text()],
         reply_to=[content.from_address],
         headers=_headers(row, content),
     )
+    if extra := EXTRA.get(settings.EMAIL_BACKEND):
+        message.esp_extra = extra  # type: ignore[attr-defined]  # anymail's
     if content.html:
         message.attach_alternative(content.html, "text/html")
     shown = rendering.content_ids(content.html)
     for file in content.files:
         message.attach(enclosures.part(file, shown=shown))
     return message
+
+
+def _of_nothing() -> str:
+    """What stands for words that nobody wrote: many providers' APIs take no mail without a subject, or a body."""
+    return "…" if settings.EMAIL_BACKEND.startswith("anymail.") else ""
+
+
+def _words(content: Content) -> str:
+    """What a mail without words says, such as one that is a photo alone: the names of its files."""
+    names = "\n".join(f"[{file.name}]" for file in content.files if file.name)
+    return (names or "…") if _of_nothing() else content.text
 
 
 def _headers(row: OutboundMail, content: Content) -> dict[str, str]:

@@ -34,11 +34,12 @@ STOPPED = gettext_noop("The worker was stopped each time.")
 INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
 # For so many seconds it is tried to write down what came of a mail, and so often that nobody else begins with it once
 # the database is back.
-PATIENCE, PAUSE = 62.0, 0.5
+PATIENCE, PAUSE, MARGIN = 62.0, 0.5, 20.0
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
-# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more.
+# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more. That is
+# longer than a worker waits for a database that is away, and with it its lock: the mail may have left.
 _TAKE = f"""
     WITH waiting AS (
         SELECT id FROM conversation_tracker_outboundmail
@@ -49,9 +50,12 @@ _TAKE = f"""
     )
     UPDATE conversation_tracker_outboundmail AS mail
     SET state = 'sending', attempts = mail.attempts + 1, state_changed_at = %(now)s,
-        next_attempt_at = greatest(%(now)s, statement_timestamp()) + (0.75 + random() / 2) * least(
-            interval '{LONGEST_DELAY.total_seconds()} s',
-            interval '{FIRST_DELAY.total_seconds()} s' * 2 ^ least(mail.attempts, 20)
+        next_attempt_at = greatest(%(now)s, statement_timestamp()) + greatest(
+            interval '{PATIENCE + MARGIN} s',
+            (0.75 + random() / 2) * least(
+                interval '{LONGEST_DELAY.total_seconds()} s',
+                interval '{FIRST_DELAY.total_seconds()} s' * 2 ^ least(mail.attempts, 20)
+            )
         )
     FROM taken WHERE mail.id = taken.id RETURNING mail.id
 """  # noqa: S608  two constants

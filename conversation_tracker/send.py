@@ -171,7 +171,8 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Later(type(error).__name__)
     if places:
         return Held("; ".join(places)[:200])
-    return hand_over(message, key=finishing.idempotency_key(row))
+    may_have_left = bool(row.doubts) or row.attempts - 1 > row.failures
+    return hand_over(message, key=finishing.idempotency_key(row), may_have_left=may_have_left)
 
 
 def lacked_memory(attempts: int) -> Result:
@@ -214,14 +215,14 @@ def _connect(key: str) -> BaseEmailBackend:
     return connection
 
 
-def hand_over(message: EmailMultiAlternatives, *, key: str) -> Result:  # noqa: C901, PLR0911  one line for each way it can end
-    """Let the configured backend send a finished mail."""
+def hand_over(message: EmailMultiAlternatives, *, key: str, may_have_left: bool = False) -> Result:  # noqa: C901, PLR0911  one line for each way it can end
+    """Let the configured backend send a finished mail; ``may_have_left`` says whether it may have taken it before."""
     try:
         _give(message, key=key)
     except AnymailRecipientsRefused as error:
         return _refused_recipient(error)
     except AnymailRequestsAPIError as error:
-        return _refused(error)
+        return _refused(error, may_have_left=may_have_left)
     except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's
         return _amazons(error)
     except AnymailError as error:  # what we ask for is not to be had there
@@ -267,14 +268,14 @@ def _refused_recipient(error: AnymailRecipientsRefused) -> Result:
     return Later(reason) if reason in PASSING_AT_MANDRILL else Suppressed(type(error).__name__)
 
 
-def _refused(error: AnymailRequestsAPIError) -> Result:
+def _refused(error: AnymailRequestsAPIError, *, may_have_left: bool) -> Result:
     """What a call over HTTP that did not succeed means."""
     if answers.is_missing(error):
         return Doubtful(UNANSWERED)
     if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
     if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
-        return Sent("")
+        return Sent("") if may_have_left else Doubtful(MISUNDERSTOOD)
     if error.status_code is not None and error.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return _refused_by_postal(error)
     if _may_heal(error.status_code) or _is_about_us(error):

@@ -119,9 +119,30 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
     return len(waiting)
 
 
-def keep_untold(order: Order, *, now: datetime) -> None:
-    """Tell nobody what has been published of this order and not yet told, in the caller's transaction."""
-    OrderEvent.objects.filter(order=order, dispatched_at=None).update(dispatched_at=now)
+def keep_untold(order: Order, *, before: datetime, now: datetime) -> None:
+    """Tell nobody what has been published of this order and not yet told, in the caller's transaction; but for what is
+    known to have happened at that moment or later.
+    """
+    waiting = OrderEvent.objects.filter(order=order, dispatched_at=None).select_related("invoice")
+    old = [event.pk for event in waiting if (at := _happened_at(event)) is None or at < before]
+    OrderEvent.objects.filter(pk__in=old).update(dispatched_at=now)
+
+
+def _happened_at(event: OrderEvent) -> datetime | None:
+    """When it happened, as somebody told; None where nobody did."""
+    invoice = event.invoice
+    match EventKind(event.kind):
+        case EventKind.INVOICED | EventKind.REFUNDED:
+            return invoice.issued_at if invoice else None
+        case EventKind.SHIPPED:
+            return invoice.dispatched_at if invoice else None
+        case EventKind.DELIVERED:
+            return invoice.delivered_at if invoice else None
+        case EventKind.TRACKING:
+            said = (event.details.json() or {}).get("happened_at")
+            return datetime.fromisoformat(said) if said else None
+        case _:
+            return None
 
 
 def forget(*, before: datetime, batch: int = 2_000) -> int:

@@ -90,6 +90,12 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def remind_no_more(order: Order, *, now: datetime) -> None:
+    """Publish, where the order's payment is awaited, that it is: that is said once. In the caller's transaction."""
+    if order.status in UNPAID:
+        events.publish([events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now)])
+
+
 def remind(*, now: datetime, batch: int = 200) -> int:
     """Publish that a payment is still awaited, for orders that wait longer than their store says; returns how many.
 

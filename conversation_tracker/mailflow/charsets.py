@@ -18,6 +18,8 @@ _LARGER = {
 # Names that Python does not know.
 _NAMES = {
     "windows-31j": "cp932", "sjis": "cp932", "eucjp": "euc_jp", "eucjp-ms": "euc_jp", "cp51932": "euc_jp",
+    "eucjp-win": "euc_jp", "gb_2312-80": "gb2312", "gb-2312": "gb2312", "x-big5": "big5", "big-5": "big5",
+    "koi8": "koi8_r", "koi": "koi8_r", "win-1251": "cp1251", "win1251": "cp1251", "win-1252": "cp1252",
     "cp50220": "iso2022_jp", "cp50221": "iso2022_jp", "cp50222": "iso2022_jp", "iso-2022-jp-ms": "iso2022_jp",
 }  # fmt: skip
 _WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
@@ -31,7 +33,7 @@ _HEAD = 4_096  # octets of a page in which it says its charset
 def text_codec(name: str) -> str | None:
     """The codec's name when it is a known text encoding, else None (also for ``hex``, ``zip`` and the like)."""
     name = name.strip().strip("'\"").lower()
-    bare = name.removeprefix("x-")
+    bare = name.removeprefix("x-").removeprefix("x-")
     plain = _WINDOWS.sub(r"cp\1", bare)
     for candidate in (name, _NAMES.get(bare, plain), _VISUAL.sub("", plain)):
         try:
@@ -99,22 +101,29 @@ def _of_vendors(error: UnicodeError) -> tuple[str, int]:
 
     Python knows these in Shift_JIS alone, where the two octets are others (JIS X 0208:1997, annex 1).
     """
+    if (found := _vendors_sign(error)) is None:
+        raise error.with_traceback(None)  # the codec raises the same one again and again, and its traceback would grow
+    return found, error.start + 2  # type: ignore[attr-defined]  # a UnicodeDecodeError, or nothing was found
+
+
+def _vendors_sign(error: UnicodeError) -> str | None:
     if not isinstance(error, UnicodeDecodeError) or (pair := _pair(error)) is None:
-        raise error
+        return None
     row, cell = pair
     first = (row - _FIRST) // 2 + (0x81 if row < 0x5F else 0xC1)  # noqa: PLR2004  where Shift_JIS leaves room
     second = cell + 0x7E if row % 2 == 0 else cell + (0x1F if cell < 0x60 else 0x20)  # noqa: PLR2004  the same
     try:
-        return bytes((first, second)).decode("cp932"), error.start + 2
+        return bytes((first, second)).decode("cp932")
     except UnicodeDecodeError:
-        raise error from None
+        return None
 
 
 def _mostly_of_vendors(error: UnicodeError) -> tuple[str, int]:
-    try:
-        return _of_vendors(error)
-    except UnicodeDecodeError as unknown:
-        return "\ufffd", unknown.start + 2 if _pair(unknown) else unknown.end
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    if (found := _vendors_sign(error)) is not None:
+        return found, error.start + 2
+    return "\ufffd", error.start + 2 if _pair(error) else error.end
 
 
 def _pair(error: UnicodeDecodeError) -> bytes | None:

@@ -104,12 +104,14 @@ def words(subject: str) -> frozenset[str]:
 
 def _is_of_desk(mail: Mail, matched: Matched) -> bool:
     """Whether a person answers one of our mails through a program that gives each mail the marks of a list, as shared
-    inboxes (Google Groups) and desks (Request Tracker) do. Some desks (Jira) name no mail but their own; the store's is
-    believed all the same, where nothing but that one word speaks of a list.
+    inboxes (Google Groups) and desks (Request Tracker) do. Some desks (Jira, ServiceNow) name no mail but their own;
+    the store's is believed all the same, and that of somebody whom the recipient has written to, where nothing speaks
+    of a list but what they and many services put on each mail.
     """
     if matched.sender is None or Trait.AUTO_REPLY in mail.traits:
         return False
-    return matched.answers_ours or (matched.sender.is_store and Trait.ONLY_SAID_BULK in mail.traits)
+    is_expected = matched.sender.is_store or matched.is_wanted
+    return matched.answers_ours or (is_expected and Trait.ONLY_SAID_BULK in mail.traits)
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

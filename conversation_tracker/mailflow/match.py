@@ -52,6 +52,7 @@ class Book:
         }
         self._traffic = self._read_traffic(arrivals, now=now)
         self._alike = self._read_alike(arrivals, now=now)
+        self._wanted = self._read_wanted(arrivals)
 
     def _recipients(self, arrivals: Sequence[Arrival]) -> Iterable[Alias]:
         for arrival in arrivals:
@@ -83,6 +84,15 @@ class Book:
         ).order_by("-occurred_at", "-id")
         latest = rows.values_list("sender_alias_id", "recipient_alias_id", "subject")[:MOST_COMPARED]
         return Counter((sender or 0, recipient or 0, decide.words(subject)) for sender, recipient, subject in latest)
+
+    def _read_wanted(self, arrivals: Sequence[Arrival]) -> set[tuple[int, int]]:
+        """Who has written to whom, where it is asked because a mail back says that it is one of many."""
+        suspects = [one for one in arrivals if Trait.ONLY_SAID_BULK in one.mail.traits]
+        recipients = {alias.pk for alias in self._recipients(suspects)}
+        if not recipients:
+            return set()
+        rows = OutboundMail.objects.filter(sender_alias__in=recipients).exclude(state=SendState.STOPPED)
+        return set(rows.values_list("sender_alias_id", "recipient_alias_id").distinct())
 
     def _alike_lately(self, subject: str, sender: Party, recipient: Party) -> int:
         """The smaller of two numbers: of mails like this one, and of the most alike among those that came back."""
@@ -118,6 +128,7 @@ class Book:
             auto_reply_relayed_at=traffic.last_auto_reply,
             relayed_lately=traffic.lately,
             answers_ours=_answers_ours(arrival.mail.references, self._orders[alias.order_id].store),
+            is_wanted=sender is not None and (alias.pk, sender.alias_id) in self._wanted,
             alike_lately=self._alike_lately(arrival.mail.subject, sender, recipient) if sender else 0,
         )
 

@@ -56,7 +56,7 @@ class Trait(StrEnum):
     """What a mail's header says of its nature."""
 
     BULK = "bulk"
-    ONLY_SAID_BULK = "only_said_bulk"  # in one word, as desks do of each mail; it has nothing else of a list
+    ONLY_SAID_BULK = "only_said_bulk"  # by what desks and services put on each mail; it has nothing else of a list
     AUTO_REPLY = "auto_reply"
     AUTO_GENERATED = "auto_generated"  # by a program, but no answer: a parcel notice, a ticket's receipt
     NO_AUTO_REPLY = "no_auto_reply"  # asks for no automatic answer
@@ -130,6 +130,7 @@ class Matched:
     auto_reply_relayed_at: datetime | None = None  # the last automatic reply passed on from one to the other
     relayed_lately: int = 0  # mails passed on from one to the other in the last hour; counted for automatic ones only
     answers_ours: bool = False  # names one of our Message-IDs
+    is_wanted: bool = False  # the sender is somebody to whom a mail of the recipient was passed on
     alike_lately: int = 0  # mails with such a subject, each way in the last day; counted where there are many
 
 

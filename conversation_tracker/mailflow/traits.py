@@ -33,6 +33,8 @@ _REPORT_TYPES = {
 }  # fmt: skip
 _BULK_PRECEDENCE = {"bulk", "junk", "list"}
 _CAMPAIGN = ("x-mailchimp", "x-mc-user", "x-mailer-campaign")
+# Brevo, SparkPost, Mailjet and Mailgun put these on each mail, parcel notices and receipts too.
+_OF_EVERY_MAIL = frozenset({"list-unsubscribe", "list-unsubscribe-post", "list-help"})
 # Whatever else a Feedback-ID says, or whose campaign header it is: services put one on each mail, parcel notices and
 # receipts too, and mailboxes of persons have one at many hosts. A newsletter has List-Unsubscribe, or no big mailbox
 # service takes it.
@@ -57,7 +59,7 @@ def of(
         traits.add(Trait.NO_AUTO_REPLY)
     if _is_of_list(found):
         traits.add(Trait.BULK)
-    elif first(found, "precedence").strip().lower() in _BULK_PRECEDENCE:
+    elif first(found, "precedence").strip().lower() in _BULK_PRECEDENCE or not _OF_EVERY_MAIL.isdisjoint(found):
         traits |= {Trait.BULK, Trait.ONLY_SAID_BULK}
     if any(is_own_hop(value.strip()) for value in found.get(HOP_HEADER.lower(), [])[:10]):
         traits.add(Trait.OWN_HOP)
@@ -103,7 +105,7 @@ def _is_auto_reply(found: Headers, subject: str) -> bool:
 
 def _is_of_list(found: Headers) -> bool:
     """Mailing lists and campaigns."""
-    if any(name.startswith("list-") or name.startswith(_CAMPAIGN) for name in found):
+    if any(name.startswith(_CAMPAIGN) or (name.startswith("list-") and name not in _OF_EVERY_MAIL) for name in found):
         return True
     is_mailchimps = any(value.strip().lower().startswith("mailchimp") for value in found.get("x-campaign", []))
     return is_mailchimps or any(_CAMPAIGN_FEEDBACK.search(value[:1_000]) for value in found.get("feedback-id", []))

@@ -43,7 +43,8 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
     applied = _bring_along(shop, report, placed, now=now)
     if placed.is_new and _is_of_before(shop, report):
-        events.keep_untold(placed.order, now=now)
+        payment.remind_no_more(placed.order, now=now)
+        events.keep_untold(placed.order, before=shop.created_at, now=now)
     return applied
 
 

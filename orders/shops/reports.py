@@ -176,6 +176,11 @@ def moment(document: dict[str, Any], *names: str) -> datetime | None:
     return None
 
 
+def earliest(document: dict[str, Any], *names: str) -> datetime | None:
+    """The earliest of these moments."""
+    return min((found for name in names if (found := moment(document, name)) is not None), default=None)
+
+
 def currency(document: dict[str, Any], name: str) -> str:
     """A currency's three letters. Raises Unreadable."""
     found = required(document, name).upper()

@@ -96,7 +96,9 @@ def _order(order: dict[str, Any]) -> OrderReport:
         ),
         refunds=refunds,
         undone=tuple(_undone(parcel) for parcel in reports.many(order, "fulfillments") if _is_undone(parcel)),
-        ordered_at=reports.moment(order, "created_at", "processed_at"),
+        ordered_at=reports.earliest(
+            order, "created_at", "processed_at"
+        ),  # of an imported one the second is the true one
         changed_at=reports.moment(order, "updated_at"),
         is_value_sure=worth.is_sure,
         shipping_cost=_shipping_cost(order, currency),

@@ -133,9 +133,46 @@ def test_a_shared_inbox_that_names_the_providers_id_answers_ours(
     assert mails(placed.order)[-1].outcome == outcome
 
 
-def test_a_desk_of_the_store_may_call_its_answers_bulk(client: Client, placed: Placed) -> None:
-    marks = {"Precedence": "bulk", "Auto_Submitted": "auto-generated", "X_JIRA_FingerPrint": "3d8d037e"}
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"Precedence": "bulk", "Auto_Submitted": "auto-generated", "X_JIRA_FingerPrint": "3d8d037e"},
+        {"List_Unsubscribe": "<https://x.example>", "List_Unsubscribe_Post": "List-Unsubscribe=One-Click"},
+    ],
+    ids=["Jira", "Brevo"],
+)
+def test_what_desks_and_services_put_on_each_mail_is_believed_of_the_store_and_of_whoever_was_written_to(
+    client: Client, placed: Placed, marks: dict[str, str]
+) -> None:
+    customer, store = placed.customer_alias, placed.store_alias
     named = "<JIRA.36713.1505335133000@Atlassian.JIRA>"
-    write(client, placed.customer_alias, placed.store_alias, In_Reply_To=named, **marks)
-    write(client, placed.store_alias, placed.customer_alias, **marks)
-    assert [entry.outcome for entry in mails(placed.order)] == [Outcome.RELAYED, Outcome.REFUSED]
+    write(client, store, customer, **marks)
+    write(client, customer, store, In_Reply_To=named, **marks)
+    write(client, store, customer, In_Reply_To=named, **marks)
+    assert [entry.outcome for entry in mails(placed.order)] == [Outcome.REFUSED, Outcome.RELAYED, Outcome.RELAYED]
+    stranger = letters.postmark(customer, FromFull={"Email": "news@elsewhere.example"}, Headers=ids("<n@x>", **marks))
+    letters.post_postmark(client, stranger)
+    assert inbox.work(now=timezone.now()) is not None
+    assert (mails(placed.order)[-1].outcome, placed.order.aliases.count()) == (Outcome.REFUSED, 2)
+
+
+@pytest.mark.parametrize("backend", [by("mailgun"), by("resend"), by("postal"), SMTP])
+def test_a_mail_of_a_photo_alone_says_its_name_where_an_api_wants_words(
+    client: Client, placed: Placed, settings: Settings, backend: str
+) -> None:
+    settings.EMAIL_BACKEND = backend
+    photo = {"Name": "IMG_7.jpeg", "ContentType": "image/jpeg", "Content": "/9j/4AAQSkZJRg=="}
+    fields = {"FromFull": person(placed.customer_alias), "TextBody": " ", "HtmlBody": "", "Subject": ""}
+    letters.post_postmark(client, letters.postmark(placed.store_alias, **fields, Attachments=[photo]))
+    while inbox.work(now=timezone.now()) is not None:
+        pass
+    sent = finish()
+    assert (sent.subject, sent.body.strip()) == (("", "") if backend == SMTP else ("…", "[IMG_7.jpeg]"))
+
+
+def test_sparkpost_is_told_that_no_mail_is_a_newsletter(client: Client, placed: Placed, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = by("sparkpost")
+    settings.ANYMAIL = {**settings.ANYMAIL, "SPARKPOST_API_KEY": "k"}
+    write(client, placed.store_alias, placed.customer_alias)
+    payload = get_connection(settings.EMAIL_BACKEND).build_message_payload(finish(), {})  # type: ignore[attr-defined]
+    assert json.loads(payload.serialize_data())["options"] == {"transactional": True}

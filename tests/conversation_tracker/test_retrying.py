@@ -334,6 +334,7 @@ MAILERSEND = "The from.email domain must be verified in your account to send ema
         (*postal("ServerSuspended"), send.Later("ServerSuspended")),
         (*postal("UnauthenticatedFromAddress"), send.Later("UnauthenticatedFromAddress")),
         (*postal("NoRecipients"), send.Never("NoRecipients")),
+        ("postal", 200, {"status": "parameter-error", "data": {"message": "No"}}, send.Never("parameter-error")),
         ("postal", 200, b"<h1>We are back soon</h1>", send.Doubtful(send.MISUNDERSTOOD)),
         ("postmark", 200, b"<h1>Sign in to this network</h1>", send.Doubtful(send.MISUNDERSTOOD)),
         ("postmark", 422, {"ErrorCode": 300, "Message": "Zero recipients specified"}, send.Never("HTTP 422")),
@@ -355,7 +356,11 @@ def test_what_a_provider_says_decides_whether_a_mail_is_tried_again(
     with http_server(answered(status, body)) as url:
         credentials = {f"{provider.upper()}_{name}": "t" for name in names}
         settings.ANYMAIL = {**settings.ANYMAIL, **credentials, f"{provider.upper()}_API_URL": url}
-        assert send.hand_over(message(), key="k") == result
+        assert send.hand_over(message(), key="k", may_have_left=True) == result
+    if isinstance(result, send.Sent):  # what nobody can have taken before was not taken
+        with http_server(answered(status, body)) as url:
+            settings.ANYMAIL = {**settings.ANYMAIL, f"{provider.upper()}_API_URL": url}
+            assert send.hand_over(message(), key="k") == send.Doubtful(send.MISUNDERSTOOD)
 
 
 @pytest.mark.parametrize(

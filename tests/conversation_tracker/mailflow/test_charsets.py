@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,19 @@ def test_a_page_that_says_its_charset_itself_is_read_by_it(meta: str) -> None:
     said = page.replace("gbk", "utf-8").replace("GB2312", "utf-8").replace("gb18030", "utf-8")
     told = read(b"Content-Type: text/html; charset=gbk\r\n\r\n" + said.encode("gb18030"))
     assert "您的包裹已发货" in told.text  # what the mail says goes before
+
+
+@pytest.mark.parametrize("charset", ["euc-jp", "iso-2022-jp"])
+def test_what_is_no_text_in_its_charset_is_read_in_little_memory(charset: str) -> None:
+    tracemalloc.start()
+    charsets.decode_bytes(b"\xff" * 300_000, charset)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"), [("win-1251", "cp1251"), ("koi8", "koi8-r"), ("gb-2312", "gb2312"), ("x-x-big5", "big5")]
+)
+def test_names_that_programs_made_up_are_known(charset: str, codec: str) -> None:
+    assert charsets.text_codec(charset) == codec

@@ -148,7 +148,7 @@ def test_an_empty_mail_is_a_mail() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "traits"),
     [
-        ("List-Unsubscribe", "<https://x.example>", {Trait.BULK}),
+        ("List-Unsubscribe", "<https://x.example>", {Trait.BULK, Trait.ONLY_SAID_BULK}),
         ("List-Id", "<x.example>", {Trait.BULK}),
         ("Precedence", "bulk", {Trait.BULK, Trait.ONLY_SAID_BULK}),
         ("X-MC-User", "c3f8b1a4e7", {Trait.BULK}),  # Mailchimp

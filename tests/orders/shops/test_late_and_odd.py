@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from conversation_tracker.models import OrderMail, TemplateKey
-from orders import alerts
+from orders import alerts, payment
 from orders.models import Alert, AlertKind, Invoice, Order, ShopDelivery, TimelineEntry
 from orders.shops import editing
 from tests.conversation_tracker.order_mails import write
@@ -35,7 +36,8 @@ def done(**fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", ["processing", "completed", "refunded"])
 def test_an_order_of_before_its_shop_was_connected_is_taken_over_in_silence(woo, status):
-    old = payloads.woocommerce(status, date_created_gmt="2024-01-05T13:00:00", date_paid_gmt="2024-01-05T13:00:00")
+    then = "2024-01-05T13:00:00"
+    old = payloads.woocommerce(status, date_created_gmt=then, date_paid_gmt=then, date_completed_gmt=then)
     assert payloads.post_woocommerce(woo, old).status_code == 200
     payloads.work()
     write()
@@ -45,6 +47,29 @@ def test_an_order_of_before_its_shop_was_connected_is_taken_over_in_silence(woo,
     payloads.work()
     write()
     assert OrderMail.objects.count() > 0
+
+
+@pytest.mark.parametrize("status", ["pending", "on-hold", "failed"])
+def test_nobody_is_reminded_of_the_payment_of_an_order_of_before(woo, status):
+    old = payloads.woocommerce(status, date_created_gmt="2024-01-05T13:00:00")
+    assert payloads.post_woocommerce(woo, old).status_code == 200
+    payloads.work()
+    payment.remind(now=timezone.now() + timedelta(days=9))
+    write()
+    assert OrderMail.objects.count() == 0
+
+
+def test_an_order_that_was_imported_into_the_shop_is_as_old_as_it_is(shopify):
+    says(shopify, "orders/paid", payloads.shopify(processed_at="2023-05-01T10:00:00-05:00", financial_status="paid"))
+    write()
+    assert OrderMail.objects.count() == 0
+
+
+def test_a_parcel_of_after_the_connection_is_told_though_its_order_is_of_before(shopify):
+    says(shopify, "orders/fulfilled", done(created_at="2026-10-30T10:00:00-05:00"))
+    write()
+    mailed = list(OrderMail.objects.values_list("template", flat=True).order_by("pk"))
+    assert mailed == [TemplateKey.INVOICED, TemplateKey.SHIPPED]
 
 
 def test_what_happens_from_then_on_to_such_an_order_is_told(woo):
