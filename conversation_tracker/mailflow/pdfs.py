@@ -116,6 +116,8 @@ def _pieces(content: bytes) -> Iterator[bytes]:
 
 def _pages(content: bytes, budget: Budget) -> list[str]:
     found: list[str] = []
+    if budget.seconds <= 0:
+        return found
     began = time.process_time()
     _clock.begin(budget.seconds)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Sequence
@@ -12,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversation_tracker.mailflow import pdfs, readings
-from tests.conversation_tracker.mailflow.passing import REAL, SOFT, incoming, masked, shown
+from conversation_tracker.mailflow import leakgate, pdfs, readings
+from orders.known import Known
+from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, shown
 
 MAP = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
@@ -89,6 +92,14 @@ SAMPLES = {
         f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET",
         extra=[PICTURE + b"/Length %d>>stream\n%s\nendstream" % (len(PACKED_PICTURE), PACKED_PICTURE)],
     ),
+    "letters set apart": pdf(f"BT /F1 12 Tf 3 Tc 50 800 Td ({REAL}) Tj ET"),
+    "each letter by itself": pdf("BT /F1 12 Tf 50 800 Td " + " ".join(f"({one}) Tj 9 0 Td" for one in REAL) + " ET"),
+    "in a table with many lines": pdf(
+        *["0 0 m 9 9 l S " * 40_000 + "BT (nothing) Tj ET"] * 11,
+        "0 0 m 9 9 l S " * 40_000 + f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET",
+    ),
+    "behind a drawing": pdf("0 0 m 9 9 l S " * 200_000, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
+    "behind a broken page": pdf("BT /F1 12 Tf (x) Tj [ ET", f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
     "on the last page": pdf(*["BT (nothing) Tj ET"] * 60, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
 }
 
@@ -104,6 +115,53 @@ def test_a_pdf_that_shows_an_address_is_held(name: str) -> None:
 def test_so_is_one_within_another_file(name: str) -> None:
     tnef = b"\x78\x9f\x3e\x22\x01\x00" + os.urandom(3_000) + SAMPLES[name] + os.urandom(90_000) + by_glyphs("Thanks")
     assert shown(masked(incoming(tnef, kind="application/ms-tnef", name="winmail.dat"))) == ["file"]
+
+
+def test_an_address_that_ends_in_another_one_holds_nothing() -> None:
+    content = by_glyphs("Write to suzanna@people.example")
+    known = Known("anna@people.example", HARD.alias)
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == []
+
+
+EVERY_NUMBER = MAP.format(count=0, pairs="").replace(
+    "0 beginbfchar\n\nendbfchar", "1 beginbfrange\n<0000> <FFFF> <0000>\nendbfrange"
+)
+
+
+def test_a_map_that_names_every_number_there_is_costs_once_what_it_costs() -> None:
+    shown_as = "".join(f"{ord(sign):04x}" for sign in REAL)
+    pages = [f"BT /F1 12 Tf 50 800 Td <{ord('x'):04x}> Tj ET"] * 59
+    content = pdf(*pages, f"BT /F1 12 Tf 50 800 Td <{shown_as}> Tj ET", font=EVERY_NUMBER)
+    began = time.process_time()
+    assert REAL in "".join(pdfs.texts(content, pdfs.Budget()))
+    assert time.process_time() - began < 2
+
+
+def test_no_more_is_read_than_there_is_time_for() -> None:
+    budget = pdfs.Budget(0.05)
+    heavy = pdf(*["BT " + "(x) Tj " * 15_000 + "ET"] * 50)
+    assert len(list(pdfs.texts(heavy * 3, budget))) < 2 * 50
+    assert budget.seconds < 0
+    assert list(pdfs.texts(by_glyphs(REAL), budget)) == []
+
+
+ESCAPED = [
+    lambda signs: json.dumps({"f": signs}).replace("/", "\\/"),
+    lambda signs: json.dumps({"f": signs}).replace("+", "\\u002B"),
+    lambda signs: json.dumps({"f": "\n".join(re.findall(".{1,60}", signs))}),
+    lambda signs: "<F>" + "&#13;\n".join(re.findall(".{1,76}", signs)) + "</F>",
+    lambda signs: "<F>" + "&#xD;&#10;".join(re.findall(".{1,76}", signs)) + "</F>",
+    lambda signs: "\n".join(f"> {line}" for line in re.findall(".{1,76}", signs)),
+    lambda signs: json.dumps({"data": signs.replace("+", "-").replace("/", "_")}),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ESCAPED)))
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+def test_however_the_base64_is_written(number: int, codec: str) -> None:
+    text = "see " + ESCAPED[number](base64.b64encode(SAMPLES["glyphs"]).decode())
+    assert shown(masked(incoming(text.encode(codec), kind="text/plain", name="a.txt"))) == ["file"]
 
 
 @pytest.mark.parametrize(
