@@ -11,6 +11,7 @@ import base64
 import gc
 import io
 import re
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -59,8 +60,8 @@ class Budget:
         self.seconds = seconds
 
 
-class _Clock:
-    """The time of the PDF that is being read, and its fonts, each made once: the library makes them anew for each page,
+class _Clock(threading.local):
+    """The time of the PDF that this thread reads, and its fonts, each made once: the library makes them anew for each page,
     and of a map that names every number there is, as many programs write it, that takes a tenth of a second and ten
     megabytes each time.
     """
