@@ -61,9 +61,9 @@ class Budget:
 
 
 class _Clock(threading.local):
-    """The time of the PDF that this thread reads, and its fonts, each made once: the library makes them anew for each page,
-    and of a map that names every number there is, as many programs write it, that takes a tenth of a second and ten
-    megabytes each time.
+    """The time of the PDF that this thread reads, and its fonts, each made once: the library makes them anew for each
+    page, and of a map that names every number there is, as many programs write it, that takes a tenth of a second and
+    ten megabytes each time.
     """
 
     def __init__(self) -> None:
