@@ -86,8 +86,9 @@ def test_a_process_that_met_the_replaced_server_keeps_mail_again_once_the_name_l
     assert [post(client, placed) for _ in range(3)] == [503, 503, 503]
     failover.end()
     time.sleep(base.PAUSE)
-    # The first call finds out what the pool made meanwhile, however many these are.
-    assert [post(client, placed) for _ in range(4)] == [503, 200, 200, 200]
+    # The first call finds out what the pool made meanwhile, however many these are, unless it has found out by itself.
+    first, *others = [post(client, placed) for _ in range(4)]
+    assert (first in {200, 503}, others) == (True, [200, 200, 200])
 
 
 class Replaced(Provider):

@@ -124,6 +124,13 @@ def test_what_a_desk_writes_in_answer_to_ours_is_relayed_and_stops_where_it_goes
     assert decide(mail, ENVELOPE, replace(ANSWER, relayed_lately=MOST_AUTOMATIC), now=NOW) == Refuse(Reason.LOOP)
 
 
+def test_so_is_that_of_somebody_whom_the_recipient_has_written_to() -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.ONLY_SAID_BULK}))
+    assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Relay()
+    assert decide(BULK, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Refuse(Reason.BULK)
+    assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True, sender=None), now=NOW) == Refuse(Reason.BULK)
+
+
 @pytest.mark.parametrize(
     ("is_store", "traits", "expected"),
     [
@@ -134,13 +141,6 @@ def test_what_a_desk_writes_in_answer_to_ours_is_relayed_and_stops_where_it_goes
         (False, {Trait.BULK, Trait.ONLY_SAID_BULK}, Refuse(Reason.BULK)),
     ],
 )
-def test_so_is_that_of_somebody_whom_the_recipient_has_written_to() -> None:
-    mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.ONLY_SAID_BULK}))
-    assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Relay()
-    assert decide(BULK, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Refuse(Reason.BULK)
-    assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True, sender=None), now=NOW) == Refuse(Reason.BULK)
-
-
 def test_the_stores_desk_is_believed_where_one_word_alone_speaks_of_a_list(
     is_store: bool, traits: set[Trait], expected: object
 ) -> None:
