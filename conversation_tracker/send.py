@@ -275,7 +275,7 @@ def _refused(error: AnymailRequestsAPIError, *, may_have_left: bool) -> Result:
     if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
     if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
-        return Sent("") if may_have_left else Doubtful(MISUNDERSTOOD)
+        return Sent("") if may_have_left else Later(answers.code(error)[:100])  # a key is forgotten some time
     if error.status_code is not None and error.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return _refused_by_postal(error)
     if _may_heal(error.status_code) or _is_about_us(error):

@@ -121,10 +121,10 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
 
 def keep_untold(order: Order, *, before: datetime, now: datetime) -> None:
     """Tell nobody what has been published of this order and not yet told, in the caller's transaction; but for what is
-    known to have happened at that moment or later.
+    known to have happened at that moment or later. Of what happened ``now`` nobody has said when.
     """
     waiting = OrderEvent.objects.filter(order=order, dispatched_at=None).select_related("invoice")
-    old = [event.pk for event in waiting if (at := _happened_at(event)) is None or at < before]
+    old = [event.pk for event in waiting if (at := _happened_at(event)) is None or at < before or at == now]
     OrderEvent.objects.filter(pk__in=old).update(dispatched_at=now)
 
 

@@ -87,7 +87,7 @@ def _closed(party: Party, *, now: datetime) -> Reason | None:
 
 def _goes_round(mail: Mail, matched: Matched) -> bool:
     """Whether two programs seem to answer each other, which do or do not say what they are."""
-    if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED}:
+    if mail.traits & {Trait.AUTO_REPLY, Trait.AUTO_GENERATED, Trait.ONLY_SAID_BULK}:
         return matched.relayed_lately >= MOST_AUTOMATIC
     return matched.alike_lately >= MOST_ALIKE or (is_answer(mail) and matched.relayed_lately >= MOST_ANSWERS)
 

@@ -22,7 +22,7 @@ LATELY = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST_COMPARED = 2_000  # subjects, so that a flood does not cost each of its mails more than the one before
 _OURS = re.compile(r"<[0-9a-f]{32}@(?P<domain>[^@>]+)>", re.IGNORECASE)
-_AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED})
+_AUTOMATIC = frozenset({Trait.AUTO_REPLY, Trait.AUTO_GENERATED, Trait.ONLY_SAID_BULK})
 
 
 @dataclass(frozen=True, slots=True)

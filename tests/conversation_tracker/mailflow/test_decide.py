@@ -127,6 +127,8 @@ def test_what_a_desk_writes_in_answer_to_ours_is_relayed_and_stops_where_it_goes
 def test_so_is_that_of_somebody_whom_the_recipient_has_written_to() -> None:
     mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.ONLY_SAID_BULK}))
     assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Relay()
+    braked = replace(MATCHED, is_wanted=True, relayed_lately=MOST_AUTOMATIC)
+    assert decide(mail, ENVELOPE, braked, now=NOW) == Refuse(Reason.LOOP)
     assert decide(BULK, ENVELOPE, replace(MATCHED, is_wanted=True), now=NOW) == Refuse(Reason.BULK)
     assert decide(mail, ENVELOPE, replace(MATCHED, is_wanted=True, sender=None), now=NOW) == Refuse(Reason.BULK)
 

@@ -59,6 +59,18 @@ def test_nobody_is_reminded_of_the_payment_of_an_order_of_before(woo, status):
     assert OrderMail.objects.count() == 0
 
 
+def test_a_refund_or_a_parcel_of_which_nobody_says_when_it_was_is_of_before(woo):
+    then = "2024-01-05T13:00:00"
+    refunded = [{"id": 991, "reason": "", "total": "-5.00"}]
+    said: list[dict[str, Any]] = [{"refunds": refunded, "date_completed_gmt": then}, {"date_completed_gmt": None}]
+    for number, changes in enumerate(said):
+        old = payloads.woocommerce("completed", date_created_gmt=then, date_paid_gmt=then, id=900 + number, **changes)
+        assert payloads.post_woocommerce(woo, old).status_code == 200
+        payloads.work()
+    write()
+    assert (Order.objects.count(), OrderMail.objects.count()) == (2, 0)
+
+
 def test_an_order_that_was_imported_into_the_shop_is_as_old_as_it_is(shopify):
     says(shopify, "orders/paid", payloads.shopify(processed_at="2023-05-01T10:00:00-05:00", financial_status="paid"))
     write()
