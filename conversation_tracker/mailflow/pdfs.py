@@ -15,11 +15,12 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from pypdf import PageObject, PdfReader, apply_configuration
+from pypdf import PageObject, PdfReader, _text_extraction, apply_configuration
 from pypdf.generic import DecodedStreamObject, NameObject
 from pypdf.generic._font import Font
 
@@ -35,8 +36,18 @@ START = b"%PDF-"
 _STREAM = re.compile(rb"stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
-_CALL = re.compile(rb"/[^\s/()<>\[\]]{1,127}\s{1,4}Do\b")
+# A string, which stays; or what a page draws, with its numbers. One that does not end goes to the end, and what is
+# escaped begins none, or the search would begin anew at each of its signs.
+_DRAWN = re.compile(
+    rb"(\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+(?:\)|\Z)|\\.)"
+    rb"|(?<!\S)(?:[-+0-9.]{1,20}\s{1,9}){0,6}+(?:re|[mlcvyhsSfFBbnW]|[fBbW]\*|rg|RG|scn?|SCN?|[gGkKwJjMi])(?=\s)"
+    rb"|(?<!\S)/[!-\x27*-.0-~]{1,127}\s{1,9}(?:gs|cs|CS|ri)(?=\s)",
+    re.DOTALL,
+)
+_NOTHING = re.compile(rb"(?<!\S)q\s{1,99}Q(?=\s)")  # left of what was drawn
+_INLINE = re.compile(rb"(?<!\S)BI\s[^()]{0,200}?/W")
 _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
+_DEEPEST = 4  # of what is drawn within what is drawn
 _LONGEST_DICTIONARY = 600  # octets looked at before a stream
 _GROUPS = 50_000  # signs, of which five are a group
 
@@ -72,11 +83,11 @@ class _Clock(threading.local):
 
     def begin(self, seconds: float) -> None:
         self.fonts = {}
-        self.until = time.process_time() + seconds
+        self.until = time.thread_time() + seconds
 
     def check(self, *_: object) -> None:
         """Raise _OutOfTime once it is over."""
-        if time.process_time() > self.until:
+        if time.thread_time() > self.until:
             raise _OutOfTime
 
     def font(self, of: Any, resource: Any, *args: Any, **kwargs: Any) -> Any:
@@ -88,6 +99,9 @@ class _Clock(threading.local):
 
 
 _clock = _Clock()
+# With a visitor the library reads descriptions that say nothing, too: a logo on each page.
+_described = _text_extraction._get_content_stream_for_text
+_text_extraction._get_content_stream_for_text = lambda *args, **_: _described(*args, has_visitor=False)
 _make_font = Font.from_font_resource.__func__  # type: ignore[attr-defined]  # of a class method
 Font.from_font_resource = classmethod(_clock.font)  # type: ignore[method-assign,assignment]
 
@@ -119,7 +133,7 @@ def _pages(content: bytes, budget: Budget) -> list[str]:
     found: list[str] = []
     if budget.seconds <= 0:
         return found
-    began = time.process_time()
+    began = time.thread_time()
     _clock.begin(budget.seconds)
     try:
         with apply_configuration(**_LIMITS):
@@ -131,7 +145,7 @@ def _pages(content: bytes, budget: Budget) -> list[str]:
     except (_OutOfTime, Exception):  # noqa: BLE001, S110  the library's failures on broken files are of every kind
         pass
     finally:
-        budget.seconds -= time.process_time() - began
+        budget.seconds -= time.thread_time() - began
         if _clock.fonts:
             _clock.fonts = {}
             gc.collect()  # they are held in circles
@@ -141,30 +155,49 @@ def _pages(content: bytes, budget: Budget) -> list[str]:
 def _read(page: PageObject) -> list[str]:
     """The page's text; none where it is broken, or has very much of it."""
     try:
-        described = page.get_contents()
-        if described is None:
-            return []
-        if len(described.get_data()) > SIMPLE_PAGE:
-            page[NameObject("/Contents")] = drawn = DecodedStreamObject()
-            drawn.set_data(b"\n".join(_words_of(described.get_data())))
-            if len(drawn.get_data()) > LARGEST_PAGE:
-                return []
-        return [page.extract_text(visitor_operand_before=_clock.check)]
+        contents = page.get_contents()
+        described = contents.get_data() if contents is not None else b""
+        if len(described) <= SIMPLE_PAGE:
+            return [_shown(page)]
+        undrawn = _undrawn(described)
+        whole = page.raw_get("/Contents")
+        if len(undrawn) <= LARGEST_PAGE:
+            page[NameObject("/Contents")] = less = DecodedStreamObject()
+            less.set_data(undrawn)
+            with suppress(Exception):
+                return [_shown(page)]
+        page[NameObject("/Contents")] = whole
+        return [_shown(page)] if len(described) <= LARGEST_PAGE else []
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     except Exception:  # noqa: BLE001  as above
         return []
 
 
-def _words_of(described: bytes) -> Iterator[bytes]:
-    """Of a page that is drawn as well, a table with its lines say, what is text (ISO 32000-1, §9.4.1), and what calls
-    other descriptions.
+def _shown(page: PageObject) -> str:
+    return page.extract_text(visitor_operand_before=_clock.check)
+
+
+def _undrawn(described: bytes) -> bytes:
+    """The page without the lines and areas that it draws, as a table's or a logo's, and without pictures within its
+    description (ISO 32000-1, §8.5 and §8.9.7): its words, and what they depend on.
     """
-    place = described.find(b"BT")
-    while 0 <= place < (end := described.find(b"ET", place)):
-        yield described[place : end + 2]
-        place = described.find(b"BT", end)
-    yield from _CALL.findall(described)
+    pieces, last = [], 0
+    for found in _INLINE.finditer(described):
+        if found.start() < last:
+            continue
+        end = described.find(b"EI", found.end())
+        while end >= 0 and not (described[end - 1 : end].isspace() and described[end + 2 : end + 3].isspace()):
+            end = described.find(b"EI", end + 2)
+        if end < 0:
+            break
+        pieces.append(described[last : found.start()])
+        last = end + 2
+    pieces.append(described[last:])
+    words = _DRAWN.sub(lambda found: found[1] or b"", b" ".join(pieces))
+    for _ in range(_DEEPEST):
+        words = _NOTHING.sub(b"", words)
+    return words
 
 
 def streams(content: bytes) -> Iterator[bytes]:

@@ -99,6 +99,12 @@ SAMPLES = {
         "0 0 m 9 9 l S " * 40_000 + f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET",
     ),
     "behind a drawing": pdf("0 0 m 9 9 l S " * 200_000, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
+    "beside words with signs of the language": pdf(
+        "0 0 m 9 9 l S " * 10_000
+        + "BT /F1 12 Tf (SIRET 732 829, NETTO (ET BT) \\( TTC) Tj ET q /F1 9 Tf Q 1 0 0 RG\n"
+        + "BI /W 9 /H 1 ID xBTy ET z\nEI\n"
+        + f"BT 50 800 Td ({REAL}) Tj ET"
+    ),
     "behind a broken page": pdf("BT /F1 12 Tf (x) Tj [ ET", f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
     "on the last page": pdf(*["BT (nothing) Tj ET"] * 60, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
 }
