@@ -35,7 +35,7 @@ INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
 # For so many seconds it is tried to write down what came of a mail, and so often that nobody else begins with it once
 # the database is back.
 PATIENCE, PAUSE = 62.0, 0.5
-MARGIN = send.PATIENCE + 10.0  # seconds that handing over may have taken before
+MARGIN = 20.0  # seconds that handing over may have taken before
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
