@@ -15,7 +15,6 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -50,8 +49,6 @@ _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _DEEPEST = 4  # of what is drawn within what is drawn
 _LONGEST_DICTIONARY = 600  # octets looked at before a stream
 _GROUPS = 50_000  # signs, of which five are a group
-
-
 # Octets that one stream may unpack to: a page, a font's map. Pictures are not looked at.
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": 8_000_000,
@@ -164,8 +161,12 @@ def _read(page: PageObject) -> list[str]:
         if len(undrawn) <= LARGEST_PAGE:
             page[NameObject("/Contents")] = less = DecodedStreamObject()
             less.set_data(undrawn)
-            with suppress(Exception):
+            try:
                 return [_shown(page)]
+            except (MemoryError, SoftTimeLimitExceeded):
+                raise
+            except Exception:  # noqa: BLE001, S110  then as it stands
+                pass
         page[NameObject("/Contents")] = whole
         return [_shown(page)] if len(described) <= LARGEST_PAGE else []
     except (MemoryError, SoftTimeLimitExceeded):

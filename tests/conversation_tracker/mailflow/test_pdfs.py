@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,21 @@ def test_a_map_that_names_every_number_there_is_costs_once_what_it_costs() -> No
     began = time.process_time()
     assert REAL in "".join(pdfs.texts(content, pdfs.Budget()))
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("error", [MemoryError, SoftTimeLimitExceeded])
+def test_what_says_nothing_of_the_file_is_not_taken_for_its_fault(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a page that is read as it stands, and of one that is drawn as well."""
+
+    def fail(_page: object) -> str:
+        raise error
+
+    monkeypatch.setattr(pdfs, "_shown", fail)
+    for page in ("BT (x) Tj ET", "0 0 m 9 9 l S " * 10_000 + "BT (x) Tj ET"):
+        with pytest.raises(error):
+            list(pdfs.texts(pdf(page), pdfs.Budget()))
 
 
 def test_no_more_is_read_than_there_is_time_for() -> None:
