@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import formataddr
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -10,12 +11,14 @@ from uuid import NAMESPACE_URL, uuid5
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
-from conversation_tracker import enclosures, renaming
+from conversation_tracker import enclosures, leaving_out, renaming
 from conversation_tracker.mailflow import leakgate, remask
 from conversation_tracker.mailflow.shapes import Content, StoredFile
 from conversation_tracker.models import OutboundMail
-from orders import rendering
+from conversation_tracker.models.outbound import LeftOut
+from orders import customers, rendering
 from orders.known import Known
+from orders.models import PartyKind
 
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
 KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
@@ -33,18 +36,37 @@ KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
 KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
 
 
-def finished(row: OutboundMail, known: Sequence[Known]) -> tuple[EmailMultiAlternatives, list[str]]:
-    """The mail, and where it shows an address. One that shows any is masked anew first, with everybody who belongs to
-    the order by now: somebody may have joined while it waited. So is one that staff have sent again.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A mail as it is handed over, where it shows an address, and the positions of the files that were left out."""
+
+    message: EmailMultiAlternatives
+    places: list[str]
+    left_out: tuple[int, ...] = ()
+
+
+def finished(row: OutboundMail, known: Sequence[Known]) -> Finished:
+    """The mail. One that shows an address is masked anew first, with everybody who belongs to the order by now:
+    somebody may have joined while it waited. So is one that staff have sent again, also without some of its files.
     """
     content = _content(row.content.json())
+    left_out: tuple[int, ...] = ()
     if not row.resends:
         message = _build(row, content)
         places = leakgate.leaks(message.message().as_bytes(), known)
         if not places:
-            return message, places
+            return Finished(message, places)
+    if row.leaves_out:
+        left_out = leaving_out.positions(content, known, which=LeftOut(row.leaves_out))
+        content = leaving_out.without(content, left_out, locale=_locale(row))
     message = _build(row, remask.again(content, known))
-    return message, leakgate.leaks(message.message().as_bytes(), known)
+    return Finished(message, leakgate.leaks(message.message().as_bytes(), known), left_out)
+
+
+def _locale(row: OutboundMail) -> str:
+    """Of whoever reads it, as far as that is known."""
+    is_customer = row.recipient_alias.party == PartyKind.CUSTOMER
+    return customers.locale_of(row.order) if is_customer else row.order.store.locale
 
 
 def _build(row: OutboundMail, content: Content) -> EmailMultiAlternatives:

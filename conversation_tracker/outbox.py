@@ -18,7 +18,7 @@ from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, send
 from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, SendState
-from conversation_tracker.models.outbound import WAITING
+from conversation_tracker.models.outbound import STOPPED, WAITING, LeftOut
 from orders import access, audit, claims, events, faults, suppression
 from orders.models import Action, EventKind, Order, SuppressionReason, User
 
@@ -30,7 +30,6 @@ MOST_DOUBTS = 5  # tries of a mail that may have arrived each time; four within 
 GIVEN_UP_AFTER = timedelta(days=2)
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
-STOPPED = gettext_noop("The worker was stopped each time.")
 INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
 # For so many seconds it is tried to write down what came of a mail, and so often that nobody else begins with it once
 # the database is back.
@@ -172,7 +171,7 @@ def _write_down_shortly(attempt: _Attempt, result: send.Sent, *, now: datetime) 
     rows = OutboundMail.objects.filter(pk=attempt.pk, state__in=WAITING, attempts=attempt.number)
     rows.update(
         state=SendState.SENT, sent_at=now, provider_message_id=result.provider_message_id, problem="",
-        state_changed_at=now,
+        left_out=list(result.left_out), state_changed_at=now,
     )  # fmt: skip
 
 
@@ -190,8 +189,9 @@ def _send(row: OutboundMail) -> send.Result:
 
 def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: timedelta) -> None:
     match result:
-        case send.Sent(provider_message_id):
+        case send.Sent(provider_message_id, left_out):
             row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
+            row.left_out = list(left_out)
         case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
             row.failures, row.doubts = row.failures + 1, row.doubts + isinstance(result, send.Doubtful)
             row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + wait
@@ -210,7 +210,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         case send.Held(problem):
             row.state, row.problem = SendState.HELD, problem
     row.state_changed_at = now
-    changed = ("state", "sent_at", "provider_message_id", "problem", "failures", "doubts")
+    changed = ("state", "sent_at", "provider_message_id", "problem", "left_out", "failures", "doubts")
     row.save(update_fields=[*changed, "next_attempt_at", "state_changed_at"])
     if row.state != SendState.SENT or row.failures or row.resends:  # else nothing was ever wrong with it
         alarm.follow(row, now=now)
@@ -262,24 +262,25 @@ class Again(Enum):
     EXPIRED = auto()  # an alias of the two has ended, and with it the conversation
 
 
+LEFT_OUT = {LeftOut.SHOWING: "without the files that show an address", LeftOut.ALL: "without its files"}
 GOES = {Again.QUEUED, Again.PASSED_ON}
 
 
-def send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
+def send_again(order: Order, entry_id: int, *, leaves_out: bool = False, user: User, now: datetime) -> Again:
     """Put the copy of this mail back into the outbox, under its Message-ID, or one that a rule stopped into it for the
-    first time; audited. Asked twice, it is put there once.
+    first time; audited. Asked twice, it is put there once. ``leaves_out``: without the files that keep it back.
 
     Raises access.NotFound when the order has no such mail, or no copy of it can ever be sent.
     """
     try:
-        return _send_again(order, entry_id, user=user, now=now)
+        return _send_again(order, entry_id, leaves_out=leaves_out, user=user, now=now)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):  # it is being sent at this moment
             return Again.WAITING
         raise
 
 
-def _send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Again:
+def _send_again(order: Order, entry_id: int, *, leaves_out: bool, user: User, now: datetime) -> Again:
     with transaction.atomic():
         rows = OutboundMail.objects.select_for_update(of=("self",), nowait=True)
         rows = rows.select_related("sender_alias", "recipient_alias")
@@ -289,20 +290,26 @@ def _send_again(order: Order, entry_id: int, *, user: User, now: datetime) -> Ag
         answer = _may_go_again(row, now=now)
         if answer not in GOES:
             return answer
+        left_out = _left_out(row) if leaves_out else LeftOut(row.leaves_out)
         audit.record(
             Action.MAIL_SENT_AGAIN,
             subject=f"{row} of order {order.number}",
             store=order.store,
             user=user,
             before=row.state,
-            after=SendState.QUEUED,
+            after=SendState.QUEUED + (f", {LEFT_OUT[left_out]}" if left_out else ""),
             now=now,
         )
         OutboundMail.objects.filter(pk=row.pk).update(
             state=SendState.QUEUED, problem="", attempts=0, failures=0, doubts=0, resends=F("resends") + 1,
-            sent_at=None, queued_at=now, next_attempt_at=now, state_changed_at=now,
+            leaves_out=left_out, left_out=[], sent_at=None, queued_at=now, next_attempt_at=now, state_changed_at=now,
         )  # fmt: skip
     return answer
+
+
+def _left_out(row: OutboundMail) -> LeftOut:
+    """Which files keep it back: nobody knows, where the search of them came to no end."""
+    return LeftOut.ALL if row.is_unsearched else LeftOut.SHOWING
 
 
 def _may_go_again(row: OutboundMail, *, now: datetime) -> Again:

@@ -7,7 +7,7 @@ import re
 import smtplib
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -23,6 +23,7 @@ from conversation_tracker import answers, backends, finishing, limits
 from conversation_tracker.mailflow import headers, mask, match
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
+from conversation_tracker.models.outbound import TOO_LARGE, TOO_SLOW
 from conversation_tracker.providers import base
 from orders import clock, faults, secrecy, suppression, vault
 from orders.known import Known
@@ -34,8 +35,6 @@ LISTED = gettext_noop("The store suppresses this address.")
 ENDED = gettext_noop("An alias of this conversation was retired.")
 MISSING = gettext_noop("An attachment is not in the storage.")
 DAMAGED = gettext_noop("An attachment in the storage is damaged.")
-TOO_SLOW = gettext_noop("Searching it for real addresses takes too long.")
-TOO_LARGE = gettext_noop("Searching it for real addresses takes too much memory.")
 UNANSWERED = gettext_noop("It was handed over, and no answer came: it may have arrived.")
 MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
 
@@ -89,9 +88,10 @@ TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took it."""
+    """The provider took it, but for the files at these positions, which were left out."""
 
     provider_message_id: str
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Never(ENDED)
     try:
         with limits.processor_time():
-            message, places = finishing.finished(row, _known(aliases))
+            finished = finishing.finished(row, _known(aliases))
     except limits.TooSlow:
         return Held(TOO_SLOW)
     except MemoryError:
@@ -169,10 +169,11 @@ def send(row: OutboundMail) -> Result:  # noqa: PLR0911  one line for each way i
         return Never(DAMAGED)
     except OSError as error:
         return Later(type(error).__name__)
-    if places:
-        return Held("; ".join(places)[:200])
+    if finished.places:
+        return Held("; ".join(finished.places)[:200])
     may_have_left = bool(row.doubts) or row.attempts - 1 > row.failures
-    return hand_over(message, key=finishing.idempotency_key(row), may_have_left=may_have_left)
+    result = hand_over(finished.message, key=finishing.idempotency_key(row), may_have_left=may_have_left)
+    return replace(result, left_out=finished.left_out) if isinstance(result, Sent) else result
 
 
 def lacked_memory(attempts: int) -> Result:

@@ -110,9 +110,12 @@ def _posted(request: HttpRequest) -> dict[str, object]:
 @require_POST
 @pages.guarded
 def send_again(request: HttpRequest, account: str, number: str, pk: int) -> HttpResponseBase:
-    """Send the copy of a mail again that did not arrive, or that of one that a rule stopped."""
+    """Send the copy of a mail again that did not arrive, or that of one that a rule stopped; with ``leaves_out``
+    without the files that keep it back.
+    """
     order = access.order(request.user, account, number, Right.ANSWER)
-    answer = outbox.send_again(order, pk, user=pages.user(request), now=clock.now())
+    leaves_out = bool(request.POST.get("leaves_out"))
+    answer = outbox.send_again(order, pk, leaves_out=leaves_out, user=pages.user(request), now=clock.now())
     if answer in outbox.GOES:
         tasks.wake_outbox()
     level, words = ANSWERS[answer]

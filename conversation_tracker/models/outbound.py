@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from orders import secrecy
@@ -26,6 +27,20 @@ class SendState(models.TextChoices):
     COMPLAINED = "complained", _("Marked as spam by the recipient")
 
 
+class LeftOut(models.TextChoices):
+    """Which files staff had left out of a copy that they kept back."""
+
+    NONE = ""
+    SHOWING = "showing"  # an address
+    ALL = "all"
+
+
+# Why the leak gate could not look.
+TOO_SLOW = gettext_noop("Searching it for real addresses takes too long.")
+TOO_LARGE = gettext_noop("Searching it for real addresses takes too much memory.")
+STOPPED = gettext_noop("The worker was stopped each time.")
+UNSEARCHED = (TOO_SLOW, TOO_LARGE, STOPPED)
+
 # The places that the leak gate names (mailflow.leakgate), in words for people.
 PLACES = {
     "plain body": _("the text"),
@@ -36,6 +51,13 @@ PLACES = {
     "too many parts": _("more parts than are searched"),
     "attached mail that cannot be searched": _("an attached mail that cannot be searched"),
 }
+
+
+_OF_FILES = ("file", "file name", "attached mail that cannot be searched")
+
+
+def _is_of_file(place: str) -> bool:
+    return place in _OF_FILES or place.startswith("attached mail, ")
 
 
 def _in_words(place: str) -> str:
@@ -81,10 +103,16 @@ class OutboundMail(models.Model):
     state_changed_at = models.DateTimeField()
     soft_bounced_at = models.DateTimeField(null=True, blank=True)  # of one bounced that may still arrive
     problem = models.CharField(max_length=200, blank=True)  # the error's class or where a leak was found; no address
+    leaves_out = models.CharField(max_length=7, choices=LeftOut.choices, default="", blank=True, db_default="")
+    # The positions of the files that it left without, as the entry's attachments have them.
+    left_out = ArrayField(models.PositiveSmallIntegerField(), default=list, db_default=[], blank=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=SendState.values), name="outbound_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(leaves_out__in=LeftOut.values), name="outbound_left_out_is_known"
+            ),
             models.UniqueConstraint(fields=["entry"], name="outbound_is_one_per_entry"),
             models.UniqueConstraint(fields=["message_id"], name="outbound_message_id_is_unique"),
         ]
@@ -119,3 +147,13 @@ class OutboundMail(models.Model):
     def held_for(self) -> list[str]:
         """Where the leak gate found an address, or why it could not look, in words; empty when it is not held."""
         return [_in_words(place) for place in self.problem.split("; ")] if self.state == SendState.HELD else []
+
+    @property
+    def is_unsearched(self) -> bool:
+        """Whether it is held because nobody came to the end of searching it."""
+        return self.state == SendState.HELD and self.problem in UNSEARCHED
+
+    @property
+    def shows_only_in_files(self) -> bool:
+        """Whether it is held for its files alone, so that it may go without them."""
+        return self.state == SendState.HELD and all(map(_is_of_file, self.problem.split("; ")))

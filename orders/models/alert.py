@@ -35,7 +35,7 @@ ADVICE: dict[str, str | Promise] = {
     AlertKind.SUPPRESSED: _("An admin of the store can lift the suppression in Store settings; then send it again."),
     AlertKind.HELD: _(
         "Send it again: it is masked anew, with everybody who belongs to the order by now. "
-        "If it is held once more, ask the sender to write again without the address or the file."
+        "If it is held once more, send it without the file, or ask the sender to write again without the address."
     ),
     AlertKind.BOUNCED: _("Reach the person in another way and ask for an address that takes mail."),
     AlertKind.NOT_SENT: _("Under Order mails it says why. Resend it there once that is put right."),

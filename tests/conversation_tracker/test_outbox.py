@@ -22,7 +22,7 @@ from pytest_django import Settings
 
 from conversation_tracker import enclosures, inbox, limits, outbox, send
 from conversation_tracker.mailflow import leakgate
-from conversation_tracker.models import OutboundMail, SendState
+from conversation_tracker.models import OutboundMail, SendState, outbound
 from orders import suppression, vault
 from orders.known import Known
 from orders.models import Alert, AlertKind, Attachment, Suppression, SuppressionReason
@@ -151,12 +151,14 @@ def test_a_mail_that_stops_its_worker_each_time_waits_ever_longer_and_is_held_at
     assert sum(waits, timedelta()) > timedelta(hours=4)
     assert work(now=now) == []
     row = OutboundMail.objects.get()
-    assert (row.state, row.problem) == (SendState.HELD, outbox.STOPPED)
+    assert (row.state, row.problem) == (SendState.HELD, outbound.STOPPED)
     assert Alert.objects.get().kind == AlertKind.HELD
 
 
 @pytest.mark.parametrize(
-    ("error", "problem"), [(limits.TooSlow(), send.TOO_SLOW), (MemoryError(), send.TOO_LARGE)], ids=["time", "memory"]
+    ("error", "problem"),
+    [(limits.TooSlow(), outbound.TOO_SLOW), (MemoryError(), outbound.TOO_LARGE)],
+    ids=["time", "memory"],
 )
 def test_a_mail_that_cannot_be_searched_within_the_limits_is_held_and_its_neighbours_leave(
     client: Client, work: Work, placed: Placed, error: BaseException, problem: str
@@ -186,7 +188,7 @@ def test_searching_a_mail_takes_no_longer_than_reading_one_may(client: Client, w
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     with patch.object(leakgate, "leaks", search), patch.object(limits, "SECONDS", 0.1):
         assert work() == []
-    assert OutboundMail.objects.get().problem == send.TOO_SLOW
+    assert OutboundMail.objects.get().problem == outbound.TOO_SLOW
 
 
 def test_a_mail_too_large_to_be_handed_over_is_held(
@@ -197,10 +199,10 @@ def test_a_mail_too_large_to_be_handed_over_is_held(
     for hours in range(2):
         work(now=timezone.now() + timedelta(hours=hours))
         row = OutboundMail.objects.get()
-        assert (row.state, row.problem) == (SendState.RETRY, send.TOO_LARGE)
+        assert (row.state, row.problem) == (SendState.RETRY, outbound.TOO_LARGE)
     work(now=timezone.now() + timedelta(hours=3))
     row.refresh_from_db()
-    assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
+    assert (row.state, row.problem) == (SendState.HELD, outbound.TOO_LARGE)
 
 
 def test_a_mail_for_which_memory_was_short_once_leaves(
@@ -228,7 +230,7 @@ def test_a_mail_that_fills_the_memory_within_a_statement_is_held_and_its_neighbo
         for hours in range(3):
             assert outbox.work(now=timezone.now() + timedelta(hours=hours))
     row = OutboundMail.objects.get()
-    assert (row.state, row.problem) == (SendState.HELD, send.TOO_LARGE)
+    assert (row.state, row.problem) == (SendState.HELD, outbound.TOO_LARGE)
     letters.post_postmark(client, letters.postmark(placed.store_alias))
     assert len(work()) == 1
 

@@ -42,7 +42,7 @@ def write(client: Client, to: Alias, by: Alias, **headers: str) -> None:
 
 def finish() -> EmailMultiAlternatives:
     """The newest copy, as it would be handed over."""
-    return finishing.finished(OutboundMail.objects.latest("pk"), ())[0]
+    return finishing.finished(OutboundMail.objects.latest("pk"), ()).message
 
 
 @pytest.mark.parametrize(
