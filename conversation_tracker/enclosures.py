@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import mimetypes
+import re
 from collections.abc import Collection
 from email.mime.base import MIMEBase
 
 from django.conf import settings
 
 from conversation_tracker import limits
-from conversation_tracker.mailflow import frugal
+from conversation_tracker.mailflow import charsets, frugal
 from conversation_tracker.mailflow.shapes import StoredFile
 from orders import rendering, vault
 
@@ -22,6 +23,7 @@ TYPE_BY_NAME = {"anymail.backends.resend.EmailBackend"}
 IN_UTF_8 = {f"anymail.backends.{name}.EmailBackend" for name in ("brevo", "mailersend", "mailjet")}
 
 PATIENCE = 20.0  # seconds
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,40}")  # of a charset; Python knows it by more, such as one with line ends
 _MARKED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -44,7 +46,7 @@ def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
     maintype, _, subtype = _content_type(file, content).partition("/")
     found = MIMEBase(maintype, subtype or "octet-stream", name=file.name)
     if maintype == "text":
-        found.set_param("charset", charset(content))
+        found.set_param("charset", charset(content, declared=file.charset))
     found.set_payload(frugal.in_base64(content))
     found["Content-Transfer-Encoding"] = "base64"
     is_inline = _is_picture(file) and rendering.bare_id(file.content_id) in shown
@@ -54,17 +56,24 @@ def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
     return found
 
 
-def charset(content: bytes) -> str:
+def charset(content: bytes, *, declared: str = "") -> str:
     """One in which the text can be read, and written again as the same bytes: anymail does both, in UTF-8 where none is
-    told.
+    told. Many call a text in UTF-8 by another name; what they declare counts for others, and for letters that are
+    written in the bytes of ASCII, as in ISO-2022-JP.
     """
-    for name in ("utf-8", *(name for mark, name in _MARKED if content.startswith(mark))):
-        try:
-            if content.decode(name).encode(name) == content:
-                return name
-        except UnicodeError:
-            continue
-    return "iso-8859-1"
+    known = charsets.larger(declared) if _NAME.fullmatch(declared) else ""
+    claimed = [name for name in (declared, known) if known and _keeps(content, name)]
+    marked = [name for mark, name in _MARKED if content.startswith(mark)]
+    if claimed and content.isascii() and not content.decode(claimed[0]).isascii():
+        return claimed[0]
+    return next((name for name in ("utf-8", *marked, *claimed) if _keeps(content, name)), "iso-8859-1")
+
+
+def _keeps(content: bytes, name: str) -> bool:
+    try:
+        return content.decode(name).encode(name) == content
+    except (LookupError, ValueError):  # the latter is UnicodeError's too
+        return False
 
 
 def _content_type(file: StoredFile, content: bytes) -> str:
@@ -72,7 +81,8 @@ def _content_type(file: StoredFile, content: bytes) -> str:
         return named
     if file.content_type.startswith(("message/", "multipart/")):  # sent as a file: opened, it is the same mail
         return "application/octet-stream"
-    if settings.EMAIL_BACKEND in IN_UTF_8 and file.content_type.startswith("text/") and charset(content) != "utf-8":
+    is_text = file.content_type.startswith("text/")
+    if settings.EMAIL_BACKEND in IN_UTF_8 and is_text and charset(content, declared=file.charset) != "utf-8":
         return "application/octet-stream"
     return file.content_type
 

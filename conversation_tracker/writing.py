@@ -196,7 +196,7 @@ def _keep(entry: TimelineEntry, masked: Masked) -> list[StoredFile]:
     """The entry's files, in the vault."""
     names = vault.save_all([file.content for file in masked.files])
     stored = [
-        StoredFile(file.name, file.content_type, file.content_id, name)
+        StoredFile(file.name, file.content_type, file.content_id, name, file.charset)
         for file, name in zip(masked.files, names, strict=True)
     ]
     if stored:

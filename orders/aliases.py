@@ -187,7 +187,8 @@ def expire_due(*, now: datetime, batch: int = 2_000) -> int:
 
 
 def renew(alias: Alias, *, now: datetime) -> Alias:
-    """Let an alias whose time is over work for two more months, for a mail the store sends in its own right.
+    """Let an alias whose time is over work for two more months: for a mail the store sends in its own right, or that
+    somebody but the customer writes to an alias that still works.
 
     One that still works stays as it is, and so does one that somebody retired. In the caller's transaction.
     """

@@ -16,11 +16,12 @@ MOST = 50  # mails in one mailbox file
 _ENDINGS = ("eml", "emlx", "mbox", "mbx", "mht", "mhtml", "nws")
 _HEAD = 65_536  # bytes looked at
 _FIELD = re.compile(rb"(?P<name>[!-9;-~]{1,76})[ \t]*:")
-# What stands in mails, and of that what hardly stands in anything else.
-_USUAL = {b"to", b"cc", b"subject", b"date", b"reply-to", b"sender", b"content-type", b"dkim-signature"}
+# What stands in mails, and of that what stands in nothing else: a quote for a transport begins with From, To and Date,
+# and a mail that somebody saved as text is one no more.
+_USUAL = {b"from", b"to", b"cc", b"subject", b"date", b"reply-to", b"sender", b"content-type", b"received"}
 _TELLING = {
-    b"from", b"received", b"return-path", b"message-id", b"mime-version", b"content-transfer-encoding",
-    b"delivered-to", b"x-written-by",
+    b"return-path", b"message-id", b"mime-version", b"content-transfer-encoding", b"delivered-to", b"dkim-signature",
+    b"x-written-by",
 }  # fmt: skip
 # A mailbox file: RFC 4155 appendix A.
 _FROM_LINE = re.compile(rb">?From [^\r\n]{0,300}\r?\n")
@@ -43,7 +44,7 @@ def mails(content: bytes, *, name: str, claimed: str) -> list[bytes]:
 
 
 def _is_header(start: bytes, *, is_named: bool) -> bool:
-    """Whether it begins with header fields (RFC 5322 §2.2): any in a file named as a mail, else those of a mail."""
+    """Whether it begins with header fields (RFC 5322 §2.2): any in a file named as one, else those of mails alone."""
     found: set[bytes] = set()
     for line in start.split(b"\n", 300)[:300]:
         if not line.strip():

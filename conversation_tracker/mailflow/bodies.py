@@ -79,6 +79,7 @@ _BREAK = re.compile(
 )
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
+_FEW_LETTERS = 20
 _NO_LETTER = re.compile(r"[\W_]+")
 _TRAILING = re.compile(r"(?<![ \t\xa0])[ \t\xa0]+\n")  # tried once for each run, not at each of its characters
 
@@ -209,15 +210,28 @@ def together(pieces: Sequence[tuple[str, str]]) -> tuple[str, str]:
     pieces = [(text, source) for text, source in pieces if text.strip() or shows(source)]
     texts, sources = [text for text, _ in pieces if text], [source for _, source in pieces if source]
     if texts and sources and len(pieces) > 1:
-        said, shown = _letters("".join(texts)), _letters(bare("".join(sources)))
+        said, shown = "\n".join(texts), bare("\n".join(sources))
         texts = [text or _unless(said, to_text(source)) for text, source in pieces]
         sources = [source or _unless(shown, text, clean(markup.from_text(text))) for text, source in pieces]
     return tidy("\n\n".join(filter(None, texts))), "\n".join(filter(None, sources))
 
 
 def _unless(said: str, text: str, form: str | None = None) -> str:
-    """The text, in another form where one is given; empty where its letters are said already."""
-    return "" if _letters(text) in said else text if form is None else form
+    """The text, in another form where one is given; empty where it is said already."""
+    return "" if _says(said, text) else text if form is None else form
+
+
+def _says(said: str, text: str) -> bool:
+    """Whether one text says the other, whatever signs and spaces stand between its letters. A few of them stand within
+    words by chance.
+    """
+    letters = _letters(text)
+    if len(letters) > _FEW_LETTERS:
+        return letters in _letters(said)
+    if not letters:
+        return text.strip() in said
+    word = r"[\W_]*+".join(map(re.escape, letters))
+    return re.search(rf"(?<!\w){word}(?!\w)", said) is not None
 
 
 def _letters(text: str) -> str:

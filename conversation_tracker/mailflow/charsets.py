@@ -15,6 +15,7 @@ _LARGER = {
     "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932",
     "iso2022_jp": "iso2022_jp_ext",
 }  # fmt: skip
+_IN_MAIL = {"cp932": "ms932", "cp1252": "windows-1252", "cp1254": "windows-1254", "iso2022_jp_ext": "iso-2022-jp"}
 # Names that Python does not know.
 _NAMES = {
     "windows-31j": "cp932", "sjis": "cp932", "eucjp": "euc_jp", "eucjp-ms": "euc_jp", "cp51932": "euc_jp",
@@ -43,6 +44,13 @@ def text_codec(name: str) -> str | None:
         is_text = getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"}
         return info.name if is_text else None
     return None
+
+
+def larger(name: str) -> str:
+    """What is written under the name of a known charset, by a name of it that mail programs know; else empty."""
+    codec = text_codec(name)
+    found = _LARGER.get(codec, codec) if codec else ""
+    return _IN_MAIL.get(found, found)
 
 
 def said_within(page: bytes) -> str | None:

@@ -53,7 +53,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return RecordOnly(Reason.NO_SENDER)
     if matched.sender is not None and matched.sender.alias_id == matched.recipient.alias_id:
         return RecordOnly(Reason.TO_SELF)
-    if matched.sender is not None and (closed := _closed(matched.sender, now=now)) is not None:
+    if matched.sender is not None and (closed := _closed(matched.sender, now=now)) and not _is_renewed(matched):
         return Refuse(closed)  # under an alias that no longer works he could not be answered
     if matched.sender is None and matched.third_parties >= MOST_THIRD_PARTIES:
         return Refuse(Reason.CROWDED)
@@ -83,6 +83,18 @@ def _closed(party: Party, *, now: datetime) -> Reason | None:
     if not validity.is_valid(expires_at=party.expires_at, now=now):
         return Reason.EXPIRED
     return Reason.RETIRED if party.retired_at is not None else None
+
+
+def _is_renewed(matched: Matched) -> bool:
+    """Whether the sender's alias, which no longer works, is renewed by his mail: of a carrier who writes to the
+    customer or the store, while a stranger's mail is passed on, and of the store, whose order mails have renewed the
+    customer's perhaps. The customer's own ends when its time is over, or no two who answer each other would ever end;
+    and so does one that somebody retired.
+    """
+    sender = matched.sender
+    if sender is None or matched.recipient.is_third or not (sender.is_third or sender.is_store):
+        return False
+    return sender.retired_at is None or sender.retired_at >= sender.expires_at  # what is over is marked afterwards
 
 
 def _goes_round(mail: Mail, matched: Matched) -> bool:

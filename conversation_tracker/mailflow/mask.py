@@ -138,6 +138,7 @@ def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.B
             content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budget
         ),
         is_dangerous=nature.is_dangerous,
+        charset=file.charset,
     )
 
 

@@ -150,6 +150,13 @@ class Book:
             self._parties[alias.order_id].append(new)
         return new
 
+    def renewed(self, alias: Alias) -> Party:
+        """The same for one whose time was over."""
+        new = party(alias)
+        found = self._parties[alias.order_id]
+        found[:] = [new if one.alias_id == new.alias_id else one for one in found]
+        return new
+
 
 def _answers_ours(references: Sequence[str], store: Store) -> bool:
     """Whether one of these may be a Message-ID of ours: under a tracking domain that the store has or had, or one that

@@ -27,9 +27,9 @@ from conversation_tracker.mailflow.shapes import (
     Verdict,
 )
 from conversation_tracker.providers import base
-from orders import addresses, alerts, aliases, faults
+from orders import addresses, alerts, aliases, faults, validity
 from orders.known import Known
-from orders.models import AlertKind, PartyKind, TimelineEntry
+from orders.models import AlertKind, Alias, PartyKind, TimelineEntry
 from orders.outcomes import Outcome, Reason
 
 log = logging.getLogger(__name__)
@@ -155,8 +155,8 @@ def _settle(
 ) -> record.Settled:
     decision = decide.decide(arrival.mail, arrival.envelope, matched, now=now)
     order = book.order(matched.recipient.order_id)
-    if isinstance(decision, Relay) and matched.sender is None:
-        matched = _introduce(arrival, matched, book, now=received_at)  # before its first mail on the timeline
+    if isinstance(decision, Relay):
+        matched = _answerable(arrival, matched, book, received_at=received_at, now=now)
     if isinstance(decision, Relay):
         book.note_relay(matched, is_auto_reply=Trait.AUTO_REPLY in arrival.mail.traits, now=now)
     known = mask.known(matched.parties)
@@ -175,6 +175,20 @@ def _is_braked(one: record.Settled) -> bool:
     """Whether the mail was stopped as one of too many, though a person may have written it."""
     mail, decision = one.arrival.mail, one.decision
     return isinstance(decision, Refuse) and decision.reason is Reason.LOOP and not decide.came_back(mail, one.matched)
+
+
+def _answerable(
+    arrival: Arrival, matched: Matched, book: match.Book, *, received_at: datetime, now: datetime
+) -> Matched:
+    """The same with an alias of the sender's that works. Whoever writes for the first time gets one, just before that
+    mail on the timeline, and one whose time is over is renewed.
+    """
+    if matched.sender is None:
+        return _introduce(arrival, matched, book, now=received_at)
+    if validity.is_valid(expires_at=matched.sender.expires_at, now=now):
+        return matched
+    (alias,) = Alias.objects.filter(pk=matched.sender.alias_id)
+    return replace(matched, sender=book.renewed(aliases.renew(alias, now=now)))
 
 
 def _introduce(arrival: Arrival, matched: Matched, book: match.Book, *, now: datetime) -> Matched:

@@ -14,7 +14,7 @@ from itertools import islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, cards, files, headers, outlook, pdfs
+from conversation_tracker.mailflow import attached, bodies, cards, charsets, files, headers, outlook, pdfs
 
 MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
@@ -138,6 +138,12 @@ def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") 
         yield Octets(content)
     text = content.decode(nature.codec, "replace")
     yield Text(text)
+    if (
+        charset
+        and nature.codec in {"utf-8", "latin-1"}
+        and (claimed := charsets.decode_bytes(content, charset)) != text
+    ):
+        yield Text(claimed)
     yield from _decoded(text, content, is_html=nature.content_type == "text/html")
 
 

@@ -138,7 +138,7 @@ def _entry(one: Settled, original: str) -> TimelineEntry:
 
 def _stored(masked: Masked, names: Sequence[str]) -> list[StoredFile]:
     return [
-        StoredFile(file.name, file.content_type, file.content_id, name)
+        StoredFile(file.name, file.content_type, file.content_id, name, file.charset)
         for file, name in zip(masked.files, names, strict=True)
     ]
 

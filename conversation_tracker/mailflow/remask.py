@@ -38,7 +38,7 @@ def again(content: Content, known: Sequence[Known]) -> Content:
         in_reply_to=references[-1] if references else "",
         references=references,
         files=tuple(
-            StoredFile(file.name, file.content_type, file.content_id, name)
+            StoredFile(file.name, file.content_type, file.content_id, name, file.charset)
             for file, name in zip(masked.files, names, strict=True)
         ),
     )
@@ -48,4 +48,6 @@ def _files(stored: Sequence[StoredFile]) -> Iterator[File]:
     for file in stored:
         content = enclosures.load(file.stored_as)
         mails = parse.mails(content, name=file.name, kind=file.content_type)
-        yield from mails or [File(file.name, file.content_type, content, content_id=file.content_id)]
+        yield from mails or [
+            File(file.name, file.content_type, content, content_id=file.content_id, charset=file.charset)
+        ]

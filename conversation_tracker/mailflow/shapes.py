@@ -168,6 +168,7 @@ class MaskedFile:
     content_id: str
     is_searchable: bool
     is_dangerous: bool
+    charset: str = ""  # as declared, for text
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,7 @@ class StoredFile:
     content_type: str
     content_id: str
     stored_as: str
+    charset: str = ""  # as declared, for text
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,3 +67,26 @@ def test_only_pictures_that_the_html_shows_stand_in_it(settings: Settings) -> No
     assert not enclosed(*picture).inline
     assert not enclosed(*pdf, shown=("f_m3abc",)).inline
     assert enclosed(*pdf).name == "note.pdf"
+
+
+@pytest.mark.parametrize(
+    ("declared", "content", "expected"),
+    [
+        ("windows-1251", "Акт приёмки".encode("cp1251"), "windows-1251"),
+        ("shift_jis", "注文,お届け先".encode("shift_jis"), "shift_jis"),
+        ("Shift_JIS", "①注文".encode("cp932"), "ms932"),  # written under the smaller one's name
+        ("iso-2022-jp", "<p>注文</p>".encode("iso-2022-jp"), "iso-2022-jp"),
+        ("iso-8859-2", "łódź".encode(), "utf-8"),  # called so in error
+        ("us-ascii", "łódź".encode("iso-8859-2"), "iso-8859-1"),
+        ("windows-1251", b"plain", "utf-8"),
+        ("hex", b"00", "utf-8"),
+        ("nobody-knows", "ação".encode("latin-1"), "iso-8859-1"),
+        ("windows\r\n1251", "Акт".encode("cp1251"), "iso-8859-1"),
+        ("", "ação".encode("latin-1"), "iso-8859-1"),
+    ],
+)
+def test_a_text_keeps_the_charset_in_which_it_can_be_read(declared: str, content: bytes, expected: str) -> None:
+    part = enclosures.part(StoredFile("a.txt", "text/plain", "", vault.save(content), declared), shown=())
+    assert part.get_content_charset() == expected
+    found = Attachment(part)
+    assert base64.b64decode(found.b64content) == content

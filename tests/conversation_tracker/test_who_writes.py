@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
+from dateutil.relativedelta import relativedelta
 from django.test import Client
 from django.utils import timezone
 
 from orders import aliases
-from orders.models import AliasEvent, Kind, PartyKind, Verification
+from orders.models import AliasEvent, Kind, PartyKind, User, Verification
+from orders.outcomes import Reason
 from orders.placing import Placed
 from tests import factories, letters
 from tests.conversation_tracker.conversing import Work, finished, ids, mails, person
@@ -142,3 +146,55 @@ def test_whatever_reply_to_says_the_answer_goes_to_who_wrote(
     )
     (answer,) = work()
     assert (answer.to, placed.order.aliases.count()) == (["kim@carrier.example"], 3)
+
+
+class TestWhoseAliasIsOver:
+    """A carrier wrote to the order, and does so again when its alias has ended and the customer's works anew."""
+
+    LATER = relativedelta(months=2, days=1)
+
+    @pytest.fixture
+    def late(self, client: Client, work: Work, placed: Placed) -> datetime:
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+        now: datetime = timezone.now() + self.LATER
+        aliases.expire_due(now=now)
+        aliases.renew(placed.customer_alias, now=now)
+        return now
+
+    def write(self, client: Client, placed: Placed, *numbers: int) -> None:
+        for number in numbers:
+            found = {"Headers": ids(f"<{number}@carrier.example>"), "TextBody": f"Parcel {number}"}
+            letters.post_postmark(client, letters.postmark(placed.customer_alias, **found))
+
+    def test_it_is_relayed_under_the_alias_that_it_had(
+        self, client: Client, work: Work, placed: Placed, late: datetime
+    ) -> None:
+        carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
+        self.write(client, placed, 1, 2)
+        assert [sent.reply_to for sent in work(now=late)] == [[carrier.address.text()]] * 2
+        carrier.refresh_from_db()
+        assert (carrier.expires_at, carrier.retired_at) == (late + relativedelta(months=2), None)
+        renewed = placed.order.timeline.filter(alias_event=AliasEvent.RENEWED, recipient_alias=carrier)
+        assert renewed.count() == 1
+
+    def test_one_that_staff_retired_stays_so(
+        self, client: Client, work: Work, placed: Placed, store_admin: User
+    ) -> None:
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+        work()
+        carrier = placed.order.aliases.get(party=PartyKind.THIRD_PARTY)
+        aliases.retire(carrier, user=store_admin, reason="asked for", now=timezone.now())
+        now = timezone.now() + self.LATER
+        aliases.renew(placed.customer_alias, now=now)
+        self.write(client, placed, 1)
+        assert work(now=now) == []
+        assert [entry.reason for entry in mails(placed.order)][-1] == Reason.EXPIRED  # both, by then
+
+    def test_who_writes_to_one_that_is_over_renews_nothing(
+        self, client: Client, work: Work, placed: Placed, late: datetime
+    ) -> None:
+        letters.post_postmark(client, letters.postmark(placed.store_alias))
+        assert work(now=late) == []
+        assert [entry.reason for entry in mails(placed.order)][-1] == Reason.EXPIRED
+        assert not placed.order.aliases.get(party=PartyKind.THIRD_PARTY).is_valid_at(late)

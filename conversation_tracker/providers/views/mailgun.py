@@ -37,13 +37,20 @@ class Inbound(MailgunInboundWebhookView):  # type: ignore[misc]  # anymail has n
             return AnymailInboundMessage()
         return parts.message(
             base.pairs(json.loads(form["message-headers"])),
-            text=_joined(form, "body-plain"), html=_joined(form, "body-html"), files=_files(request),
+            text=_joined(form, "body-plain"), html=_joined(form, "body-html"),
+            files=[*_files(request), *_invitations(form)],
         )  # fmt: skip
 
 
 def _joined(form: QueryDict, name: str) -> str | None:
     """A body that may come in pieces: ``body-html`` is "an array of all text/html MIME parts"."""
     return "\n".join(form.getlist(name)) if name in form else None
+
+
+def _invitations(form: QueryDict) -> list[AnymailInboundMessage]:
+    """Invitations, which stand in a field where they are no attached files."""
+    found = [one.encode() for one in form.getlist("body-calendar") if one.strip()]
+    return [parts.file(one, content_type='text/calendar; charset="utf-8"', name="invite.ics") for one in found]
 
 
 def _files(request: HttpRequest) -> list[AnymailInboundMessage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -90,9 +91,24 @@ def test_a_retired_sender_is_not_relayed() -> None:
     assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.RETIRED)
 
 
-def test_a_sender_whose_own_alias_has_expired_is_not_relayed() -> None:
-    matched = replace(MATCHED, sender=replace(SENDER, expires_at=NOW))
-    assert decide(MAIL, ENVELOPE, matched, now=NOW) == Refuse(Reason.EXPIRED)
+@pytest.mark.parametrize(
+    ("sender", "is_to_third", "expected"),
+    [
+        ({}, False, Refuse(Reason.EXPIRED)),  # the customer
+        ({"is_third": True}, False, Relay()),
+        ({"is_store": True}, False, Relay()),
+        ({"is_third": True, "retired_at": NOW}, False, Relay()),  # by beat, when its time was over
+        ({"is_third": True, "retired_at": NOW - timedelta(days=1)}, False, Refuse(Reason.EXPIRED)),
+        ({"is_third": True}, True, Refuse(Reason.EXPIRED)),
+        ({"is_store": True}, True, Refuse(Reason.EXPIRED)),
+    ],
+)
+def test_a_sender_whose_own_alias_is_over_is_relayed_where_a_stranger_would_be_but_not_the_customer(
+    sender: dict[str, Any], is_to_third: bool, expected: object
+) -> None:
+    writer = replace(SENDER, **{"is_third": False, "is_store": False, "expires_at": NOW, **sender})
+    matched = replace(MATCHED, sender=writer, recipient=replace(RECIPIENT, is_third=is_to_third))
+    assert decide(MAIL, ENVELOPE, matched, now=NOW) == expected
 
 
 @pytest.mark.parametrize(("count", "expected"), [(49, Relay()), (50, Refuse(Reason.CROWDED))])

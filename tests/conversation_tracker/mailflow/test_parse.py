@@ -17,6 +17,7 @@ from conversation_tracker.mailflow.parse import parse
 from conversation_tracker.mailflow.shapes import Envelope, Mail, Trait, Verdict
 from conversation_tracker.mailflow.traits import HOP_HEADER
 from tests import letters
+from tests.conversation_tracker.mailflow import passing
 
 ENVELOPE = Envelope("kim@carrier.example", True, ("a@ct.example",), Verdict.NONE, is_spam=False)
 
@@ -116,6 +117,14 @@ def test_alternatives_and_what_only_should_be_called_so_are_not_doubled() -> Non
     assert (in_sequence(BOTH).text, in_sequence(BOTH).html) == ("My 5 < 6 letter.", "<p>A footer</p>")
     mail = in_sequence("text/plain\r\n\r\nOne letter.", "text/html\r\n\r\n<p>One <b>letter</b>.</p>")
     assert (mail.text, mail.html) == ("One letter.", "<p>One <b>letter</b>.</p>")
+
+
+@pytest.mark.parametrize(
+    ("letter", "piece", "is_shown"), [("Assim foi", "sim", True), ("Sim, foi", "Sim", False), ("Foi 👍", "👍", False)]
+)
+def test_a_short_word_is_said_only_where_it_stands_as_one(letter: str, piece: str, is_shown: bool) -> None:
+    mail = in_sequence(f"text/html; charset=utf-8\r\n\r\n<p>{letter}</p>", f"text/plain; charset=utf-8\r\n\r\n{piece}")
+    assert (piece in mail.html.removeprefix(f"<p>{letter}</p>")) == is_shown
 
 
 def test_what_cannot_be_stored_is_taken_out() -> None:
@@ -256,6 +265,29 @@ def test_an_attached_mail_is_read_with_its_own_parts() -> None:
     (file,) = read(outer.as_bytes()).files
     assert file.nested is not None
     assert file.nested.text == "Inner"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "From: São Paulo\nTo: Rio de Janeiro\nDate: 01/12/2026\nReceived: 3\nWeight: 12 kg\n",
+        "From: SP\nTo: RJ\n\na;b\n1;2\n",
+        "From:\tAna\nSent:\tMonday\nTo:\tLoja\nSubject:\tRE: Pedido\n\n" + "Olá, o pedido não chegou. " * 60,
+    ],
+    ids=["quote", "table", "saved"],
+)
+def test_a_text_that_begins_like_a_mail_is_none(content: str) -> None:
+    (file,) = read(passing.incoming(content.encode(), name="a.txt", kind="text/plain", charset="utf-8")).files
+    assert (file.nested, file.content) == (None, content.encode())
+
+
+@pytest.mark.parametrize(
+    "field", ["Message-ID: <1@x.example>", "MIME-Version: 1.0", "Content-Transfer-Encoding: base64"]
+)
+def test_a_mail_that_is_called_a_text_is_one(field: str) -> None:
+    content = f"From: a@b.example\r\nSubject: x\r\n{field}\r\n\r\nSGVsbG8="
+    (file,) = read(passing.incoming(content.encode(), name="a.txt", kind="text/plain")).files
+    assert file.nested is not None
 
 
 def test_references_end_with_the_mail_that_is_answered() -> None:

@@ -15,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from orders import vault
 from orders.models import TimelineEntry
 from orders.outcomes import Outcome, Reason
 from tests import letters
@@ -149,6 +150,15 @@ def test_html_that_comes_in_pieces_is_whole(client: Client, settle: Settle, two:
     letters.post_mailgun(client, letters.mailgun(two[0], **{"body-html": pieces}))
     (entry,) = settle()
     assert [piece in entry.html for piece in pieces] == [True, True]
+
+
+def test_an_invitation_that_stands_in_a_field_is_a_file(client: Client, settle: Settle, two: list[str]) -> None:
+    invitation = "BEGIN:VCALENDAR\r\nSUMMARY:Entrega às 9h\r\nEND:VCALENDAR\r\n"
+    letters.post_mailgun(client, letters.mailgun(two[0], **{"body-calendar": invitation}))
+    (entry,) = settle()
+    (file,) = entry.attachments.all()
+    assert (file.name, file.content_type) == ("invite.ics", "text/calendar")
+    assert vault.load(file.stored_as) == invitation.encode()
 
 
 def test_no_file_is_lost_for_its_name(client: Client, settle: Settle, two: list[str]) -> None:
