@@ -8,7 +8,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from typing import Any
 
-from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, readings
+from conversation_tracker.mailflow import attached, bodies, charsets, frugal, glyphs, headers, readings
 from orders import spellings
 from orders.known import Known
 
@@ -96,18 +96,21 @@ class _Gate:
         for view in readings.views(
             content, name=name, claimed=part.get_content_type(), charset=charset or "", budget=self._budget
         ):
-            match view:
-                case readings.Text(text):
-                    found = self._shows(text)
-                case readings.Octets(octets):
-                    found = spellings.occurs(octets, self._known)
-                case readings.AttachedMail(raw):
-                    found = False
-                    yield from self._mails([attached.read(raw)], depth=depth)
-                case readings.Closed():
-                    found = False
-            if found:
+            if isinstance(view, readings.AttachedMail):
+                yield from self._mails([attached.read(view.raw)], depth=depth)
+            elif self._is_shown_by(view):
                 yield "file"
+
+    def _is_shown_by(self, view: readings.View) -> bool:
+        match view:
+            case readings.Text(text):
+                return self._shows(text)
+            case readings.Shown(text):
+                return self._shows(text) or glyphs.shows(text, self._known)
+            case readings.Octets(octets):
+                return spellings.occurs(octets, self._known)
+            case _:
+                return False
 
     def _shows(self, text: str) -> bool:
         return bool(spellings.find(text, self._known))

@@ -32,6 +32,8 @@ MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unp
 LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Python decodes itself
 
 START = b"%PDF-"
+FILES = (START, b"PK\x03\x04", b"\x1f\x8b\x08")  # how a file begins that may be attached to one, and is looked into
+_ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
 _STREAM = re.compile(rb"stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
@@ -120,7 +122,8 @@ def _pieces(content: bytes) -> Iterator[bytes]:
         if place < 0:
             return
         following = content.find(START, place + len(START))
-        yield content[place:] if place else content
+        end = _ATTACHED_END.search(content, place) if place else None  # or the reader would take the outer one's end
+        yield content[place : end.start() + len(b"%%EOF") if end else None] if place else content
         if following >= 0:
             yield content[place:following]
         place = following
@@ -219,7 +222,7 @@ def streams(content: bytes) -> Iterator[bytes]:
             unpacked = zlib.decompressobj().decompress(packed, left)
         except (zlib.error, ValueError):  # packed in another way
             continue
-        yield _KERN.sub(b"", unpacked)
+        yield unpacked if unpacked.startswith(FILES) else _KERN.sub(b"", unpacked)
         left -= len(unpacked)
         if left <= 0:
             return

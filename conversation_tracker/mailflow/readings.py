@@ -53,6 +53,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What the glyphs of a page show, some of which may be lost."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Octets:
     """What is no text."""
 
@@ -71,7 +78,7 @@ class Closed:
     """Something is in there that nobody here can read."""
 
 
-View = Text | Octets | AttachedMail | Closed
+View = Text | Shown | Octets | AttachedMail | Closed
 
 
 class Budget:
@@ -102,10 +109,19 @@ def views(
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
         if pdfs.START in content:
-            yield from map(Text, pdfs.texts(content, budget.pdfs))
-            yield from map(Octets, pdfs.streams(content))
+            yield from map(Shown, pdfs.texts(content, budget.pdfs))
+            yield from _streams(content, budget, depth)
         yield from map(Octets, _words(content))
         yield from map(Octets, outlook.texts(content))
+
+
+def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
+    """What a PDF packs, and the files that are attached to it."""
+    for stream in pdfs.streams(content):
+        yield Octets(stream)
+        if stream.startswith(pdfs.FILES) and depth < DEEPEST and budget.members > 0:
+            budget.members -= 1
+            yield from views(stream, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
 
 
 def _packed_files(content: bytes) -> Iterator[bytes]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
 import time
+import zipfile
 import zlib
-from collections.abc import Sequence
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -17,65 +18,8 @@ from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import leakgate, pdfs, readings
 from orders.known import Known
+from tests.conversation_tracker.mailflow.papers import MAP, by_glyphs, packed, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, shown
-
-MAP = (
-    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
-    "1 begincodespacerange <0000><FFFF> endcodespacerange\n"
-    "{count} beginbfchar\n{pairs}\nendbfchar endcmap end end"
-)
-
-
-def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = ()) -> bytes:
-    """A PDF of pages that are described so, packed, in a font with this ToUnicode map."""
-    objects: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
-    if font:
-        objects.append(
-            b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[5 0 R]/ToUnicode 4 0 R>>"
-        )
-        objects.append(_stream(font.encode()))
-        objects.append(
-            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/A/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)>>>>"
-        )
-    else:
-        objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
-    objects += [one if isinstance(one, bytes) else one.encode() for one in extra]
-    kids = []
-    for page in pages:
-        objects.append(_stream(page.encode("latin-1")))
-        objects.append(
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>"
-            % len(objects)
-        )
-        kids.append(b"%d 0 R" % len(objects))
-    objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), b" ".join(kids))
-    written, places = b"%PDF-1.7\n", []
-    for number, one in enumerate(objects, 1):
-        places.append(len(written))
-        written += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    return (
-        written
-        + b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-        + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(written))
-    )
-
-
-def _stream(content: bytes) -> bytes:
-    packed = zlib.compress(content)
-    return b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed)
-
-
-def by_glyphs(text: str) -> bytes:
-    """As browsers and most programs write a text: numbers of glyphs, and what each is in a map."""
-    signs = sorted(set(text))
-    number = {sign: place for place, sign in enumerate(signs, 3)}
-    pairs = "\n".join(f"<{number[sign]:04x}> <{ord(sign):04x}>" for sign in signs)
-    shown = "".join(f"{number[sign]:04x}" for sign in text)
-    page = f"BT /F1 12 Tf 50 800 Td <{shown}> Tj ET"
-    return pdf(page, font=MAP.format(count=len(signs), pairs=pairs))
-
 
 PICTURE = (
     b"<</Type/XObject/Subtype /Image/Width 1400/Height 1300/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/FlateDecode"
@@ -204,6 +148,27 @@ def test_and_one_that_a_text_holds_in_base64(name: str, kind: str, before: str, 
         lines = between.join(signs[place : place + 76] for place in range(0, len(signs), 76))
         found = masked(incoming(f"{before}{lines}{after}".encode(), kind=kind, name=name))
         assert (shown(found), found.files[0].is_searchable) == (["file"] if is_held else [], False)
+
+
+ATTACHED = b"/Type/EmbeddedFile"
+
+
+def zipped(text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "inner", [by_glyphs(REAL), pdf("BT (no) Tj ET", extra=[packed(by_glyphs(REAL), kind=ATTACHED)]), zipped(REAL)],
+    ids=["pdf", "pdf in pdf", "docx"],
+)  # fmt: skip
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_what_is_attached_to_one_is_read(inner: bytes, *, is_packed: bool) -> None:
+    plain = b"<<%s/Length %d>>stream\n%s\nendstream" % (ATTACHED, len(inner), inner)
+    content = pdf("BT (Terms) Tj ET", extra=[packed(inner, kind=ATTACHED) if is_packed else plain])
+    assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"))) == ["file"]
 
 
 def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_be_searched() -> None:
