@@ -97,6 +97,8 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
     if not _is_soft(event):
         # The provider tried again; but what is older than the bounce is no news.
         changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
+    elif event.timestamp is not None:  # nor is what is older than the delivery, told late
+        changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp)
     if state is SendState.DELIVERED:  # what was given up in doubt has arrived after all
         changeable |= Q(state=SendState.FAILED, doubts__gt=0)
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.

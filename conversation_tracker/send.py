@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from anymail.message import AnymailRecipientStatus, AnymailStatus
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
@@ -42,6 +43,7 @@ MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
 # backend for SMTP keeps a time of its own for each step.
 PATIENCE = 75.0  # seconds
 
+REFUSED = {"invalid", "rejected"}  # of a recipient; anymail raises it where it knows the recipient for ours
 MOST_WITHOUT_MEMORY = 3  # attempts
 
 # What an operator puts right (a key that is wrong, a bill), or time does: it says nothing of the mail. CONFLICT is what
@@ -335,17 +337,22 @@ def _taken(message: EmailMessage) -> Result:
     nothing; or anymail can make nothing of it, and finds no name that the provider gave the mail.
     """
     status = getattr(message, "anymail_status", None)
-    states = getattr(status, "status", None)
+    told = _told(status)
+    states = {one.status for one in told}
     if states == {"failed"}:
         return Later("not taken")
-    if states == {"unknown"} and not getattr(status, "message_id", None):
+    if states & REFUSED:
+        return _refused_recipient(AnymailRecipientsRefused(response=getattr(status, "esp_response", None)))
+    if states == {"unknown"} and not told[0].message_id:
         return Doubtful(MISUNDERSTOOD)
-    return Sent(_provider_message_id(message))
-
-
-def _provider_message_id(message: EmailMessage) -> str:
-    """What the provider calls the mail, where it says so at once."""
-    status = getattr(message, "anymail_status", None)
-    found = getattr(status, "message_id", None)
     # Postal's is a number. What the database does not take would make a mail that has left leave again.
-    return headers.one_line(str(found))[:255] if isinstance(found, str | int) else ""
+    found = [one.message_id for one in told if isinstance(one.message_id, str | int)]
+    return Sent(headers.one_line(str(found[0]))[:255] if found else "")
+
+
+def _told(status: AnymailStatus | None) -> list[AnymailRecipientStatus]:
+    """What the provider says of the one recipient. Where it spells the address otherwise than we do, as in small
+    letters, anymail knows nothing of ours.
+    """
+    told = list(status.recipients.values()) if status is not None else []
+    return [one for one in told if one.status != "unknown" or one.message_id] or told[:1]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Value
+from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, QuerySet, Value
 
 from orders import events, flow, masking, timeline
 from orders.models import EventKind, Kind, Order, OrderEvent, Status, TimelineEntry
@@ -90,10 +90,13 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def remind_no_more(order: Order, *, now: datetime) -> None:
-    """Publish, where the order's payment is awaited, that it is: that is said once. In the caller's transaction."""
-    if order.status in UNPAID:
-        events.publish([events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now)])
+def remind_no_more(orders: QuerySet[Order], *, now: datetime) -> None:
+    """Tell nobody that the payment of these orders is awaited, where it is. In the caller's transaction."""
+    told = OrderEvent.objects.filter(order=OuterRef("pk"), kind=EventKind.PAYMENT_PENDING)
+    for order in orders.filter(status__in=UNPAID).exclude(Exists(told)).defer("document").iterator():
+        said = events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now)
+        said.dispatched_at = now
+        events.publish([said])
 
 
 def remind(*, now: datetime, batch: int = 200) -> int:

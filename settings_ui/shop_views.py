@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orders import access, pages
@@ -18,6 +19,8 @@ from orders.models import ShopConnection, ShopKind, Store
 from orders.shops import connections
 from settings_ui import answers
 from settings_ui.forms import SecretForm, ShopForm
+
+TOO_MANY = gettext_noop("This store has as many shops as it may have. Disconnect one first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def shops(request: HttpRequest, account: str) -> HttpResponseBase:
                 now=timezone.now(),
             )
         except connections.TooMany:
-            messages.error(request, _("This store has as many shops as it may have. Disconnect one first."))
+            messages.error(request, _(TOO_MANY))
         else:
             messages.success(request, _("Connected. Enter the webhook address in the shop."))
         return redirect("settings_ui:shops", store.account)
@@ -88,9 +91,28 @@ def disconnect(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
     answers.removed(
         request,
         lambda: connections.remove(connections.one(store, pk), user=pages.user(request), now=timezone.now()),
-        done=_("Disconnected. Its orders stay; nothing more is taken in from it."),
+        done=_("Disconnected. Its orders stay; nothing more is taken in from it, and no customer is asked to pay."),
         done_before=_("Nothing changed: this shop was disconnected already."),
     )
+    return redirect("settings_ui:shops", store.account)
+
+
+@require_POST
+@pages.guarded
+def connect_again(request: HttpRequest, account: str, pk: int) -> HttpResponseBase:
+    """Take in the calls of a shop again that was disconnected."""
+    store = access.store(request.user, account, Right.SETTINGS)
+    user = pages.user(request)
+    try:
+        shop = connections.one(store, pk, is_removed=True)
+        connections.connect_again(shop, user=user, now=timezone.now())
+    except access.NotFound:
+        connections.one(store, pk)
+        messages.info(request, _("Nothing changed: this shop is connected already."))
+    except connections.TooMany:
+        messages.error(request, _(TOO_MANY))
+    else:
+        messages.success(request, _("Connected again, under the same address. Its secret is a new one: set it below."))
     return redirect("settings_ui:shops", store.account)
 
 
@@ -116,6 +138,7 @@ def _page(
             )
             for shop in connections.of_store(store)
         ],
+        "removed": connections.removed_of(store),
         "calls": connections.latest(store),
         "form": form or ShopForm(),
     }

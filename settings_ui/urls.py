@@ -44,4 +44,5 @@ urlpatterns = [
     path("<slug:account>/shops/<int:pk>/secret/", shop_views.show_secret, name="shop-secret"),
     path("<slug:account>/shops/<int:pk>/secret/replace/", shop_views.replace_secret, name="shop-replace-secret"),
     path("<slug:account>/shops/<int:pk>/disconnect/", shop_views.disconnect, name="shop-disconnect"),
+    path("<slug:account>/shops/<int:pk>/connect/", shop_views.connect_again, name="shop-connect-again"),
 ]

@@ -42,10 +42,16 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
         return Applied(ShopOutcome.NO_ADDRESS)
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
     applied = _bring_along(shop, report, placed, now=now)
+    if report.is_paid_later:
+        _remind_no_more(placed.order, now=now)
     if placed.is_new and _is_of_before(shop, report):
-        payment.remind_no_more(placed.order, now=now)
+        _remind_no_more(placed.order, now=now)
         events.keep_untold(placed.order, before=shop.created_at, now=now)
     return applied
+
+
+def _remind_no_more(order: Order, *, now: datetime) -> None:
+    payment.remind_no_more(Order.objects.filter(pk=order.pk), now=now)
 
 
 def _is_of_before(shop: ShopConnection, report: OrderReport) -> bool:
@@ -89,7 +95,12 @@ def give_up(missed: TooEarly, *, now: datetime) -> Applied:
 
 def marketplace_number(shop: ShopConnection, number: str) -> str:
     """The order's number among all of the store's; two shops may count alike."""
-    return f"{shop.kind}-{shop.pk}-{number}"[:128]
+    return f"{numbers_of(shop)}{number}"[:128]
+
+
+def numbers_of(shop: ShopConnection) -> str:
+    """How the numbers of the shop's orders begin."""
+    return f"{shop.kind}-{shop.pk}-"
 
 
 def _draft(shop: ShopConnection, report: OrderReport) -> placing.Draft:

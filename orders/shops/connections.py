@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.urls import reverse
 
-from orders import access, audit
-from orders.models import Action, ShopConnection, ShopDelivery, ShopDeliveryState, ShopKind, Store, User
+from orders import access, audit, payment
+from orders.models import Action, Order, ShopConnection, ShopDelivery, ShopDeliveryState, ShopKind, Store, User
 from orders.secrecy import Secret
-from orders.shops import shopify, woocommerce
+from orders.shops import applying, shopify, woocommerce
 from orders.shops.reports import Report
 
 Headers = Mapping[str, str]
@@ -49,15 +49,10 @@ class TooMany(ValueError):
 
 
 def connect(store: Store, kind: ShopKind, *, name: str, secret: str, user: User, now: datetime) -> ShopConnection:
-    """Add a shop. Without a secret, WooCommerce gets a new one, since it takes ours; Shopify makes its own, which is
-    entered later. Raises TooMany.
-    """
-    if not secret and kind is ShopKind.WOOCOMMERCE:
-        secret = secrets.token_urlsafe(32)
+    """Add a shop. Raises TooMany."""
+    secret = secret or _new_secret(kind)
     with transaction.atomic():
-        Store.objects.select_for_update().get(pk=store.pk)
-        if of_store(store).count() >= MOST_SHOPS:
-            raise TooMany
+        _hold(store)
         shop = ShopConnection.objects.create(
             store=store, kind=kind, name=name, token=secrets.token_urlsafe(24), secret=Secret.of(secret), created_at=now
         )
@@ -81,14 +76,48 @@ def reveal_secret(shop: ShopConnection, *, user: User, now: datetime) -> str:
 
 
 def remove(shop: ShopConnection, *, user: User, now: datetime) -> bool:
-    """Take in nothing more from the shop; its orders stay. False when it was removed before."""
+    """Take in nothing more from the shop; its orders stay. False when it was removed before.
+
+    Of those that are not paid nobody hears any more whether they are, so no customer is reminded.
+    """
     with transaction.atomic():
         removed = ShopConnection.objects.filter(pk=shop.pk, removed_at=None).update(
             removed_at=now, secret=Secret.of("")
         )
         if removed:
+            numbers = applying.numbers_of(shop)
+            payment.remind_no_more(
+                Order.objects.filter(store=shop.store_id, marketplace_number__startswith=numbers), now=now
+            )
             _note(shop, before="connected", after="removed", user=user, now=now)
     return bool(removed)
+
+
+def connect_again(shop: ShopConnection, *, user: User, now: datetime) -> bool:
+    """Take in its calls again, at the same address and about the same orders; its secret is another one, as for a new
+    shop. False when it is connected. Raises TooMany.
+    """
+    secret = _new_secret(ShopKind(shop.kind))
+    with transaction.atomic():
+        _hold(shop.store)
+        connected = ShopConnection.objects.filter(pk=shop.pk, removed_at__isnull=False).update(
+            removed_at=None, secret=Secret.of(secret), created_at=now
+        )
+        if connected:
+            _note(shop, before="removed", after="connected", user=user, now=now)
+    return bool(connected)
+
+
+def _new_secret(kind: ShopKind) -> str:
+    """WooCommerce takes ours; Shopify makes its own, which is entered later."""
+    return secrets.token_urlsafe(32) if kind is ShopKind.WOOCOMMERCE else ""
+
+
+def _hold(store: Store) -> None:
+    """See that the store may have one shop more, and that nobody adds one meanwhile. Raises TooMany."""
+    Store.objects.select_for_update().get(pk=store.pk)
+    if of_store(store).count() >= MOST_SHOPS:
+        raise TooMany
 
 
 def of_store(store: Store) -> QuerySet[ShopConnection]:
@@ -105,9 +134,16 @@ def of_store(store: Store) -> QuerySet[ShopConnection]:
     )
 
 
-def one(store: Store, pk: int) -> ShopConnection:
-    """A connected shop of the store. Raises access.NotFound."""
-    found = ShopConnection.objects.select_related("store").filter(store=store, pk=pk, removed_at=None).first()
+def removed_of(store: Store) -> list[ShopConnection]:
+    """The store's shops that were disconnected, the latest first."""
+    removed = ShopConnection.objects.filter(store=store, removed_at__isnull=False)
+    return list(removed.order_by("-removed_at", "-pk")[:MOST_SHOPS])
+
+
+def one(store: Store, pk: int, *, is_removed: bool = False) -> ShopConnection:
+    """A connected shop of the store, or one that was disconnected. Raises access.NotFound."""
+    shops = ShopConnection.objects.select_related("store")
+    found = shops.filter(store=store, pk=pk, removed_at__isnull=not is_removed).first()
     if found is None:
         raise access.NotFound(pk)
     return found

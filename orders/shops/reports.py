@@ -105,6 +105,7 @@ class OrderReport:
     is_value_sure: bool = True  # no: it cannot be told from the shop's figures what the order is worth now
     shipping_cost: int = 0
     tax: int = 0  # on top of the prices
+    is_paid_later: bool = False  # on delivery, or the rest of it: nobody is to be reminded
     figure: int | None = None  # another than before tells of an edit, where the value, for its rounding, does not
 
     @property

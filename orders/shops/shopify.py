@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,9 @@ ORDER_TOPICS = (
 )  # fmt: skip
 PARCEL_TOPICS = ("fulfillments/create", "fulfillments/update")
 REFUND_TOPIC = "refunds/create"
-_PAID = ("paid", "partially_refunded", "refunded")
+# Many shops take the money that is authorized at the checkout only when they send.
+_PAID = ("authorized", "paid", "partially_refunded", "refunded")
+_ON_DELIVERY = re.compile(r"cash on delivery|\bcod\b|contra[ -]?entrega|na entrega|contra[ -]?re+mbolso", re.IGNORECASE)
 _UNDONE = ("cancelled", "error", "failure")
 _SAID = {
     "label_printed": "Label printed",
@@ -79,6 +82,7 @@ def _order(order: dict[str, Any]) -> OrderReport:
     refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
     items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
     worth = _worth(order, refunds, currency)
+    payment = ", ".join(str(one)[:50] for one in order.get("payment_gateway_names") or [] if isinstance(one, str))
     return OrderReport(
         number=reports.required(order, "id"),
         name=reports.texts(order, "name", "order_number", "id"),
@@ -87,7 +91,7 @@ def _order(order: dict[str, Any]) -> OrderReport:
         currency=currency,
         items=tuple(_item(item, currency) for item in items),
         shipping=_address(shipping),
-        payment=", ".join(str(one)[:50] for one in order.get("payment_gateway_names") or [] if isinstance(one, str)),
+        payment=payment,
         is_paid=status in _PAID,
         canceled=_canceled(order, status),
         is_complete=reports.texts(order, "fulfillment_status") == "fulfilled",
@@ -103,6 +107,7 @@ def _order(order: dict[str, Any]) -> OrderReport:
         is_value_sure=worth.is_sure,
         shipping_cost=_shipping_cost(order, currency),
         tax=_tax(order, currency),
+        is_paid_later=status == "partially_paid" or _ON_DELIVERY.search(payment) is not None,
         figure=worth.figure,
     )
 

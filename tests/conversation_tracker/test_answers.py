@@ -234,3 +234,40 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(
 def by_postmark(settings: Settings, url: str) -> None:
     settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
     settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_SERVER_TOKEN": "t", "POSTMARK_API_URL": url}
+
+
+def said(document: object) -> bytes:
+    body = json.dumps(document).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("provider", "document", "result"),
+    [
+        (
+            "postmark",
+            {"To": "maria@y.example", "SubmittedAt": "", "MessageID": "id-1", "ErrorCode": 0, "Message": "OK"},
+            send.Sent("id-1"),
+        ),
+        (
+            "postmark",
+            {"ErrorCode": 406, "Message": "Found inactive addresses: maria@y.example. Inactive recipients are ones"},
+            send.Suppressed("AnymailRecipientsRefused"),
+        ),
+        (
+            "mailjet",
+            {"Messages": [{"Status": "success", "To": [{"Email": "maria@y.example", "MessageID": 456}]}]},
+            send.Sent("456"),
+        ),
+    ],
+)
+def test_a_provider_that_spells_the_address_otherwise_is_understood(
+    settings: Settings, provider: str, document: dict[str, object], result: send.Result
+) -> None:
+    with http_server(said(document)) as url:
+        settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
+        names = ("SERVER_TOKEN", "API_KEY", "SECRET_KEY")
+        settings.ANYMAIL = {f"{provider}_{name}".upper(): "x" for name in names} | {f"{provider.upper()}_API_URL": url}
+        mail = EmailMultiAlternatives("s", "b", "a@x.example", ["Maria@y.example"])
+        assert send.hand_over(mail, key="k") == result

@@ -162,6 +162,17 @@ def test_delivered_after_a_soft_bounce_settles_its_alert(client: Client, work: W
     assert OrderEvent.objects.filter(kind=EventKind.MESSAGE_BOUNCED).count() == 1
 
 
+def test_a_soft_bounce_that_is_told_after_the_delivery_is_no_news(
+    client: Client, work: Work, sent: OutboundMail
+) -> None:
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "DeliveredAt": "2026-11-20T11:00:00Z"})
+    work()
+    report(client, {**SOFT, "BouncedAt": "2026-11-20T10:00:00Z"})
+    work()
+    sent.refresh_from_db()
+    assert (sent.state, Alert.objects.exists()) == (SendState.DELIVERED, False)
+
+
 def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, work: Work, sent: OutboundMail) -> None:
     for said in (SOFT, HARD):
         report(client, said)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders.models import Action, AuditEntry, Role, ShopConnection, ShopKind
+from orders import payment
+from orders.models import Action, AuditEntry, EventKind, OrderEvent, Role, ShopConnection, ShopKind, Status
 from orders.shops import connections
 from tests import factories
 from tests.orders.shops import payloads
@@ -78,6 +81,46 @@ def test_a_disconnected_shop_is_gone_and_its_orders_stay(as_admin, store):
     assert [after for _, _, _, after in audited()] == ["connected", "removed"]
 
 
+class TestConnectAgain:
+    """A shop that was disconnected, by mistake perhaps."""
+
+    @pytest.fixture
+    def shop(self, as_admin, store):
+        shop = payloads.make_shop(store, ShopKind.WOOCOMMERCE)
+        payloads.post_woocommerce(shop, payloads.woocommerce("pending"))
+        payloads.work()
+        as_admin.post(f"{URL}{shop.pk}/disconnect/")
+        return shop
+
+    def test_it_has_the_address_that_it_had_and_its_orders_stay_one(self, as_admin, store, shop):
+        before = shop.token
+        assert f"{shop.pk}/connect/" in as_admin.get(URL).content.decode()
+        page = as_admin.post(f"{URL}{shop.pk}/connect/", follow=True).content.decode()
+        assert ("Connected again" in page, before in page, f"{shop.pk}/connect/" in page) == (True, True, False)
+        connections.replace_secret(shop, payloads.SECRET, user=factories.make_user(), now=timezone.now())
+        payloads.post_woocommerce(shop, payloads.woocommerce("processing"))
+        payloads.work()
+        assert [order.status for order in store.orders.all()] == [Status.WINDOW_TO_CANCEL]
+        assert [after for _, _, _, after in audited()][:3] == ["connected", "removed", "connected"]
+
+    def test_done_twice_it_is_simply_done(self, as_admin, shop):
+        as_admin.post(f"{URL}{shop.pk}/connect/")
+        page = as_admin.post(f"{URL}{shop.pk}/connect/", follow=True).content.decode()
+        assert "this shop is connected already" in page
+
+    def test_not_beyond_the_most(self, as_admin, shop, monkeypatch):
+        monkeypatch.setattr(connections, "MOST_SHOPS", 0)
+        page = as_admin.post(f"{URL}{shop.pk}/connect/", follow=True).content.decode()
+        assert "as many shops as it may have" in page
+        assert the_shop().removed_at is not None
+
+    def test_while_it_is_away_nobody_is_asked_to_pay(self, store, shop):
+        order = store.orders.get()
+        assert payment.remind(now=timezone.now() + timedelta(days=30)) == 0
+        said = OrderEvent.objects.get(order=order, kind=EventKind.PAYMENT_PENDING)
+        assert said.dispatched_at is not None
+
+
 def test_the_page_tells_what_became_of_the_latest_calls(as_admin, store):
     shop = payloads.make_shop(store, ShopKind.SHOPIFY)
     payloads.post_shopify(shop, payloads.shopify())
@@ -100,7 +143,7 @@ def test_the_page_asks_the_database_as_often_for_one_as_for_three(count, as_admi
         payloads.post_shopify(shop, payloads.shopify(id=number))
     payloads.work()
     as_admin.get(URL)
-    with django_assert_num_queries(7):  # session, user, store, rights, shops, calls, settings in the bar
+    with django_assert_num_queries(8):  # session, user, store, rights, shops, removed, calls, settings in the bar
         as_admin.get(URL)
 
 
@@ -109,17 +152,17 @@ def test_who_may_not_set_the_store_may_neither_see_nor_change(role, client, stor
     shop = payloads.make_shop(store, ShopKind.SHOPIFY, user=factories.make_user())
     client.force_login(factories.make_user(store=store, role=role))
     answers = [client.get(URL), client.post(URL, NEW), *(client.post(f"{URL}{shop.pk}/{act}/") for act in ACTS)]
-    assert [answer.status_code for answer in answers] == [403] * 5
+    assert [answer.status_code for answer in answers] == [403] * 6
     assert (ShopConnection.objects.count(), AuditEntry.objects.count()) == (1, 1)
 
 
-ACTS = ("secret", "secret/replace", "disconnect")
+ACTS = ("secret", "secret/replace", "disconnect", "connect")
 
 
 def test_a_shop_of_another_store_is_not_there(as_admin):
     foreign = payloads.make_shop(factories.make_store(), ShopKind.SHOPIFY)
     assert foreign.token not in as_admin.get(URL).content.decode()
-    assert [as_admin.post(f"{URL}{foreign.pk}/{act}/").status_code for act in ACTS] == [404, 404, 302]
+    assert [as_admin.post(f"{URL}{foreign.pk}/{act}/").status_code for act in ACTS] == [404, 404, 302, 404]
     assert the_shop().removed_at is None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orders import changing, flow
+from orders import changing, flow, payment
 from orders.models import (
     Alert,
     EventKind,
@@ -96,6 +96,24 @@ def test_the_api_shows_an_order_of_a_shop_masked(woo, store):
 )
 def test_each_status_of_woocommerce_brings_the_order_along_and_never_back(states, ends, woo):
     assert woo_says(woo, *states).status == ends
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "reminders"),
+    [
+        ({"financial_status": "authorized"}, Status.WINDOW_TO_CANCEL, 0),  # captured when it is sent
+        ({"financial_status": "paid"}, Status.WINDOW_TO_CANCEL, 0),
+        ({"financial_status": "partially_paid"}, Status.ORDER_CREATED, 0),
+        ({"payment_gateway_names": ["Cash on Delivery (COD)"]}, Status.ORDER_CREATED, 0),
+        ({"payment_gateway_names": ["Pagamento na entrega"]}, Status.ORDER_CREATED, 0),
+        ({"payment_gateway_names": ["Bank Deposit"]}, Status.ORDER_CREATED, 1),
+    ],
+)
+def test_who_has_paid_or_pays_later_is_not_asked_to(said, status, reminders, shopify):
+    for _ in range(2):
+        order = shopify_says(shopify, "orders/updated", payloads.shopify(**said))
+    assert order.status == status
+    assert payment.remind(now=timezone.now() + timedelta(days=30)) == reminders
 
 
 def test_a_completed_order_walks_the_whole_flow_with_an_invoice_under_the_orders_number(woo):
