@@ -245,7 +245,11 @@ def hand_over(message: EmailMultiAlternatives, *, key: str, may_have_left: bool 
         return _refused_by_smtp(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
-    return _taken(message)
+    try:
+        return _taken(message)
+    except Exception as error:  # noqa: BLE001  it has left, whatever an answer holds that nobody expects
+        log.error("the answer to a mail could not be read\n%s", faults.trace(error))  # noqa: TRY400  as above
+        return Doubtful(MISUNDERSTOOD)
 
 
 def _give(message: EmailMultiAlternatives, *, key: str) -> None:
@@ -354,5 +358,5 @@ def _told(status: AnymailStatus | None) -> list[AnymailRecipientStatus]:
     """What the provider says of the one recipient. Where it spells the address otherwise than we do, as in small
     letters, anymail knows nothing of ours.
     """
-    told = list(status.recipients.values()) if status is not None else []
+    told = list(status.recipients.values()) if isinstance(status, AnymailStatus) else []
     return [one for one in told if one.status != "unknown" or one.message_id] or told[:1]

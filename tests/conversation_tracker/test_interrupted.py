@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import psycopg
 import pytest
+from anymail.message import AnymailRecipientStatus, AnymailStatus
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
@@ -74,7 +74,9 @@ class Odd(Provider):
     """Gives a mail a name that no database keeps."""
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        messages[0].anymail_status = SimpleNamespace(message_id="a\x00b\ud800")  # type: ignore[attr-defined]
+        status = AnymailStatus()
+        status.set_recipient_status({messages[0].to[0]: AnymailRecipientStatus("a\x00b\ud800", "sent")})
+        messages[0].anymail_status = status  # type: ignore[attr-defined]
         return super().send_messages(messages)
 
 
@@ -150,6 +152,17 @@ def test_a_name_that_no_database_keeps_costs_no_second_mail(client: Client, plac
     assert outbox.work(now=timezone.now())
     row = OutboundMail.objects.get()
     assert (row.state, row.provider_message_id, len(taken)) == (SendState.SENT, "ab", 1)
+
+
+@pytest.mark.django_db
+def test_an_answer_that_nobody_expects_leaves_a_doubt(
+    client: Client, placed: Placed, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(client, placed, settings, Odd)
+    monkeypatch.setattr(send, "_told", Mock(side_effect=AttributeError("recipients")))
+    assert outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.problem, row.doubts) == (SendState.RETRY, send.MISUNDERSTOOD, 1)
 
 
 @pytest.mark.django_db

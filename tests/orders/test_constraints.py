@@ -202,6 +202,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "order_mail_state_is_known": update(OrderMail, state="lost"),
     "order_mail_queued_has_its_entry": update(OrderMail, state="queued"),
     "outbound_state_is_known": update(OutboundMail, state="lost"),
+    "outbound_left_out_is_known": update(OutboundMail, leaves_out="half"),
     "outbound_is_one_per_entry": lambda: copy_of(OutboundMail.objects.get(), message_id="<other@x>"),
     "outbound_message_id_is_unique": lambda: copy_of(OutboundMail.objects.get(), entry=a_mail_entry()()),
 }
