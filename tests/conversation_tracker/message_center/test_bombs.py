@@ -71,13 +71,13 @@ def test_a_bomb_is_refused_on_save_in_no_time(name: str):
 
 
 def test_texts_that_take_long_have_the_time_of_one_together(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(engine, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(engine, "MOST_SECONDS", 0.2)
     slow = "{% for a in (1..19999) %}{{ 'a b c d' | split: ' ' | join: '-' | upcase | size }}{% endfor %}"
     sample = context.sample(factories.make_store(), TemplateKey.NEW_ORDER)
     began = time.thread_time()
     found = checking.check(Source("Hello", "", slow, slow), sample)
     assert [(one.field, one.problem) for one in found] == [("html", Problem.TOO_MUCH)]
-    assert time.thread_time() - began < 1.8
+    assert time.thread_time() - began < 0.8
 
 
 @pytest.mark.parametrize("name", BOMBS)
