@@ -210,28 +210,33 @@ def together(pieces: Sequence[tuple[str, str]]) -> tuple[str, str]:
     pieces = [(text, source) for text, source in pieces if text.strip() or shows(source)]
     texts, sources = [text for text, _ in pieces if text], [source for _, source in pieces if source]
     if texts and sources and len(pieces) > 1:
-        said, shown = "\n".join(texts), bare("\n".join(sources))
+        said, shown = _Said("\n".join(texts)), _Said(bare("\n".join(sources)))
         texts = [text or _unless(said, to_text(source)) for text, source in pieces]
         sources = [source or _unless(shown, text, clean(markup.from_text(text))) for text, source in pieces]
     return tidy("\n\n".join(filter(None, texts))), "\n".join(filter(None, sources))
 
 
-def _unless(said: str, text: str, form: str | None = None) -> str:
+def _unless(said: _Said, text: str, form: str | None = None) -> str:
     """The text, in another form where one is given; empty where it is said already."""
-    return "" if _says(said, text) else text if form is None else form
+    return "" if text in said else text if form is None else form
 
 
-def _says(said: str, text: str) -> bool:
-    """Whether one text says the other, whatever signs and spaces stand between its letters. A few of them stand within
-    words by chance.
+class _Said:
+    """A text that says others, whatever signs and spaces stand between their letters; of a few letters, where they do
+    not stand within a word by chance.
     """
-    letters = _letters(text)
-    if len(letters) > _FEW_LETTERS:
-        return letters in _letters(said)
-    if not letters:
-        return text.strip() in said
-    word = r"[\W_]*+".join(map(re.escape, letters))
-    return re.search(rf"(?<!\w){word}(?!\w)", said) is not None
+
+    def __init__(self, text: str) -> None:
+        self._text, self._letters = text, _letters(text)
+
+    def __contains__(self, text: str) -> bool:
+        letters = _letters(text)
+        if len(letters) > _FEW_LETTERS:
+            return letters in self._letters
+        if not letters:
+            return text.strip() in self._text
+        word = r"[\W_]*+".join(map(re.escape, letters))
+        return letters in self._letters and re.search(rf"(?<!\w){word}(?!\w)", self._text) is not None
 
 
 def _letters(text: str) -> str:
