@@ -227,7 +227,7 @@ class _Said:
     """
 
     def __init__(self, text: str) -> None:
-        self._text, self._letters = text, _letters(text)
+        self._text, self._letters, self._words = text, _letters(text), _words(text)
 
     def __contains__(self, text: str) -> bool:
         letters = _letters(text)
@@ -235,8 +235,12 @@ class _Said:
             return letters in self._letters
         if not letters:
             return text.strip() in self._text
-        word = r"[\W_]*+".join(map(re.escape, letters))
-        return letters in self._letters and re.search(rf"(?<!\w){word}(?!\w)", self._text) is not None
+        return _words(text) in self._words
+
+
+def _words(text: str) -> str:
+    """Its words, each between spaces."""
+    return f" {_NO_LETTER.sub(' ', text).strip()} "
 
 
 def _letters(text: str) -> str:
