@@ -98,7 +98,7 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
         # The provider tried again; but what is older than the bounce is no news.
         changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
     elif event.timestamp is not None:  # nor is what is older than the delivery, told late
-        changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp)
+        changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp + SLACK)
     if state is SendState.DELIVERED:  # what was given up in doubt has arrived after all
         changeable |= Q(state=SendState.FAILED, doubts__gt=0)
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
@@ -135,13 +135,15 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
         state = SendState.FAILED  # the provider refused the mail, not the address
     if event.timestamp is not None:  # what is told of the time before a mail was sent again is no news
         rows = rows.filter(Q(resends=0) | Q(queued_at__lte=event.timestamp + SLACK))
+    # When it arrived, so that an older bounce is known for old news, and a later one that is told with it for news.
+    at = min(event.timestamp or now, now) if state is SendState.DELIVERED else now
     with transaction.atomic():
         locked = rows.select_for_update(of=("self",), nowait=True)
         changed = list(locked.select_related("order", "recipient_alias").order_by("pk"))
         newly_bounced = [row for row in changed if row.state != SendState.BOUNCED]
         for row in changed:
             row.soft_bounced_at = (event.timestamp or now) if _is_soft(event) else None
-            row.state, row.state_changed_at, row.problem = state, now, (event.reject_reason or "")[:200]
+            row.state, row.state_changed_at, row.problem = state, at, (event.reject_reason or "")[:200]
             row.save(update_fields=["state", "state_changed_at", "soft_bounced_at", "problem"])
             if verdict is not None:
                 alarm.suppress(row, verdict, now=now)

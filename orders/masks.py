@@ -128,6 +128,16 @@ def _is_soft(domain: str) -> bool:
     return any(_SOFT_GLUE.fullmatch(label) for label in domain.split("."))
 
 
+def home(address: str) -> str:
+    """The tracking domain of which the address may be an alias, by its form; empty when it has the form of none."""
+    local, _, domain = lookup_key(address).rpartition("@")
+    labels = domain.split(".")
+    glued = next((place for place, label in enumerate(labels) if _SOFT_GLUE.fullmatch(label)), None)
+    if glued is not None:
+        return ".".join(labels[glued + 1 :])
+    return domain if _HARD_LOCAL.fullmatch(local) else ""
+
+
 def recognise(address: str, *, tracking_domain: str) -> Form | None:
     """The form of an address under this tracking domain, or None when it cannot be one of its aliases."""
     local, _, domain = lookup_key(address).rpartition("@")

@@ -184,7 +184,8 @@ def _answerable(
     mail on the timeline, and one whose time is over is renewed.
     """
     if matched.sender is None:
-        return _introduce(arrival, matched, book, now=received_at)
+        is_long_ago = not validity.is_valid(expires_at=validity.expires_at(received_at), now=now)  # it was replayed
+        return _introduce(arrival, matched, book, now=now if is_long_ago else received_at)
     if validity.is_valid(expires_at=matched.sender.expires_at, now=now):
         return matched
     (alias,) = Alias.objects.filter(pk=matched.sender.alias_id)

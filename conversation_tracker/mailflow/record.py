@@ -163,9 +163,12 @@ def attachments_of(entry: TimelineEntry, masked: Masked, files: Sequence[StoredF
 
 
 def as_json(content: Content) -> dict[str, Any]:
-    """The same as a dictionary; ``asdict`` would copy every text in it."""
+    """The same as a dictionary; ``asdict`` would copy every text in it. What a file does not say is left out."""
     return {field.name: getattr(content, field.name) for field in fields(content)} | {
-        "files": [asdict(file) for file in content.files]
+        "files": [
+            {name: value for name, value in asdict(file).items() if value or name != "charset"}
+            for file in content.files
+        ]
     }
 
 

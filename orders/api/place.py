@@ -8,12 +8,13 @@ from django.db import transaction
 from django.http import HttpRequest
 from ninja import Body, Query, Router
 
-from orders import addresses, clock, customers, masking, placing, tasks
+from orders import addresses, aliases, clock, customers, masking, masks, placing, tasks
 from orders.api import documents, keys, shapes
 from orders.api.errors import BadRequest, Problem
 from orders.api.openapi import answers
 from orders.api.schemas import MOST_ORDERS, NewOrder
 from orders.known import Known
+from orders.models import Store
 
 router = Router(tags=["Orders"])
 
@@ -35,11 +36,33 @@ def place_orders(
         if masking.shows(order.marketplaceOrderId, (Known(addresses.key(order.clientProfileData.email), ""),))
     ]:
         raise BadRequest(problems)
+    if problems := _resolve(orders, key.store):
+        raise BadRequest(problems)
     said = {name: value for name, value in (("salesChannel", sc), ("affiliateId", affiliate)) if value}
     drafts = [_draft(order, said) for order in orders]
     placed = placing.place_all(key.store, drafts, now=clock.now(), actor=key.label)
     transaction.on_commit(tasks.wake_events)
     return [documents.posted(one) for one in placed]
+
+
+def _resolve(orders: list[NewOrder], store: Store) -> list[Problem]:
+    """Put real addresses in the place of the store's own aliases, which all that reads orders here is given. Any other
+    address below a tracking domain is a problem: what is sent there comes back, and is stopped as going in circles.
+    """
+    profiles = [order.clientProfileData for order in orders]
+    suspects = {profile.email: home for profile in profiles if (home := masks.home(profile.email))}
+    homes = aliases.homes([*suspects.values()]) if suspects else set()
+    found = aliases.find(address for address, home in suspects.items() if home in homes)
+    problems = []
+    for place, profile in enumerate(profiles):
+        if suspects.get(profile.email) not in homes:
+            continue
+        alias = found.get(profile.email)
+        if alias is not None and alias.store_id == store.pk and (real := alias.real.text()):
+            profile.email = real
+        else:
+            problems.append(Problem(f"{place}.clientProfileData.email", "No mail to this alias reaches a customer."))
+    return problems
 
 
 def _draft(order: NewOrder, said: dict[str, str]) -> placing.Draft:

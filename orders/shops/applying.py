@@ -42,10 +42,10 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
         return Applied(ShopOutcome.NO_ADDRESS)
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
     applied = _bring_along(shop, report, placed, now=now)
-    if report.is_paid_later:
+    is_of_before = _is_of_before(shop, report) if placed.is_new else _has_left_before(shop, report, placed.order)
+    if report.is_paid_later or shop.removed_at is not None or is_of_before:
         _remind_no_more(placed.order, now=now)
-    if placed.is_new and _is_of_before(shop, report):
-        _remind_no_more(placed.order, now=now)
+    if is_of_before:
         events.keep_untold(placed.order, before=shop.created_at, now=now)
     return applied
 
@@ -59,9 +59,17 @@ def _is_of_before(shop: ShopConnection, report: OrderReport) -> bool:
     return report.ordered_at is not None and report.ordered_at < shop.created_at - SLACK
 
 
+def _has_left_before(shop: ShopConnection, report: OrderReport, order: Order) -> bool:
+    """Whether a known order was sent while its shop was disconnected: that is over, and its customer knows of it."""
+    since = shop.created_at - SLACK
+    return order.placed_at < since and any(parcel.at and parcel.at < since for parcel in report.fulfilments)
+
+
 def _bring_along(shop: ShopConnection, report: OrderReport, placed: placing.Placed, *, now: datetime) -> Applied:
     order = placed.order
     before, is_late = order.changed_at, editing.is_late(order, report)
+    if is_late:  # a newer one would say that it is cancelled
+        report = replace(report, canceled=None)
     try:
         is_followed = editing.take_over(order, report, is_new=placed.is_new, actor=shop.name, now=now)
         is_followed &= _catch_up(order, report, actor=shop.name, now=now)

@@ -173,6 +173,19 @@ def test_a_soft_bounce_that_is_told_after_the_delivery_is_no_news(
     assert (sent.state, Alert.objects.exists()) == (SendState.DELIVERED, False)
 
 
+@pytest.mark.parametrize("seconds", [0, 5, 60])
+def test_a_bounce_that_is_told_with_the_delivery_before_it_is_news(
+    client: Client, work: Work, sent: OutboundMail, seconds: int
+) -> None:
+    arrived = timezone.now() - timedelta(minutes=10)
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "DeliveredAt": arrived.isoformat()})
+    work()
+    report(client, {**SOFT, "BouncedAt": (arrived + timedelta(seconds=seconds)).isoformat()})
+    work()
+    sent.refresh_from_db()
+    assert (sent.state, Alert.objects.count()) == (SendState.BOUNCED, 1)
+
+
 def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, work: Work, sent: OutboundMail) -> None:
     for said in (SOFT, HARD):
         report(client, said)

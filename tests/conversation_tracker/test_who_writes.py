@@ -178,6 +178,15 @@ class TestWhoseAliasIsOver:
         renewed = placed.order.timeline.filter(alias_event=AliasEvent.RENEWED, recipient_alias=carrier)
         assert renewed.count() == 1
 
+    def test_a_newcomer_whose_mail_is_read_long_afterwards_has_an_alias_that_works(
+        self, client: Client, work: Work, placed: Placed, late: datetime
+    ) -> None:
+        newcomer = {"FromFull": {"Email": "lee@depot.example", "Name": "Lee"}, "Headers": ids("<9@depot.example>")}
+        letters.post_postmark(client, letters.postmark(placed.customer_alias, **newcomer))
+        [sent] = work(now=late)
+        assert sent.reply_to == [placed.order.aliases.latest("pk").address.text()]
+        assert placed.order.aliases.latest("pk").is_valid_at(late)
+
     def test_one_that_staff_retired_stays_so(
         self, client: Client, work: Work, placed: Placed, store_admin: User
     ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from orders import placing
 from orders.models import Customer, MaskType, Order, Status, Store, TimelineEntry
 from tests import factories
 from tests.orders.api.conftest import ONE, Api, make_order, rows
@@ -289,3 +290,33 @@ def test_numbers_where_a_text_is_meant_and_empty_texts_are_taken(api):
     assert [(item["id"], item["seller"], item["name"]) for item in found["items"]] == [
         ("7", "1", "50"), ("sku-7", "1", "Lamp"),
     ]  # fmt: skip
+
+
+class TestAnAliasForAnAddress:
+    """As whoever reads orders here is given it, and posts it again for another order of the same customer."""
+
+    @pytest.mark.parametrize("mask_type", ["hard", "soft"])
+    def test_the_stores_own_stands_for_its_customer(self, api, store, mask_type):
+        Store.objects.filter(pk=store.pk).update(mask_type=mask_type)
+        shown = api.place(make_order()).json()[0]["clientProfileData"]["email"]
+        answer = api.place(make_order(marketplaceOrderId="again", clientProfileData={"email": shown.upper()}))
+        first, second = Order.objects.order_by("pk")
+        assert answer.status_code == 200
+        assert second.customer == first.customer
+        alias, _ = placing.parties(second.aliases.all())
+        assert (alias.real.text(), alias.address.text() == shown) == (first.customer.address.text(), False)
+        assert shown not in str(second.document.json())
+
+    def test_one_of_another_store_is_refused_like_one_that_nobody_has(self, api):
+        other = factories.place_order(factories.make_store("elsewhere"))
+        domain = other.order.store.tracking_domain
+        answers = [
+            api.place(make_order(clientProfileData={"email": address})).json()
+            for address in (other.customer_alias.address.text(), f"{'0' * 32}@{domain}")
+        ]
+        assert answers[0]["problems"] == answers[1]["problems"]
+        assert answers[0]["problems"][0]["path"] == "0.clientProfileData.email"
+        assert Order.objects.count() == 1
+
+    def test_an_address_that_looks_like_one_and_is_none_is_an_address(self, api):
+        assert api.place(make_order(clientProfileData={"email": f"{'0' * 32}@people.example"})).status_code == 200

@@ -224,3 +224,13 @@ def test_an_address_that_is_put_right_in_the_shop_needs_nobody(shopify):
     says(shopify, "orders/updated", payloads.shopify(email="x@other.example", updated_at="2026-11-23T11:00:00-05:00"))
     says(shopify, "orders/updated", payloads.shopify(updated_at="2026-11-24T11:00:00-05:00"))
     assert open_alerts() == []
+
+
+def test_a_cancellation_that_comes_late_cancels_nothing(shopify):
+    says(shopify, "orders/updated", payloads.shopify(financial_status="paid", updated_at="2026-11-22T12:00:00-05:00"))
+    late = payloads.shopify(financial_status="voided", updated_at="2026-11-22T11:30:00-05:00")
+    order = says(shopify, "orders/updated", late)
+    write()
+    assert (order.status, outcomes()) == ("window-to-cancel", ["taken", "nothing"])
+    assert not OrderMail.objects.filter(template=TemplateKey.CANCELLED).exists()
+    assert not Alert.objects.exists()

@@ -1,0 +1,74 @@
+"""A shop that was disconnected for a while: what happened meanwhile is over, and nobody is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from conversation_tracker.models import OrderMail, TemplateKey
+from orders import payment
+from orders.models import EventKind, Order, OrderEvent, ShopConnection
+from orders.shops import connections
+from tests import factories
+from tests.conversation_tracker.order_mails import write
+from tests.orders.shops import payloads
+
+pytestmark = pytest.mark.django_db
+PAID = {"financial_status": "paid"}
+MARCH = "2027-03-01T11:00:00Z"
+
+
+def says(shop: ShopConnection, **fields: Any) -> None:
+    payload = payloads.shopify(**{**PAID, **fields})
+    assert payloads.post_shopify(shop, payload, topic="orders/updated").status_code == 200
+    payloads.work()
+    write()
+
+
+def mails() -> list[str]:
+    return list(OrderMail.objects.order_by("pk").values_list("template", flat=True))
+
+
+@pytest.fixture
+def again(shopify: ShopConnection) -> Iterator[ShopConnection]:
+    """It was disconnected in November, with one order that was paid, and is connected again in March."""
+    with time_machine.travel(datetime(2026, 11, 22, 17, tzinfo=UTC)):
+        says(shopify)
+        connections.remove(shopify, user=factories.make_user(), now=timezone.now())
+    with time_machine.travel(datetime(2027, 3, 1, 12, tzinfo=UTC), tick=True):
+        connections.connect_again(shopify, user=factories.make_user(), now=timezone.now())
+        connections.replace_secret(shopify, payloads.SECRET, user=factories.make_user(), now=timezone.now())
+        yield ShopConnection.objects.get()
+
+
+def test_of_what_was_sent_meanwhile_nobody_is_told(again: ShopConnection) -> None:
+    before = mails()
+    sent = payloads.parcel(shipment_status="delivered")  # in November
+    says(again, fulfillment_status="fulfilled", tags="archived", updated_at=MARCH, fulfillments=[sent])
+    assert (mails(), Order.objects.get().status) == (before, "invoiced")
+
+
+def test_of_what_is_sent_afterwards_its_customer_is_told(again: ShopConnection) -> None:
+    before = mails()
+    sent = payloads.parcel(created_at=MARCH, updated_at=MARCH)
+    says(again, fulfillment_status="fulfilled", updated_at=MARCH, fulfillments=[sent])
+    assert TemplateKey.SHIPPED in mails()[len(before) :]
+
+
+def test_of_an_order_that_was_made_meanwhile_nobody_is_told(again: ShopConnection) -> None:
+    before = mails()
+    says(again, id=5, created_at="2026-12-22T11:00:00-05:00", updated_at=MARCH)
+    assert (mails(), Order.objects.count()) == (before, 2)
+
+
+def test_a_call_that_waited_when_it_was_disconnected_reminds_nobody(shopify: ShopConnection) -> None:
+    assert payloads.post_shopify(shopify, payloads.shopify()).status_code == 200
+    connections.remove(shopify, user=factories.make_user(), now=timezone.now())
+    payloads.work()
+    assert OrderEvent.objects.filter(kind=EventKind.PAYMENT_PENDING, dispatched_at__isnull=False).count() == 1
+    assert payment.remind(now=timezone.now() + timedelta(days=30)) == 0
