@@ -20,7 +20,7 @@ from tests.orders.shops import payloads
 
 pytestmark = pytest.mark.django_db
 PAID = {"financial_status": "paid"}
-MARCH = "2027-03-01T11:00:00Z"
+MARCH, LATER = "2027-03-01T11:00:00Z", "2027-03-01T12:01:00Z"
 
 
 def says(shop: ShopConnection, **fields: Any) -> None:
@@ -55,8 +55,8 @@ def test_of_what_was_sent_meanwhile_nobody_is_told(again: ShopConnection) -> Non
 
 def test_of_what_is_sent_afterwards_its_customer_is_told(again: ShopConnection) -> None:
     before = mails()
-    sent = payloads.parcel(created_at=MARCH, updated_at=MARCH)
-    says(again, fulfillment_status="fulfilled", updated_at=MARCH, fulfillments=[sent])
+    sent = payloads.parcel(created_at=LATER, updated_at=LATER)
+    says(again, fulfillment_status="fulfilled", updated_at=LATER, fulfillments=[sent])
     assert TemplateKey.SHIPPED in mails()[len(before) :]
 
 
