@@ -24,6 +24,7 @@ IN_UTF_8 = {f"anymail.backends.{name}.EmailBackend" for name in ("brevo", "maile
 
 PATIENCE = 20.0  # seconds
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,40}")  # of a charset; Python knows it by more, such as one with line ends
+_IN_ASCII = re.compile(r"iso-2022|hz|utf-7", re.IGNORECASE)  # in whose bytes they write other letters
 _MARKED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -58,15 +59,14 @@ def part(file: StoredFile, *, shown: Collection[str]) -> MIMEBase:
 
 def charset(content: bytes, *, declared: str = "") -> str:
     """One in which the text can be read, and written again as the same bytes: anymail does both, in UTF-8 where none is
-    told. Many call a text in UTF-8 by another name; what they declare counts for others, and for letters that are
+    told. Many call a text in UTF-8 by another name; what they declare counts for others, and where letters are
     written in the bytes of ASCII, as in ISO-2022-JP.
     """
     known = charsets.larger(declared) if _NAME.fullmatch(declared) else ""
     claimed = [name for name in (declared, known) if known and _keeps(content, name)]
     marked = [name for mark, name in _MARKED if content.startswith(mark)]
-    if claimed and content.isascii() and not content.decode(claimed[0]).isascii():
-        return claimed[0]
-    return next((name for name in ("utf-8", *marked, *claimed) if _keeps(content, name)), "iso-8859-1")
+    first = claimed if b"\0" in content or _IN_ASCII.match(declared) else []
+    return next((name for name in (*first, "utf-8", *marked, *claimed) if _keeps(content, name)), "iso-8859-1")
 
 
 def _keeps(content: bytes, name: str) -> bool:

@@ -249,9 +249,13 @@ def _stands(found: re.Match[str], text: str) -> bool:
     return said["on"] is None or not joints.is_host(text, found.start("host"), found.end("host"))
 
 
+def compatible(text: str) -> str:
+    """The text in compatibility forms (NFKC), in time that grows with its length."""
+    return text if text.isascii() else _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
+
+
 def plain(text: str) -> str:
     """Compatibility forms (NFKC), hyphens and full stops made ordinary, and what nobody sees taken out."""
     if text.isascii():
         return text
-    normal = _PIECE.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
-    return _INVISIBLE.sub("", normal).replace("\u3002", ".").replace("\u2010", "-")
+    return _INVISIBLE.sub("", compatible(text)).replace("\u3002", ".").replace("\u2010", "-")

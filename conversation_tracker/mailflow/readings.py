@@ -117,9 +117,10 @@ def views(
 
 def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
     """What a PDF packs, and the files that are attached to it."""
-    for stream in pdfs.streams(content):
+    for place, stream in enumerate(pdfs.streams(content)):
         yield Octets(stream)
-        if stream.startswith(pdfs.FILES) and depth < DEEPEST and budget.members > 0:
+        is_file = place and stream.startswith(pdfs.FILES)  # the first is the PDF itself
+        if is_file and depth < DEEPEST and budget.members > 0:
             budget.members -= 1
             yield from views(stream, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
 

@@ -79,6 +79,8 @@ def test_only_pictures_that_the_html_shows_stand_in_it(settings: Settings) -> No
         ("iso-8859-2", "łódź".encode(), "utf-8"),  # called so in error
         ("us-ascii", "łódź".encode("iso-8859-2"), "iso-8859-1"),
         ("windows-1251", b"plain", "utf-8"),
+        ("utf-16le", b"plain text", "utf-8"),
+        ("utf-16le", "plain text".encode("utf-16le"), "utf-16le"),
         ("hex", b"00", "utf-8"),
         ("nobody-knows", "ação".encode("latin-1"), "iso-8859-1"),
         ("windows\r\n1251", "Акт".encode("cp1251"), "iso-8859-1"),

@@ -24,6 +24,9 @@ def shows(text: str, *real: str) -> bool:
         ("leticia.martins@people.example", "leticia.martins@people.example", {"ti": "\ufffd"}),  # cairo, with Lato
         ("otto@people.example", "otto@people.example", {"tt": "\ue03c"}),  # Chromium, with Linux Libertine
         ("leticia.martins@people.example", "leticia.martins@people.example", {"ti": "\u019f"}),  # Word, with Calibri
+        ("financeiro@people.example", "financeiro@people.example", {"fi": "\u012e"}),  # Word, with Calibri
+        ("jeff.silva@people.example", "jeff.silva@people.example", {"ff": "\u012b"}),  # as above
+        ("back.office@people.example", "back.office@people.example", {"ffi": "\u0138"}),  # as above
         ("anna-maria@people.example", "ANNA-MARIA@PEOPLE.EXAMPLE", {"-": "\ufffd", "@": "\ufffd"}),  # with Inter
         ("griffin@people.example", "griffin@people.example.", {"ffi": "\x1e"}),  # TeX
         ("anna@my-shop.example", "anna@my-shop.example", {"-": "\u00ad"}),  # Typst
@@ -52,6 +55,25 @@ def test_a_pdf_that_shows_an_address_to_its_reader_is_held(real: str, said: str,
 )
 def test_what_may_be_anybody_is_nobody(text: str) -> None:
     assert not shows(text, "ana@people.example", "anna@people.example", "antonio@people.example")
+
+
+@pytest.mark.parametrize("sign", ["\uf0b7", "\uf0ac", "\uf16d"])
+def test_a_bullet_or_an_icon_is_no_letter(sign: str) -> None:
+    content = by_glyphs(f"Obrigado!\n{sign} loja.com.br\n{sign} ana@loja.com.br\nContato {sign} loja.com.br")
+    known = [Known(f"{name}@loja.com.br", ALIAS) for name in ("sac", "oi", "mariana")]
+    for one in known:
+        found = masked(incoming(content, name="i.pdf", kind="application/pdf"), one)
+        assert leakgate.leaks(outgoing(found), (one,)) == []
+
+
+@pytest.mark.parametrize("place", range(1, len(SOFT.alias)))
+def test_a_soft_alias_is_none_wherever_a_narrow_column_cuts_it(place: int) -> None:
+    text = f"E-mail: {SOFT.alias[:place]}\n{SOFT.alias[place:]}\nTel: 11 5555-1234"
+    assert not glyphs.shows(text, [SOFT])
+
+
+def test_one_beside_the_address_hides_nothing() -> None:
+    assert glyphs.shows(f"{SOFT.alias} anna.real@peo-\nple.example", [SOFT])
 
 
 @pytest.mark.parametrize("text", [SOFT.alias, SOFT.alias.replace("-", "-\n"), f"E-mail:{SOFT.alias},Tel"])

@@ -10,6 +10,7 @@ import re
 import time
 import zipfile
 import zlib
+from unittest.mock import Mock
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -148,6 +149,13 @@ def test_and_one_that_a_text_holds_in_base64(name: str, kind: str, before: str, 
         lines = between.join(signs[place : place + 76] for place in range(0, len(signs), 76))
         found = masked(incoming(f"{before}{lines}{after}".encode(), kind=kind, name=name))
         assert (shown(found), found.files[0].is_searchable) == (["file"] if is_held else [], False)
+
+
+def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(wraps=pdfs._pages)
+    monkeypatch.setattr(pdfs, "_pages", read)
+    assert shown(masked(incoming(by_glyphs("Nobody"), name="a.pdf", kind="application/pdf"))) == []
+    assert read.call_count == 1
 
 
 ATTACHED = b"/Type/EmbeddedFile"
