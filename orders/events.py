@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from orders import claims
 from orders.models import EventKind, Invoice, Order, OrderEvent, TimelineEntry
@@ -119,11 +119,21 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
     return len(waiting)
 
 
-def keep_untold(order: Order, *, before: datetime, now: datetime) -> None:
-    """Tell nobody what has been published of this order and not yet told, in the caller's transaction; but for what is
-    known to have happened at that moment or later. Of what happened ``now`` nobody has said when.
+MAILS = (EventKind.MESSAGE_RECEIVED, EventKind.MESSAGE_SENT, EventKind.MESSAGE_BOUNCED)
+
+
+def newest(order: Order) -> int:
+    """The id of the newest event of the order; 0 when there is none."""
+    return OrderEvent.objects.filter(order=order).aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def keep_untold(order: Order, *, after: int, before: datetime, now: datetime) -> None:
+    """Tell nobody what was published of this order after the event with that id, mails aside, in the caller's
+    transaction; but for what is known to have happened at that moment or later. Of what happened ``now`` nobody has
+    said when.
     """
-    waiting = OrderEvent.objects.filter(order=order, dispatched_at=None).select_related("invoice")
+    waiting = OrderEvent.objects.filter(order=order, dispatched_at=None, pk__gt=after).select_related("invoice")
+    waiting = waiting.exclude(kind__in=MAILS)
     old = [event.pk for event in waiting if (at := _happened_at(event)) is None or at < before or at == now]
     OrderEvent.objects.filter(pk__in=old).update(dispatched_at=now)
 

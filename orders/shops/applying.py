@@ -41,12 +41,13 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     if report.buyer is None:
         return Applied(ShopOutcome.NO_ADDRESS)
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
-    applied = _bring_along(shop, report, placed, now=now)
     is_of_before = _is_of_before(shop, report) if placed.is_new else _has_left_before(shop, report, placed.order)
+    told = 0 if placed.is_new else events.newest(placed.order)
+    applied = _bring_along(shop, report, placed, now=now)
     if report.is_paid_later or shop.removed_at is not None or is_of_before:
         _remind_no_more(placed.order, now=now)
     if is_of_before:
-        events.keep_untold(placed.order, before=shop.created_at, now=now)
+        events.keep_untold(placed.order, after=told, before=shop.created_at, now=now)
     return applied
 
 
@@ -60,9 +61,14 @@ def _is_of_before(shop: ShopConnection, report: OrderReport) -> bool:
 
 
 def _has_left_before(shop: ShopConnection, report: OrderReport, order: Order) -> bool:
-    """Whether a known order was sent while its shop was disconnected: that is over, and its customer knows of it."""
+    """Whether something of a known order was sent while its shop was disconnected: that is over, and its customer knows
+    of it.
+    """
     since = shop.created_at - SLACK
-    return order.placed_at < since and any(parcel.at and parcel.at < since for parcel in report.fulfilments)
+    sent = {parcel.number for parcel in report.fulfilments if parcel.worth != 0 and parcel.at and parcel.at < since}
+    if not sent or order.placed_at >= since:
+        return False
+    return bool(sent - set(Invoice.objects.filter(order=order).values_list("number", flat=True)))
 
 
 def _bring_along(shop: ShopConnection, report: OrderReport, placed: placing.Placed, *, now: datetime) -> Applied:

@@ -11,7 +11,7 @@ import time_machine
 from django.utils import timezone
 
 from conversation_tracker.models import OrderMail, TemplateKey
-from orders import payment
+from orders import events, payment, placing
 from orders.models import EventKind, Order, OrderEvent, ShopConnection
 from orders.shops import connections
 from tests import factories
@@ -64,6 +64,44 @@ def test_of_an_order_that_was_made_meanwhile_nobody_is_told(again: ShopConnectio
     before = mails()
     says(again, id=5, created_at="2026-12-22T11:00:00-05:00", updated_at=MARCH)
     assert (mails(), Order.objects.count()) == (before, 2)
+
+
+class TestOfWhatWasSentBefore:
+    """It was sent and told before the shop was disconnected: whatever happens to it afterwards is news."""
+
+    @pytest.fixture
+    def sent(self, woo: ShopConnection) -> Iterator[ShopConnection]:
+        with time_machine.travel(datetime(2026, 11, 23, 10, 1, tzinfo=UTC), tick=True):
+            self.says(woo, date_modified_gmt="2026-11-23T10:00:00")
+        with time_machine.travel(datetime(2026, 12, 1, 12, tzinfo=UTC), tick=True):
+            connections.remove(woo, user=factories.make_user(), now=timezone.now())
+            connections.connect_again(woo, user=factories.make_user(), now=timezone.now())
+            connections.replace_secret(woo, payloads.SECRET, user=factories.make_user(), now=timezone.now())
+        with time_machine.travel(datetime(2026, 12, 20, 12, tzinfo=UTC), tick=True):
+            yield ShopConnection.objects.get()
+
+    def says(self, shop: ShopConnection, **fields: Any) -> None:
+        assert payloads.post_woocommerce(shop, payloads.woocommerce("completed", **fields)).status_code == 200
+        payloads.work()
+        write()
+
+    def test_a_refund_is_told(self, sent: ShopConnection) -> None:
+        before = mails()
+        assert TemplateKey.INVOICED in before
+        refund = {"id": 9, "total": "-50.00", "reason": ""}
+        self.says(sent, date_modified_gmt="2026-12-20T12:00:00", refunds=[refund])
+        assert mails()[len(before) :] == [TemplateKey.REFUNDED]
+
+
+def test_mail_that_waits_to_be_told_is_told_all_the_same(again: ShopConnection) -> None:
+    order = Order.objects.get()
+    mail = factories.make_mail(*reversed(placing.parties(order.aliases.all())))
+    came = events.message(EventKind.MESSAGE_RECEIVED, order=order, entry_id=mail.pk, occasion="x", now=timezone.now())
+    events.publish([came])
+    sent = payloads.parcel(shipment_status="delivered")
+    says(again, fulfillment_status="fulfilled", updated_at=MARCH, fulfillments=[sent])
+    invoiced = OrderEvent.objects.filter(kind=EventKind.INVOICED).latest("pk")
+    assert OrderEvent.objects.filter(pk=came.pk, dispatched_at__gt=invoiced.dispatched_at).exists()
 
 
 def test_a_call_that_waited_when_it_was_disconnected_reminds_nobody(shopify: ShopConnection) -> None:
