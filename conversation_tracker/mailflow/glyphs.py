@@ -15,13 +15,14 @@ from orders import spellings
 from orders.known import Known, alias_domains
 
 # Signs that stand for letters: of no character, controls, of private use; and what Calibri has for ti, tt, ft, tf, fb,
-# ff, fi, ffi, fl and tti. Of private use are also bullets and icons, from U+F000 on, which stand before words.
+# ff, fi, ffi, fl and tti. Of private use are also bullets and icons, which stand before words: from U+F003 on, behind fi
+# and fl.
 _UNKNOWN = "\ufffd\x01-\x08\x0e-\x1f"
 _LOST = (
     f"{_UNKNOWN}\ue000-\uf8ff\U000f0000-\U0010ffff\u019f\u0275\u01a9\u0283\u014c\u014d\u019e\u0128\u0129\u012a\u012b"
     "\u012e\u012f\u0138\u021a\u021b\u0147\u0148\u01ab"
 )
-_BULLETS = re.compile("^[\uf000-\uf8ff]+|[\uf000-\uf8ff]+$")
+_BULLETS = re.compile("^[\uf003-\uf8ff]+|[\uf003-\uf8ff]+$")
 _IS_LOST = re.compile(f"[{_LOST}]")
 _RUN = re.compile(f"([{_LOST}]+)")
 _ONLY_UNKNOWN = re.compile(f"[{_UNKNOWN}]+")

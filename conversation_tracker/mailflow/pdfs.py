@@ -37,10 +37,8 @@ _ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
 _STREAM = re.compile(rb"stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
-# Between two lines, as ReportLab and fpdf2 write them.
-_NEXT_LINE = re.compile(
-    rb"\)\s{0,4}Tj\s{1,4}(?:T\*\s{0,4}|ET\s{1,4}(?:Q\s{1,4}q\s{1,4})?BT\s{1,4}(?:[-0-9.]{1,12}\s{1,4}){2}T[dD]\s{1,4})\("
-)
+# Between two strings, whatever a program writes there: where the next begins, its colour, a border.
+_BETWEEN = re.compile(rb"\)\s{0,4}(?:\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
 # A string, which stays; or what a page draws, with its numbers. One that does not end goes to the end, and what is
 # escaped begins none, or the search would begin anew at each of its signs.
 _DRAWN = re.compile(
@@ -226,7 +224,7 @@ def streams(content: bytes) -> Iterator[bytes]:
             unpacked = zlib.decompressobj().decompress(packed, left)
         except (zlib.error, ValueError):  # packed in another way
             continue
-        yield unpacked if unpacked.startswith(FILES) else _NEXT_LINE.sub(b"\n", _KERN.sub(b"", unpacked))
+        yield unpacked if unpacked.startswith(FILES) else _BETWEEN.sub(b"\n", _KERN.sub(b"", unpacked))
         left -= len(unpacked)
         if left <= 0:
             return

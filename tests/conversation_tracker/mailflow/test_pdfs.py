@@ -151,6 +151,24 @@ def test_and_one_that_a_text_holds_in_base64(name: str, kind: str, before: str, 
         assert (shown(found), found.files[0].is_searchable) == (["file"] if is_held else [], False)
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        ") Tj T* (",
+        ") Tj ET\nBT 31.19 785.2 Td (",
+        ") Tj ET Q\nq 1 0 0 rg BT 31.2 7 Td 1.7 Tw (",
+        ")] TJ ET Q\nq BT 5 7 Td [(",
+    ],
+    ids=["ReportLab", "fpdf2", "FPDF", "TCPDF"],
+)
+@pytest.mark.parametrize("place", [20, len(SOFT.real) + 1, len(SOFT.real) + 7])
+def test_a_soft_alias_that_goes_on_in_the_next_line_holds_nothing(between: str, place: int) -> None:
+    begin, end = ("[(", ")] TJ") if "]" in between else ("(", ") Tj")
+    lines = between.join([f"E-mail: {SOFT.alias[:place]}", SOFT.alias[place:]])
+    content = pdf(f"BT /F1 12 Tf 50 800 Td {begin}{lines}{end} ET")
+    assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"), SOFT)) == []
+
+
 def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read = Mock(wraps=pdfs._pages)
     monkeypatch.setattr(pdfs, "_pages", read)
