@@ -15,7 +15,7 @@ from orders import spellings
 from orders.known import Known, alias_domains
 
 # Signs that stand for letters: of no character, controls, of private use; and what Calibri has for ti, tt, ft, tf, fb,
-# ff, fi, ffi, fl and tti. Of private use are also bullets and icons, which stand before words: from U+F003 on, behind fi
+# ff, fi, ffi, fl and tti. Of private use are also bullets and icons, which stand before words: from U+F003 on, after fi
 # and fl.
 _UNKNOWN = "\ufffd\x01-\x08\x0e-\x1f"
 _LOST = (
