@@ -127,14 +127,14 @@ def newest(order: Order) -> int:
     return OrderEvent.objects.filter(order=order).aggregate(newest=Max("pk"))["newest"] or 0
 
 
-def keep_untold(order: Order, *, after: int, before: datetime, now: datetime) -> None:
-    """Tell nobody what was published of this order after the event with that id, mails aside, in the caller's
-    transaction; but for what is known to have happened at that moment or later. Of what happened ``now`` nobody has
-    said when.
+def keep_untold(order: Order, *, after: int, before: datetime, is_all: bool, now: datetime) -> None:
+    """Tell nobody what was published of this order after the event with that id, mails aside, and happened ``before``,
+    in the caller's transaction. ``is_all``: nor what happened nobody knows when; of what happened ``now`` nobody does.
     """
     waiting = OrderEvent.objects.filter(order=order, dispatched_at=None, pk__gt=after).select_related("invoice")
     waiting = waiting.exclude(kind__in=MAILS)
-    old = [event.pk for event in waiting if (at := _happened_at(event)) is None or at < before or at == now]
+    times = {event.pk: _happened_at(event) for event in waiting}
+    old = [pk for pk, at in times.items() if (is_all if at is None or at == now else at < before)]
     OrderEvent.objects.filter(pk__in=old).update(dispatched_at=now)
 
 
@@ -145,7 +145,8 @@ def _happened_at(event: OrderEvent) -> datetime | None:
         case EventKind.INVOICED | EventKind.REFUNDED:
             return invoice.issued_at if invoice else None
         case EventKind.SHIPPED:
-            return invoice.dispatched_at if invoice else None
+            known = (invoice.dispatched_at, invoice.shop_changed_at) if invoice else ()  # another number comes later
+            return max((at for at in known if at), default=None)
         case EventKind.DELIVERED:
             return invoice.delivered_at if invoice else None
         case EventKind.TRACKING:

@@ -38,7 +38,7 @@ _FEWEST_PLAIN, _FEWEST_PLAIN_LOCAL = 6, 2
 
 def shows(text: str, known: Sequence[Known]) -> bool:
     """Whether one of the addresses can be read there though hyphens part it, or signs of it are lost."""
-    plain = _without_aliases(patterns.compatible(text), known)
+    plain = without_aliases(patterns.compatible(text), known)
     whole = _HYPHENS.sub("", plain)
     wanted = [Known(_joined(one.real), one.alias) for one in known]
     if len(whole) != len(plain) and spellings.find(whole, wanted):
@@ -46,7 +46,7 @@ def shows(text: str, known: Sequence[Known]) -> bool:
     return _IS_LOST.search(whole) is not None and _shows_in_part(whole, wanted)
 
 
-def _without_aliases(text: str, known: Sequence[Known]) -> str:
+def without_aliases(text: str, known: Sequence[Known]) -> str:
     """The text without Soft aliases, wherever they are cut: without its hyphens one would be a real address."""
     if _GLUE.search(_BETWEEN.sub("", text)) is None:
         return text

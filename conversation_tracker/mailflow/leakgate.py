@@ -106,7 +106,8 @@ class _Gate:
             case readings.Text(text):
                 return self._shows(text)
             case readings.Shown(text):
-                return self._shows(text) or glyphs.shows(text, self._known)
+                # Where an alias goes on in the next line of a cell, there is a space.
+                return self._shows(glyphs.without_aliases(text, self._known)) or glyphs.shows(text, self._known)
             case readings.Octets(octets):
                 return spellings.occurs(octets, self._known)
             case _:

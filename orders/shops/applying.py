@@ -6,6 +6,7 @@ missing, and goes forward only. What it was brought to before stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,32 +42,37 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     if report.buyer is None:
         return Applied(ShopOutcome.NO_ADDRESS)
     placed = placing.place(shop.store, _draft(shop, report), now=now, actor=shop.name)
-    is_of_before = _is_of_before(shop, report) if placed.is_new else _has_left_before(shop, report, placed.order)
-    told = 0 if placed.is_new else events.newest(placed.order)
+    order, is_of_before = placed.order, _is_of_before(shop, report, placed)
+    told = 0 if placed.is_new else events.newest(order)
     applied = _bring_along(shop, report, placed, now=now)
     if report.is_paid_later or shop.removed_at is not None or is_of_before:
-        _remind_no_more(placed.order, now=now)
-    if is_of_before:
-        events.keep_untold(placed.order, after=told, before=shop.created_at, now=now)
+        _remind_no_more(order, now=now)
+    _keep_untold(shop, order, told=told, is_of_before=is_of_before, now=now)
     return applied
+
+
+def _keep_untold(shop: ShopConnection, order: Order, *, told: int, is_of_before: bool, now: datetime) -> None:
+    """Tell nobody what an order went through while its shop was not connected: its customer knows it from others."""
+    if is_of_before or order.placed_at < shop.created_at - SLACK:
+        events.keep_untold(order, after=told, before=shop.created_at, is_all=is_of_before, now=now)
 
 
 def _remind_no_more(order: Order, *, now: datetime) -> None:
     payment.remind_no_more(Order.objects.filter(pk=order.pk), now=now)
 
 
-def _is_of_before(shop: ShopConnection, report: OrderReport) -> bool:
-    """Whether the order was made before its shop was connected: its customer has been told of it by others."""
-    return report.ordered_at is not None and report.ordered_at < shop.created_at - SLACK
+def _is_of_before(shop: ShopConnection, report: OrderReport, placed: placing.Placed) -> bool:
+    """Whether the order was made, or something of it was sent, while its shop was not connected."""
+    if placed.is_new:
+        return report.ordered_at is not None and report.ordered_at < shop.created_at - SLACK
+    return _has_left_before(shop, report.fulfilments, placed.order)
 
 
-def _has_left_before(shop: ShopConnection, report: OrderReport, order: Order) -> bool:
-    """Whether something of a known order was sent while its shop was disconnected: that is over, and its customer knows
-    of it.
-    """
+def _has_left_before(shop: ShopConnection, parcels: Sequence[Fulfilment], order: Order) -> bool:
+    """Whether one of these parcels of a known order, not known here, was sent while its shop was away."""
     since = shop.created_at - SLACK
-    sent = {parcel.number for parcel in report.fulfilments if parcel.worth != 0 and parcel.at and parcel.at < since}
-    if not sent or order.placed_at >= since:
+    sent = {parcel.number for parcel in parcels if parcel.worth != 0 and parcel.at and parcel.at < since}
+    if not sent or order.placed_at >= since or order.status == Status.INVOICED:
         return False
     return bool(sent - set(Invoice.objects.filter(order=order).values_list("number", flat=True)))
 
@@ -182,7 +188,8 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
     if order is None:
         raise TooEarly
     flow.hold(order)
-    before = order.changed_at
+    before, told = order.changed_at, events.newest(order)
+    is_of_before = isinstance(report.part, Fulfilment) and _has_left_before(shop, [report.part], order)
     try:
         if isinstance(report.part, Refund):
             is_followed = settling.take_back(order, report.part, actor=shop.name, now=now)
@@ -195,6 +202,7 @@ def _apply_part(shop: ShopConnection, report: PartReport, *, now: datetime) -> A
     except _REFUSED:
         settling.differ_in_way(order, now=now)
         is_followed = False
+    _keep_untold(shop, order, told=told, is_of_before=is_of_before, now=now)
     if not is_followed:
         return Applied(ShopOutcome.IMPOSSIBLE, order)
     return Applied(ShopOutcome.TAKEN if order.changed_at != before else ShopOutcome.NOTHING, order)

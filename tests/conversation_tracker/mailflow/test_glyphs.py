@@ -72,6 +72,14 @@ def test_a_soft_alias_is_none_wherever_a_narrow_column_cuts_it(place: int) -> No
     assert not glyphs.shows(text, [SOFT])
 
 
+@pytest.mark.parametrize("place", [24, 25, 26, 30, 37, 40])
+def test_one_that_goes_on_in_the_next_line_of_its_cell_holds_nothing(place: int) -> None:
+    content = by_glyphs(f"E-mail {SOFT.alias[:place]} {SOFT.alias[place:]}")
+    assert shown(masked(incoming(content, name="i.pdf", kind="application/pdf"), SOFT)) == []
+    beside = by_glyphs(f"E-mail {SOFT.alias[:place]} {SOFT.alias[place:]}, {SOFT.real}")
+    assert shown(masked(incoming(beside, name="i.pdf", kind="application/pdf"), SOFT)) == ["file"]
+
+
 def test_one_beside_the_address_hides_nothing() -> None:
     assert glyphs.shows(f"{SOFT.alias} anna.real@peo-\nple.example", [SOFT])
 

@@ -53,6 +53,14 @@ def test_of_what_was_sent_meanwhile_nobody_is_told(again: ShopConnection) -> Non
     assert (mails(), Order.objects.get().status) == (before, "invoiced")
 
 
+def test_nor_where_a_parcel_is_told_by_itself(again: ShopConnection) -> None:
+    before = mails()
+    assert payloads.post_shopify(again, payloads.parcel(), topic="fulfillments/update").status_code == 200
+    payloads.work()
+    write()
+    assert (mails(), Order.objects.get().status) == (before, "invoiced")
+
+
 def test_of_what_is_sent_afterwards_its_customer_is_told(again: ShopConnection) -> None:
     before = mails()
     sent = payloads.parcel(created_at=LATER, updated_at=LATER)
@@ -91,6 +99,20 @@ class TestOfWhatWasSentBefore:
         refund = {"id": 9, "total": "-50.00", "reason": ""}
         self.says(sent, date_modified_gmt="2026-12-20T12:00:00", refunds=[refund])
         assert mails()[len(before) :] == [TemplateKey.REFUNDED]
+
+
+def test_what_happened_meanwhile_to_what_was_told_before_is_over(shopify: ShopConnection) -> None:
+    sent = {"fulfillment_status": "fulfilled"}
+    with time_machine.travel(datetime(2026, 11, 23, 17, tzinfo=UTC)):
+        says(shopify, **sent, fulfillments=[payloads.parcel()])
+        connections.remove(shopify, user=factories.make_user(), now=timezone.now())
+    before = mails()
+    with time_machine.travel(datetime(2027, 3, 1, 12, tzinfo=UTC), tick=True):
+        connections.connect_again(shopify, user=factories.make_user(), now=timezone.now())
+        connections.replace_secret(shopify, payloads.SECRET, user=factories.make_user(), now=timezone.now())
+        arrived = payloads.parcel(shipment_status="delivered", updated_at="2026-12-05T11:00:00Z")
+        says(ShopConnection.objects.get(), **sent, updated_at=MARCH, fulfillments=[arrived])
+    assert mails() == before
 
 
 def test_mail_that_waits_to_be_told_is_told_all_the_same(again: ShopConnection) -> None:
