@@ -63,7 +63,7 @@ def charset(content: bytes, *, declared: str = "") -> str:
     written in the bytes of ASCII, as in ISO-2022-JP.
     """
     known = charsets.larger(declared) if _NAME.fullmatch(declared) else ""
-    claimed = [name for name in (declared, known) if known and _keeps(content, name)]
+    claimed = [declared, known] if known else []
     marked = [name for mark, name in _MARKED if content.startswith(mark)]
     first = claimed if b"\0" in content or _IN_ASCII.match(declared) else []
     return next((name for name in (*first, "utf-8", *marked, *claimed) if _keeps(content, name)), "iso-8859-1")

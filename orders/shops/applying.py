@@ -46,7 +46,7 @@ def apply(shop: ShopConnection, report: Report, *, now: datetime) -> Applied:
     told = 0 if placed.is_new else events.newest(order)
     applied = _bring_along(shop, report, placed, now=now)
     if report.is_paid_later or shop.removed_at is not None or is_of_before:
-        _remind_no_more(order, now=now)
+        payment.remind_no_more(Order.objects.filter(pk=order.pk), now=now)
     _keep_untold(shop, order, told=told, is_of_before=is_of_before, now=now)
     return applied
 
@@ -55,10 +55,6 @@ def _keep_untold(shop: ShopConnection, order: Order, *, told: int, is_of_before:
     """Tell nobody what an order went through while its shop was not connected: its customer knows it from others."""
     if is_of_before or order.placed_at < shop.created_at - SLACK:
         events.keep_untold(order, after=told, before=shop.created_at, is_all=is_of_before, now=now)
-
-
-def _remind_no_more(order: Order, *, now: datetime) -> None:
-    payment.remind_no_more(Order.objects.filter(pk=order.pk), now=now)
 
 
 def _is_of_before(shop: ShopConnection, report: OrderReport, placed: placing.Placed) -> bool:

@@ -100,9 +100,7 @@ def _order(order: dict[str, Any]) -> OrderReport:
         ),
         refunds=refunds,
         undone=tuple(_undone(parcel) for parcel in reports.many(order, "fulfillments") if _is_undone(parcel)),
-        ordered_at=reports.earliest(
-            order, "created_at", "processed_at"
-        ),  # of an imported one the second is the true one
+        ordered_at=reports.earliest(order, "created_at", "processed_at"),  # of an imported one the second is true
         changed_at=reports.moment(order, "updated_at"),
         is_value_sure=worth.is_sure,
         shipping_cost=_shipping_cost(order, currency),
