@@ -88,6 +88,10 @@ class _Reading(Collector):
             "oldest_untold_event_seconds", "Age of what happened on an order and waits longest to be told.",
             untold.values_list("occurred_at", flat=True).first(),
         )  # fmt: skip
+        yield _by(
+            "events_put_off", "Of these, what could not be told when it was tried alone.", (),
+            [(untold.exclude(put_off_until=None).count(),)],
+        )  # fmt: skip
         since = self._now - WINDOW
         yield _by(
             "outcomes",
@@ -142,7 +146,7 @@ def is_sending_behind(*, now: datetime, limit: timedelta) -> bool:
     return (
         OutboundMail.objects.filter(state__in=WAITING, **overdue).exists()
         or OrderMail.objects.filter(state=OrderMailState.DUE, **overdue).exists()
-        or OrderEvent.objects.filter(dispatched_at=None, occurred_at__lt=now - limit).exists()
+        or OrderEvent.objects.filter(dispatched_at=None, put_off_until=None, occurred_at__lt=now - limit).exists()
     )
 
 

@@ -6,18 +6,24 @@ one transaction that also notes that it did. So each event reaches each subscrib
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.db.models import Max, Q
 
-from orders import claims
+from orders import claims, faults
 from orders.models import EventKind, Invoice, Order, OrderEvent, TimelineEntry
 from orders.models.order import UNPAID
 from orders.secrecy import Secret
+
+log = logging.getLogger(__name__)
+
+PAUSE = timedelta(minutes=10)  # until an event that could not be told is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ def publish(events: Iterable[OrderEvent]) -> list[OrderEvent]:
 def dispatch(*, now: datetime, batch: int = 200) -> int:
     """Hand the oldest events to every subscriber, with their order, store and invoice; returns how many.
 
-    What a subscriber raises undoes the batch for all; it is tried again. Of several workers one does it at a time, else
+    What a subscriber raises undoes the batch for all; it is tried again. With a batch of one it is put off instead, so
+    that it holds up no others, unless the fault is one that passes. Of several workers one does it at a time, else
     a later event of an order could be told before an earlier one that another worker has just taken; to the others it
     is as if there were none, since that one goes on until there is none.
     """
@@ -109,14 +116,31 @@ def dispatch(*, now: datetime, batch: int = 200) -> int:
         waiting = list(
             OrderEvent.objects.select_related("order__store", "order__customer", "invoice")
             .defer("order__document", "invoice__document")  # each event would have its own copy
-            .filter(dispatched_at=None)
+            .filter(Q(put_off_until=None) | Q(put_off_until__lte=now), dispatched_at=None)
             .order_by("id")[:batch]
         )
         if waiting:
+            _hand_on(waiting, now=now)
+    return len(waiting)
+
+
+def _hand_on(waiting: Sequence[OrderEvent], *, now: datetime) -> None:
+    told = OrderEvent.objects.filter(pk__in=[event.pk for event in waiting])
+    try:
+        with transaction.atomic():
             for subscriber in _subscribers:
                 subscriber.take(waiting)
-            OrderEvent.objects.filter(pk__in=[event.pk for event in waiting]).update(dispatched_at=now)
-    return len(waiting)
+            told.update(dispatched_at=now)
+    except Exception as error:
+        if len(waiting) > 1 or not is_of_one(error):
+            raise
+        log.error("event put off event=%s detail=%s", waiting[0].pk, faults.describe(error))  # noqa: TRY400  no values
+        told.update(put_off_until=now + PAUSE)
+
+
+def is_of_one(error: Exception) -> bool:
+    """Whether it may be about one event, so that the others can be told without it."""
+    return not isinstance(error, SoftTimeLimitExceeded) and not faults.is_passing(error)
 
 
 MAILS = (EventKind.MESSAGE_RECEIVED, EventKind.MESSAGE_SENT, EventKind.MESSAGE_BOUNCED)

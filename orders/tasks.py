@@ -19,7 +19,7 @@ from orders.shops import deliveries
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
-MOST_TOLD = 200  # events at once; fewer where these do not go into the memory of a worker
+MOST_TOLD = 200  # events at once; fewer where these do not go into the memory of a worker, or one cannot be told
 TURN = 20.0  # seconds after which a task makes room for another
 
 
@@ -56,14 +56,14 @@ def pass_on(happened: Sequence[OrderEvent]) -> None:
 def dispatch_events() -> None:
     """Tell the subscribers what happened, and let them wake whoever goes on."""
     batch = MOST_TOLD
-    while batch:
+    while True:
         try:
             while events.dispatch(now=clock.now(), batch=batch):
                 events.after_dispatch()
-        except MemoryError:
-            batch //= 4
-            if not batch:
+        except Exception as error:
+            if batch == 1 or not events.is_of_one(error):
                 raise
+            batch = max(batch // 4, 1)
         else:
             return
 

@@ -42,6 +42,7 @@ class OrderEvent(models.Model):
     previous_at = models.DateTimeField(null=True, blank=True)  # when the status before had begun
     occurred_at = models.DateTimeField()
     dispatched_at = models.DateTimeField(null=True, blank=True)
+    put_off_until = models.DateTimeField(null=True, blank=True)  # it could not be told, alone
 
     class Meta:
         constraints = [

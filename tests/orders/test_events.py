@@ -6,11 +6,10 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from conversation_tracker.celery import OutOfMemory
-from orders import events, flow, tasks
+from orders import clock, events, flow, tasks
 from orders.events import Subscriber
 from orders.models import OrderEvent, Status
 from tests import factories
@@ -43,10 +42,48 @@ def test_events_that_do_not_go_into_the_memory_are_told_a_few_at_a_time(monkeypa
     tasks.dispatch_events()
     assert (told, OrderEvent.objects.filter(dispatched_at=None).count()) == (sorted(told), 0)
     assert len(told) >= 7
-    monkeypatch.setattr(events, "_subscribers", [Subscriber(lambda _: (_ for _ in ()).throw(MemoryError))])
-    factories.make_order(store)
-    with pytest.raises(OutOfMemory):  # by which no worker ends
+
+
+@pytest.mark.django_db
+def test_an_event_that_cannot_be_told_holds_up_no_others_and_is_tried_again(monkeypatch, caplog):
+    """Such as one whose details are damaged."""
+    store = factories.make_store()
+    orders = [factories.make_order(store) for _ in range(7)]
+    bad = OrderEvent.objects.filter(order=orders[3], dispatched_at=None).earliest("id")
+    told: list[int] = []
+    refused, now = [ValueError, MemoryError], timezone.now()
+
+    def take(given: Sequence[OrderEvent]) -> None:
+        OrderEvent.objects.filter(order=orders[0]).update(occasion="half done")
+        if any(event.pk == bad.pk for event in given) and refused:
+            if len(given) > 1:
+                raise refused[0]("of jane@doe.example")
+            raise refused.pop(0)("of jane@doe.example")
+        told.extend(event.pk for event in given)
+
+    monkeypatch.setattr(events, "_subscribers", [Subscriber(take)])
+    for number in range(2):
+        monkeypatch.setattr(clock, "now", lambda: now + number * events.PAUSE)  # noqa: B023  called at once
         tasks.dispatch_events()
+        tasks.dispatch_events()  # not yet again
+        assert (list(OrderEvent.objects.filter(dispatched_at=None)), len(refused)) == ([bad], 1 - number)
+    monkeypatch.setattr(clock, "now", lambda: now + 2 * events.PAUSE)
+    tasks.dispatch_events()
+    assert not OrderEvent.objects.filter(dispatched_at=None).exists()
+    assert sorted(told) == sorted({event.pk for event in OrderEvent.objects.filter(order__in=orders)})
+    assert told[-1] == bad.pk
+    assert "jane" not in caplog.text
+    assert caplog.text.count(f"event put off event={bad.pk}") == 2
+
+
+@pytest.mark.django_db
+def test_a_fault_that_passes_puts_no_event_off(monkeypatch):
+    factories.make_order(factories.make_store())
+    monkeypatch.setattr(events, "_subscribers", [Subscriber(lambda _: (_ for _ in ()).throw(OperationalError))])
+    with pytest.raises(OperationalError):
+        tasks.dispatch_events()
+    assert not OrderEvent.objects.exclude(put_off_until=None).exists()
+    assert OrderEvent.objects.filter(dispatched_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)
