@@ -70,6 +70,17 @@ def postal_code(error: AnymailAPIError) -> str | None:
         return None
 
 
+def mailjet_errors(response: requests.Response | None) -> list[tuple[str, int]]:
+    """What is wrong with the one mail of a call, in Mailjet's words (Send API v3.1): code and status. Empty where the
+    answer does not say.
+    """
+    try:
+        [mail] = response.json()["Messages"]  # type: ignore[union-attr]  # AttributeError where there is none
+        return [(str(one["ErrorCode"]), int(one["StatusCode"])) for one in mail["Errors"]]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
+
+
 def code(error: AnymailAPIError) -> str:
     """What Brevo and Resend call their error; empty where the answer does not say."""
     try:

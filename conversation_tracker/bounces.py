@@ -6,7 +6,7 @@ So the provider's own word is looked at where anymail's does not tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 
@@ -64,6 +64,16 @@ def verdict(event: AnymailTrackingEvent) -> SuppressionReason | None:
     return None
 
 
+def may_be_absence(event: AnymailTrackingEvent) -> bool:
+    """Whether it is a bounce of no special kind, in which Resend, which sends by Amazon, quotes no server: so is what
+    a vacation program answers to a mail that has arrived.
+    """
+    bounce = _found(event.esp_event, ("data", "bounce"))
+    if not isinstance(bounce, Mapping) or bounce.get("diagnosticCode"):
+        return False
+    return (bounce.get("type"), bounce.get("subType")) == ("Transient", "General")
+
+
 def _is_about_us(said: object) -> bool:
     why = said.get("reason") if isinstance(said, Mapping) and said.get("event") == "reject" else None
     return isinstance(why, str) and not why.startswith(_ON_MAILTRAPS_LIST)
@@ -72,8 +82,12 @@ def _is_about_us(said: object) -> bool:
 def _words(said: object) -> Iterator[str]:
     """The provider's own words in its report, each as ``place=word``; a report may have any shape."""
     for place in _PLACES:
-        found = said
-        for key in place:
-            found = found.get(key) if isinstance(found, Mapping) else None
+        found = _found(said, place)
         if isinstance(found, str | int):
             yield f"{'.'.join(place)}={found}"
+
+
+def _found(said: object, place: Iterable[str]) -> object:
+    for key in place:
+        said = said.get(key) if isinstance(said, Mapping) else None
+    return said

@@ -92,15 +92,7 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
     called = [message_id, bare, f"<{bare}>", *renaming.theirs([f"<{bare}>"])]
     about = Q(provider_message_id__in=called) | Q(message_id=f"<{bare}>")
     about &= among or Q()
-    earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
-    changeable = Q(state__in=earlier)
-    if not _is_soft(event):
-        # The provider tried again; but what is older than the bounce is no news.
-        changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
-    elif event.timestamp is not None:  # nor is what is older than the delivery, told late
-        changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp + SLACK)
-    if state is SendState.DELIVERED:  # what was given up in doubt has arrived after all
-        changeable |= Q(state=SendState.FAILED, doubts__gt=0)
+    changeable = _changeable(event, state, now=now)
     # Asked before the update: when nothing is on its way then, what the update does not find is no mail of ours.
     is_sending = OutboundMail.objects.filter(_may_have_left(now)).exists()
     collected = _unknown.get()
@@ -116,6 +108,22 @@ def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: d
         return
     if not OutboundMail.objects.filter(about).exclude(changeable).exists():
         collected.append(message_id)
+
+
+def _changeable(event: AnymailTrackingEvent, state: SendState, *, now: datetime) -> Q:
+    """The mails to which the event is news."""
+    earlier = [known for known, stage in _STAGES.items() if stage < _STAGES[state]]
+    changeable = Q(state__in=earlier)
+    if not _is_soft(event):
+        # The provider tried again; but what is older than the bounce is no news.
+        changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
+    elif event.timestamp is not None:  # nor is what is older than the delivery, told late
+        changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp + SLACK)
+    if bounces.may_be_absence(event):
+        changeable &= ~Q(state=SendState.DELIVERED)
+    if state is SendState.DELIVERED:  # what was given up in doubt has arrived after all
+        changeable |= Q(state=SendState.FAILED, doubts__gt=0)
+    return changeable
 
 
 def _may_have_left(now: datetime) -> Q:

@@ -23,7 +23,6 @@ TYPE_BY_NAME = {"anymail.backends.resend.EmailBackend"}
 IN_UTF_8 = {f"anymail.backends.{name}.EmailBackend" for name in ("brevo", "mailersend", "mailjet")}
 
 PATIENCE = 20.0  # seconds
-_NAME = re.compile(r"[A-Za-z0-9._:-]{1,40}")  # of a charset; Python knows it by more, such as one with line ends
 _IN_ASCII = re.compile(r"iso-2022|hz|utf-7", re.IGNORECASE)  # in whose bytes they write other letters
 _MARKED = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -62,7 +61,7 @@ def charset(content: bytes, *, declared: str = "") -> str:
     told. Many call a text in UTF-8 by another name; what they declare counts for others, and where letters are
     written in the bytes of ASCII, as in ISO-2022-JP.
     """
-    known = charsets.larger(declared) if _NAME.fullmatch(declared) else ""
+    known = charsets.larger(declared) if charsets.NAME.fullmatch(declared) else ""
     claimed = [declared, known] if known else []
     marked = [name for mark, name in _MARKED if content.startswith(mark)]
     first = claimed if b"\0" in content or _IN_ASCII.match(declared) else []

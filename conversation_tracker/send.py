@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from anymail.message import AnymailRecipientStatus, AnymailStatus
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -197,9 +198,13 @@ def _aliases(row: OutboundMail) -> list[Alias]:
 
 
 def _has_ended(row: OutboundMail, aliases: Iterable[Alias], *, now: datetime) -> bool:
-    """Whether the conversation ended while its mail waited. Order mails are written under aliases as they then are."""
-    both = {row.sender_alias_id, row.recipient_alias_id}
-    return row.order_mail_id is None and not all(alias.is_valid_at(now) for alias in aliases if alias.pk in both)
+    """Whether the conversation ended while its mail waited. Order mails are written under aliases as they then are,
+    and are not held back by what has run out since, but by what somebody retired.
+    """
+    both = [alias for alias in aliases if alias.pk in {row.sender_alias_id, row.recipient_alias_id}]
+    if row.order_mail_id is None:
+        return not all(alias.is_valid_at(now) for alias in both)
+    return any(alias.is_retired_by_hand for alias in both)
 
 
 def _known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
@@ -344,7 +349,7 @@ def _taken(message: EmailMessage) -> Result:
     told = _told(status)
     states = {one.status for one in told}
     if states == {"failed"}:
-        return Later("not taken")
+        return _refused_by_mailjet(getattr(status, "esp_response", None))
     if states & REFUSED:
         return _refused_recipient(AnymailRecipientsRefused(response=getattr(status, "esp_response", None)))
     if states == {"unknown"} and not told[0].message_id:
@@ -352,6 +357,14 @@ def _taken(message: EmailMessage) -> Result:
     # Postal's is a number. What the database does not take would make a mail that has left leave again.
     found = [one.message_id for one in told if isinstance(one.message_id, str | int)]
     return Sent(headers.one_line(str(found[0]))[:255] if found else "")
+
+
+def _refused_by_mailjet(response: requests.Response | None) -> Result:
+    """What an answer means by which the mail was not taken: nobody's but Mailjet's says why."""
+    errors = answers.mailjet_errors(response)
+    if not errors or any(_may_heal(status) for _, status in errors):
+        return Later("not taken")
+    return Never(errors[0][0][:100])
 
 
 def _told(status: AnymailStatus | None) -> list[AnymailRecipientStatus]:

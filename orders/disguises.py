@@ -4,7 +4,6 @@ r"""Find a real address that is written without its plain @: for a bounce, a for
 example``, ``anna\@people\.example``, ``anna . real @ people . example``, ``anna-40people.example`` (safe
 links).
 """
-# ruff: noqa: SIM905  the long list of names reads better as words than as a list
 
 from __future__ import annotations
 
@@ -12,17 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from orders import joints
 from orders import spelling_patterns as patterns
 
-# "Place your order at shop.example" names a shop, not its address, and "?order=shop.example" does; only within another
-# address it is one.
-_ROLES = frozenset(
-    "account accounts admin atendimento ayuda billing booking bookings careers client cliente clientes compras "
-    "contact contacto contato customer customers email faturamento feedback hello help id info invoices jobs loja "
-    "mail marketing media news newsletter notifications office order orders parcel parcels payments pedido pedidos "
-    "post press privacy ref returns sac sales security service services shipping shop site store suporte support team "
-    "tickets tienda user vendas ventas web welcome".split()
-)
 _SHORTEST_ANCHOR = 3
 _AROUND = 400  # characters from an anchor to either end of a disguised address
 _LONGEST_TAG = 64
@@ -158,7 +149,9 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
         rf"(?:(?:\\{{0,2}}\+|(?!\+){_ESCAPE}2b){in_tag}{{0,{_LONGEST_TAG}}}?"
         rf"|\*(?=[a-z0-9])(?:(?![*|:/]){in_tag}){{0,{_LONGEST_TAG}}}?)??"
     )
-    is_role = local in _ROLES
+    # "Place your order at shop.example" names a shop, not its address, and "?order=shop.example" does; only within
+    # another address it is one.
+    is_role = joints.is_role(local)
     at = f"{_PLAIN_AT}|{_WORDS_FOR_AT}|{_NAMED_AT}" + ("" if is_role else f"|{_BARE_AT}")
     said = rf"{named}{_BARE_AT}(?:{hosts.replace(_DOT, _WORD_FOR_DOT)})(?![a-z0-9])"
     sure = _IN_LOCAL_PART if is_role else ""

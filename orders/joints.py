@@ -1,5 +1,7 @@
 """Tell an address from the words that a program wrote on to it, and know one that was cut to a column's width. Pure."""
 
+# ruff: noqa: SIM905  the long list of names reads better as words than as a list
+
 from __future__ import annotations
 
 import re
@@ -8,6 +10,16 @@ from functools import lru_cache
 
 from orders import addresses
 
+# What a shop calls its mailboxes, and of which others have names that end so: "pos-vendas@", "after-help@".
+_ROLES = frozenset(
+    "account accounting accounts admin atendimento ayuda billing booking bookings care careers client cliente "
+    "clientes cobranca comercial compras contact contacto contato customer customers deliveries delivery desk "
+    "devolucoes dispatch email entrega entregas faturamento feedback finance financeiro fiscal garantia hello help "
+    "id info invoices jobs logistica loja mail marketing media news newsletter nfe notifications office online "
+    "order orders parcel parcels payments pedido pedidos post press privacy ref refunds returns rh sac sales "
+    "security service services shipping shop site store suporte support team tickets tienda trocas user vendas "
+    "ventas warehouse warranty web welcome".split()
+)
 _TELLING, _TELLING_PLAIN = 7, 9  # signs
 _SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
 _NO_LOCAL = re.compile(r"[^\w.+-]+")
@@ -15,6 +27,7 @@ _HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
 _FEWEST = 2  # signs of a domain by which it is told
+_WORD_BEFORE = re.compile(r"[a-z][._-]\Z")
 # What an address may be cut by and go on behind: a line end with the quote marks of the next line, tags.
 _CUT = re.compile(r"=?\r?\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
 
@@ -27,18 +40,25 @@ def is_telling(local: str) -> bool:
     return len(local) >= (_TELLING if _SEPARATED.search(local) else _TELLING_PLAIN)
 
 
+def is_role(local: str) -> bool:
+    """Whether it is the name of a department rather than of somebody."""
+    return local.lower() in _ROLES
+
+
 def locals_in(text: str) -> frozenset[str]:
     """The local parts of the addresses that stand in the text."""
     return frozenset(_local_before(piece) for piece in text.lower().split("@")[:-1])
 
 
 def is_longer(text: str, start: int, end: int, *, others: frozenset[str]) -> bool:
-    """Whether the address there is only the end of another one, whose local part is among these."""
+    """Whether the address there is only the end of another one, whose local part is among these, itself written on to
+    a word or not.
+    """
     at = text.find("@", start, end)
     if at < 0:
         return False
     local = _local_before(text[max(0, at - addresses.MAX_LOCAL) : at].lower())
-    return len(local) > at - start and local in others
+    return any(local[-length:] in others for length in range(at - start + 1, len(local) + 1))
 
 
 def _local_before(at: str) -> str:
@@ -75,8 +95,11 @@ def _common(lowered: str, start: int, domain: str) -> int:
 
 
 def _is_all(lowered: str, begin: int, start: int, end: int, rest: str) -> bool:
-    if begin and lowered[begin - 1].isalnum() and not is_telling(lowered[begin : start - 1]):
+    local = lowered[begin : start - 1]
+    if begin and lowered[begin - 1].isalnum() and not is_telling(local):
         return False  # of somebody else's address
+    if is_role(local) and _WORD_BEFORE.search(lowered, max(0, begin - 2), begin):
+        return False
     if _END.match(lowered, end) is None or addresses.has_known_suffix(lowered[start:end].rstrip(".")):
         return False
     cut = _CUT.match(lowered, end)

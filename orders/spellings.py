@@ -152,16 +152,15 @@ def rewrite_joined(text: str, known: Sequence[Known], *, beside: str | None = No
     """The text with each known address replaced whatever stands before and after it, and how many were.
 
     For the names that programs give to things, where an address is often written on to a number or a word, and nothing
-    is lost where it was another one. And for the text of HTML, ``beside``: there an address of few letters has to stand
-    alone, and one that stands in that with as many letters before is another one.
+    is lost where it was another one. And for the text of HTML, ``beside``: what stands in that with the same letters
+    before is another one.
     """
     tracking_domains = alias_domains(known)
-    is_text = beside is not None
     others = joints.locals_in(beside or "")
     count = 0
-    found = bare_in(text, known, is_short_alone=is_text)
+    found = bare_in(text, known)
     for one in sorted(found, key=lambda one: -patterns.fewest_octets(one.real)):  # one may be the end of another
-        pattern = patterns.bare(one.real, tracking_domains, is_short_alone=is_text)
+        pattern = patterns.bare(one.real, tracking_domains)
         spans = [match.span() for match in pattern.finditer(text)]
         text, times = stretches.put(
             one.alias, text, (at for at in spans if not joints.is_longer(text, *at, others=others))
@@ -172,7 +171,7 @@ def rewrite_joined(text: str, known: Sequence[Known], *, beside: str | None = No
 
 def touching(text: str, known: Sequence[Known]) -> list[Known]:
     """The known addresses that stand in the text, some of them perhaps written on to a word."""
-    return bare_in(text, known, is_short_alone=True) if "@" in text else []
+    return bare_in(text, known) if "@" in text else []
 
 
 def _replace_cut(text: str, known: Sequence[Known]) -> tuple[str, int]:

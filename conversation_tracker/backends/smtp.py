@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
 from conversation_tracker import answers
@@ -20,6 +21,7 @@ UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each rep
 FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
 TO_QUIT = 2.0
 POSITIVE, TAKEN, PRELIMINARY = 200, 250, 300  # replies, RFC 5321 §4.2.1
+NOT_ASCII = (553, b"5.6.7 non-ASCII addresses not permitted")  # RFC 6531 §3.5
 PIECE = 8_192  # bytes
 
 
@@ -101,6 +103,12 @@ class EmailBackend(smtp.EmailBackend):
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
         return _TimedSSL if self.use_ssl else _Timed
+
+    def _send(self, email_message: EmailMessage) -> bool:
+        """Django writes é before the @ as header fields have it, which makes it nobody's mailbox."""
+        if foreign := [one for one in email_message.recipients() if not one.rpartition("@")[0].isascii()]:
+            raise smtplib.SMTPRecipientsRefused(dict.fromkeys(foreign, NOT_ASCII))
+        return super()._send(email_message)  # type: ignore[misc,no-any-return]  # not in the stubs
 
     def _close_connection(self, connection: _Timed) -> None:
         """Whatever comes now, the mail was taken or refused before."""

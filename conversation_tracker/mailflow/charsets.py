@@ -28,6 +28,7 @@ _VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
 _JAPANESE = b"\x1b$B"
 _KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x7e\x80-\x96]")  # in Shift_JIS
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
+NAME = re.compile(r"[A-Za-z0-9._:-]{1,40}")  # as it can stand in a header; Python knows it by more, with line ends say
 _HEAD = 4_096  # octets of a page in which it says its charset
 
 

@@ -47,7 +47,7 @@ def decide(mail: Mail, envelope: Envelope, matched: Matched, *, now: datetime) -
         return Refuse(Reason.SPAM)
     if Trait.UNREAD in mail.traits:
         return RecordOnly(Reason.UNREAD)
-    if Trait.BULK in mail.traits and not _is_of_desk(mail, matched):
+    if Trait.BULK in mail.traits and not (_is_of_desk(mail, matched) or _is_absence(mail, matched)):
         return Refuse(Reason.BULK)
     if mail.sender is None or (matched.sender is None and not addresses.may_be_answered(mail.sender.address)):
         return RecordOnly(Reason.NO_SENDER)
@@ -124,6 +124,14 @@ def _is_of_desk(mail: Mail, matched: Matched) -> bool:
         return False
     is_expected = matched.sender.is_store or matched.is_wanted
     return matched.answers_ours or (is_expected and Trait.ONLY_SAID_BULK in mail.traits)
+
+
+def _is_absence(mail: Mail, matched: Matched) -> bool:
+    """Whether somebody's vacation program answers, of which many add that it is bulk: it is passed on once a week as
+    any other, while a shop's desk that confirms each mail so is not.
+    """
+    is_known = matched.sender is not None and not matched.sender.is_store
+    return is_known and mail.traits >= {Trait.AUTO_REPLY, Trait.ONLY_SAID_BULK}
 
 
 def _relayed_lately(at: datetime | None, *, now: datetime) -> bool:

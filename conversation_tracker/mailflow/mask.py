@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from conversation_tracker.mailflow import bodies, cards, files, headers, parse, readings
+from conversation_tracker.mailflow import bodies, cards, charsets, files, headers, parse, readings
 from conversation_tracker.mailflow.shapes import File, Mail, Masked, MaskedFile, Party
 from orders import addresses, blotting, markup, spellings
 from orders.known import Known
@@ -15,6 +16,7 @@ from orders.known import Known
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
 _LONGEST_NAME = 200  # characters
 _MOST_DECODINGS = 3  # of one text, each of what came to light in the one before
+_PICTURE_ID = re.compile(r"[!-;=?-~]{1,255}")
 _UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
 
 
@@ -191,7 +193,11 @@ def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budg
         maintype, _, subtype = one.content_type.partition("/")
         if maintype in {"message", "multipart"} or not subtype:  # an attached mail inside an attached mail
             maintype, subtype = "application", "octet-stream"
-        message.add_attachment(one.content, maintype=maintype, subtype=subtype, filename=one.name, cte="base64")
+        message.add_attachment(
+            one.content, maintype=maintype, subtype=subtype, filename=one.name, cte="base64",
+            cid=f"<{one.content_id}>" if _PICTURE_ID.fullmatch(one.content_id) else None,
+            params={"charset": one.charset} if maintype == "text" and charsets.NAME.fullmatch(one.charset) else None,
+        )  # fmt: skip
     return MaskedFile(
         name=_file_name(file.name, masker, known),
         content_type="message/rfc822",

@@ -38,7 +38,7 @@ _STREAM = re.compile(rb"stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
 # Between two strings, whatever a program writes there: where the next begins, its colour, a border.
-_BETWEEN = re.compile(rb"\)\s{0,4}(?:\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
+_BETWEEN = re.compile(rb"\)\s{0,4}(?:(?:-?[0-9.]{1,12}\s{0,4})?\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
 # A string, which stays; or what a page draws, with its numbers. One that does not end goes to the end, and what is
 # escaped begins none, or the search would begin anew at each of its signs.
 _DRAWN = re.compile(
@@ -208,7 +208,7 @@ def _undrawn(described: bytes) -> bytes:
 
 def streams(content: bytes) -> Iterator[bytes]:
     """What is packed in a PDF by deflate, its links among it, but for pictures; not beyond the limits."""
-    yield _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
+    yield _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), together(content))
     left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
     whole = memoryview(content)  # of one stream in another no part is copied
     for found in islice(_STREAM.finditer(content), MOST_STREAMS):
@@ -224,10 +224,15 @@ def streams(content: bytes) -> Iterator[bytes]:
             unpacked = zlib.decompressobj().decompress(packed, left)
         except (zlib.error, ValueError):  # packed in another way
             continue
-        yield unpacked if unpacked.startswith(FILES) else _BETWEEN.sub(b"\n", _KERN.sub(b"", unpacked))
+        yield unpacked if unpacked.startswith(FILES) else together(unpacked)
         left -= len(unpacked)
         if left <= 0:
             return
+
+
+def together(described: bytes) -> bytes:
+    """What a page describes, with the letters of a word next to each other, and a line end between two strings."""
+    return _BETWEEN.sub(b"\n", _KERN.sub(b"", described))
 
 
 def _is_picture(content: bytes, start: int) -> bool:

@@ -42,6 +42,8 @@ _ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
+# A file within a mail, as its lines stand in the mail's source.
+_BASE64_LINES = re.compile(rb"(?:^[A-Za-z0-9+/]{60,998}\r?\n){4,}", re.MULTILINE)
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{2}")
 
 
@@ -147,10 +149,11 @@ def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "",
 def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") -> Iterator[View]:
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
     if nature.codec is None:
-        yield Octets(content)
+        yield Octets(pdfs.together(content) if content.startswith(pdfs.START) else content)
         return
-    for raw in attached.mails(content, name=name, claimed=claimed):
-        yield AttachedMail(raw)
+    if inner := attached.mails(content, name=name, claimed=claimed):
+        yield from map(AttachedMail, inner)
+        content = _BASE64_LINES.sub(b"", content)  # its files are looked into where it is opened
     if nature.codec not in {"utf-8", "latin-1"} or b"\0" in content or not _is_utf8(content):
         yield Octets(content)
     text = content.decode(nature.codec, "replace")

@@ -64,8 +64,7 @@ def fulfil(
         if parcel.worth == 0 and whole:
             return True
         if order.value and not left:
-            differ(order, f"parcel-{parcel.number}"[:200], now=now)
-            return False
+            return _follow_elsewhere(order, parcel, whole, actor=actor, now=now)
         value = left if is_last or not whole else min(order.value * (parcel.worth or 0) // whole, left)
         if not value and not (is_last and not order.value):  # nothing is invoiced over nothing but a whole free order
             return True
@@ -81,13 +80,34 @@ def follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, no
     """Take over how a parcel travels, unless something newer is known of it."""
     before, at = invoice.shop_changed_at, parcel.changed_at
     if at is None or before is None or at >= before:  # else an older word on it that comes late
-        shipping.hand_over(order, invoice, _parcel(parcel), actor=actor, now=now)
+        known = _parcel(parcel)
+        if invoice.dispatched_at is not None:  # which another system may know better
+            known = replace(known, dispatched_at=None)
+        shipping.hand_over(order, invoice, known, actor=actor, now=now)
         if at is not None and at != before:
             Invoice.objects.filter(pk=invoice.pk).update(shop_changed_at=at)
     sighting = parcel.sighting
     sightings = [shipping.Sighting(sighting.at, sighting.words)] if sighting else []
     if sightings or parcel.delivered_at:
         shipping.track(order, invoice, sightings, delivered_at=parcel.delivered_at, actor=actor, now=now)
+
+
+def _follow_elsewhere(order: Order, parcel: Fulfilment, whole: int, *, actor: str, now: datetime) -> bool:
+    """Follow a parcel whose goods another system invoiced; False where it is not plain on which invoice they stand:
+    on the one with the same number for tracking, or on the only one, while nothing is known of its way and the parcel
+    holds the whole order.
+    """
+    if parcel.worth is None:  # all that was left, which is nothing
+        return True
+    sent = list(Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT))
+    found = [one for one in sent if parcel.tracking_number and one.tracking_number.text() == parcel.tracking_number]
+    if not found and parcel.worth == whole and len(sent) == 1 and not sent[0].tracking_number:
+        found = sent
+    if not found:
+        differ(order, f"parcel-{parcel.number}"[:200], now=now)
+        return False
+    follow(order, found[0], parcel, actor=actor, now=now)
+    return True
 
 
 def undo(order: Order, parcel: Undone, *, now: datetime) -> bool:

@@ -82,7 +82,8 @@ def _order(order: dict[str, Any]) -> OrderReport:
     refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
     items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
     worth = _worth(order, refunds, currency)
-    payment = ", ".join(str(one)[:50] for one in order.get("payment_gateway_names") or [] if isinstance(one, str))
+    gateways = order.get("payment_gateway_names")
+    payment = ", ".join(one[:50] for one in gateways if isinstance(one, str)) if isinstance(gateways, list) else ""
     return OrderReport(
         number=reports.required(order, "id"),
         name=reports.texts(order, "name", "order_number", "id"),

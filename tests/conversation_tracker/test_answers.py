@@ -146,6 +146,31 @@ def test_a_good_answer_that_no_mail_was_taken_is_none(
         assert send.hand_over(message(), key="k") == send.Later("not taken")
 
 
+def mailjet(code: str, status: int) -> bytes:
+    error = {"ErrorCode": code, "StatusCode": status, "ErrorMessage": "x", "ErrorRelatedTo": ["To[0].Email"]}
+    document = {"Messages": [{"Status": "error", "Errors": [error]}]}
+    return answered(400, document, more=b"Content-Type: application/json\r\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "result"),
+    [
+        ("mj-0013", 400, send.Never("mj-0013")),
+        ("send-0010", 413, send.Never("send-0010")),
+        ("send-0008", 403, send.Later("not taken")),
+        ("mj-0001", 500, send.Later("not taken")),
+    ],
+)
+def test_what_mailjet_refuses_for_good_is_not_tried_again(
+    settings: Settings, code: str, status: int, result: send.Result
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.mailjet.EmailBackend"
+    with http_server(mailjet(code, status)) as url:
+        keys = {"MAILJET_API_KEY": "t", "MAILJET_SECRET_KEY": "t", "MAILJET_API_URL": url}
+        settings.ANYMAIL = {**settings.ANYMAIL, **keys}
+        assert send.hand_over(message(), key="k") == result
+
+
 def answered(status: int, body: object, *, more: bytes = b"") -> bytes:
     said = body if isinstance(body, bytes) else json.dumps(body).encode()
     return b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(said), more, said)

@@ -80,6 +80,15 @@ def test_a_mail_that_the_server_took_slowly_is_sent(
 
 
 @pytest.mark.usefixtures("door")
+def test_a_mailbox_that_smtp_cannot_name_is_refused_and_no_other_one_gets_the_mail(settings: Settings) -> None:
+    verbs: list[str] = []
+    with slow_server({}, verbs) as settings.EMAIL_PORT:
+        mail = EmailMultiAlternatives("s", "b", "a@x.example", ["josé@y.example"])
+        assert send.hand_over(mail, key="k") == send.Never("SMTP 553")
+    assert not {"mail", "rcpt", "data"} & set(verbs)
+
+
+@pytest.mark.usefixtures("door")
 def test_a_conversation_in_which_no_answer_is_late_and_all_are_slow_ends_before_the_mail(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from anymail.signals import AnymailTrackingEvent, EventType
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox, send
+from conversation_tracker import delivery, inbox, outbox, send
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import alerts, suppression
 from orders.models import Alert, AlertKind, Alias, EventKind, OrderEvent, Suppression, SuppressionReason, User
@@ -184,6 +185,25 @@ def test_a_bounce_that_is_told_with_the_delivery_before_it_is_news(
     work()
     sent.refresh_from_db()
     assert (sent.state, Alert.objects.count()) == (SendState.BOUNCED, 1)
+
+
+@pytest.mark.parametrize("before", [SendState.DELIVERED, SendState.SENT])
+@pytest.mark.parametrize(
+    ("said", "is_absence"),
+    [({}, True), ({"diagnosticCode": ["smtp; 421 4.4.7 later"]}, False), ({"subType": "MailboxFull"}, False)],
+)
+def test_what_resend_calls_a_bounce_may_be_the_answer_of_a_vacation_program(
+    sent: OutboundMail, before: SendState, said: dict[str, Any], is_absence: bool
+) -> None:
+    OutboundMail.objects.update(state=before)
+    bounce = {"type": "Transient", "subType": "General", "message": "a general bounce message", **said}
+    event = AnymailTrackingEvent(
+        event_type=EventType.BOUNCED, message_id="pm-1", timestamp=timezone.now(), reject_reason="bounced",
+        esp_event={"type": "email.bounced", "data": {"bounce": bounce}},
+    )  # fmt: skip
+    delivery.report(event, now=timezone.now())
+    sent.refresh_from_db()
+    assert sent.state == (before if is_absence and before is SendState.DELIVERED else SendState.BOUNCED)
 
 
 def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, work: Work, sent: OutboundMail) -> None:

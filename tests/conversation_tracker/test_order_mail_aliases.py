@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from dateutil.relativedelta import relativedelta
 from django.test import Client
 from django.utils import timezone
 
-from conversation_tracker import order_mails
+from conversation_tracker import order_mails, send
 from conversation_tracker.models import (
     OrderMailState,
     OutboundMail,
     Sender,
+    SendState,
     TemplateChoice,
     TemplateKey,
 )  # fmt: skip
@@ -118,6 +121,22 @@ class TestAliases:
         assert [mail.to for mail in work()] == [["ana@people.example"]]
         assert (the_mail().state, the_mail().problem) == (OrderMailState.QUEUED, order_mails.COPY_RETIRED)
         assert Alert.objects.get().kind == AlertKind.NOT_SENT
+
+    def test_one_that_waits_leaves_under_no_alias_that_was_retired_meanwhile(
+        self, shopped: Placed, store_admin: User, work: Work
+    ):
+        write()
+        aliases.retire(shopped.customer_alias, user=store_admin, reason="", now=timezone.now())
+        assert work() == []
+        row = OutboundMail.objects.get()
+        assert (row.state, row.problem) == (SendState.FAILED, send.ENDED)
+        assert Alert.objects.open().exists()
+
+    def test_one_that_waits_leaves_though_an_alias_has_run_out_meanwhile(self, shopped: Placed, work: Work):
+        write()
+        late = timezone.now() + timedelta(days=70)
+        aliases.expire_due(now=late, batch=10)
+        assert len(work(now=late)) == 1
 
     def test_a_copy_that_has_become_the_sender_s_own_mailbox_is_left_out_and_somebody_is_told(
         self, shopped: Placed, work: Work

@@ -79,3 +79,33 @@ def test_what_makes_another_domain_is_not_taken_for_the_beginning_of_one(text: s
 def test_an_address_that_goes_on_in_the_next_line_is_replaced_whole() -> None:
     replaced, count = spellings.hide("anna.real@people.co\n> m.br writes", [ANNA])
     assert (replaced, count) == (f"{HARD} writes", 1)
+
+
+@pytest.mark.parametrize("before", ["pos-", "after.", "us_", "posvenda-"])
+@pytest.mark.parametrize("local", ["vendas", "help", "sac", "atendimento", "Sales"])
+def test_a_departments_name_at_the_end_of_another_departments_is_another_one(before: str, local: str) -> None:
+    known = [Known(f"{local.lower()}@people.com.br", HARD)]
+    text = f"Write to {before}{local}@people.com.br, mailto:{before}{local}@people.com"
+    assert spellings.replace(text, known) == (text, 0)
+    assert spellings.find(text, known) == []
+    assert not spellings.occurs(f"\0\0 ({before}{local}@people.com.br) Tj".encode(), known)
+
+
+@pytest.mark.parametrize("before", ["", "1-", "2041_", "E-mail", "mailto:", "<", "=3D", "DE SOUZA"])
+def test_and_is_that_one_behind_anything_else(before: str) -> None:
+    known = [Known("vendas@people.com.br", HARD)]
+    text = f"{before}vendas@people.com.br"
+    assert spellings.replace(text, known) == (f"{before}{HARD}", 1)
+    assert spellings.find(text, known) == known
+    assert spellings.occurs(text.encode(), known)
+
+
+@pytest.mark.parametrize("before", ["E-mail", "email"])
+def test_one_of_few_letters_is_known_behind_its_label(before: str) -> None:
+    known = [Known("sac@people.com.br", HARD)]
+    assert spellings.replace(f"{before}sac@people.com.br", known) == (f"{before}{HARD}", 1)
+
+
+def test_a_department_that_a_sentence_names_is_no_address() -> None:
+    text = "Read about our warranty at people.com.br"
+    assert spellings.replace(text, [Known("warranty@people.com.br", HARD)]) == (text, 0)

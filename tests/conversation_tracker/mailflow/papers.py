@@ -13,8 +13,8 @@ MAP = (
 )
 
 
-def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = ()) -> bytes:
-    """A PDF of pages that are described so, packed, in a font with this ToUnicode map."""
+def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = (), is_packed: bool = True) -> bytes:
+    """A PDF of pages that are described so, packed or not, in a font with this ToUnicode map."""
     objects: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
     if font:
         objects.append(
@@ -29,7 +29,9 @@ def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = ()) -> bytes
     objects += [one if isinstance(one, bytes) else one.encode() for one in extra]
     kids = []
     for page in pages:
-        objects.append(packed(page.encode("latin-1")))
+        described = page.encode("latin-1")
+        plain = b"<</Length %d>>stream\n%s\nendstream" % (len(described), described)
+        objects.append(packed(described) if is_packed else plain)
         objects.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>"
             % len(objects)

@@ -166,6 +166,23 @@ def test_the_stores_desk_is_believed_where_one_word_alone_speaks_of_a_list(
     assert decide(replace(MAIL, traits=frozenset(traits)), ENVELOPE, matched, now=NOW) == expected
 
 
+@pytest.mark.parametrize(
+    ("more", "lately", "expected"),
+    [
+        ({Trait.ONLY_SAID_BULK}, None, Relay()),
+        ({Trait.ONLY_SAID_BULK}, NOW - timedelta(days=1), RecordOnly(Reason.AUTO_REPLY)),
+        (set(), None, Refuse(Reason.BULK)),
+    ],
+)
+def test_an_absence_that_is_called_bulk_is_told_once_a_week(
+    more: set[Trait], lately: datetime | None, expected: object
+) -> None:
+    mail = replace(MAIL, traits=frozenset({Trait.BULK, Trait.AUTO_REPLY, *more}))
+    matched = replace(MATCHED, sender=replace(SENDER, is_store=False), auto_reply_relayed_at=lately)
+    assert decide(mail, ENVELOPE, matched, now=NOW) == expected
+    assert decide(mail, ENVELOPE, replace(matched, sender=None), now=NOW) == Refuse(Reason.BULK)
+
+
 def test_a_stranger_who_answers_in_bulk_is_refused() -> None:
     assert decide(BULK, ENVELOPE, replace(ANSWER, sender=None), now=NOW) == Refuse(Reason.BULK)
 

@@ -84,7 +84,9 @@ def test_one_beside_the_address_hides_nothing() -> None:
     assert glyphs.shows(f"{SOFT.alias} anna.real@peo-\nple.example", [SOFT])
 
 
-@pytest.mark.parametrize("text", [SOFT.alias, SOFT.alias.replace("-", "-\n"), f"E-mail:{SOFT.alias},Tel"])
+@pytest.mark.parametrize(
+    "text", [SOFT.alias, SOFT.alias.replace("-", "-\n"), f"E-mail:{SOFT.alias},Tel", SOFT.alias.upper()]
+)
 def test_a_soft_alias_is_no_address(text: str) -> None:
     assert not glyphs.shows(f"Bill-to {text}", [SOFT])
     content = pdf(f"BT /F1 12 Tf 50 800 Td (Bill-to {SOFT.alias}) Tj ET")

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from conversation_tracker.mailflow import leakgate
+from conversation_tracker.mailflow import leakgate, readings
 from orders.known import Known
 
 ANNA = Known("anna@people.example", "11111111111111111111111111111111@ct.example")
@@ -60,6 +60,34 @@ def test_files_and_their_names_are_searched() -> None:
     )
     message.add_attachment(b"fine", maintype="application", subtype="x", filename="anna@people.example.txt")
     assert leaks(message.as_bytes()) == ["file", "file name"]
+
+
+def test_photos_in_attached_mails_are_looked_into_once_and_not_read_as_words() -> None:
+    """That took seconds for each megabyte."""
+    inner = EmailMessage()
+    inner["Subject"] = "Broken"
+    inner.set_content("see")
+    inner.add_attachment(bytes(range(256)) * 100, maintype="image", subtype="jpeg", filename="a.jpg")
+    raw = inner.as_bytes()
+    seen = readings.views(raw, name="a.eml", claimed="message/rfc822", budget=readings.Budget())
+    texts = [view.text for view in seen if isinstance(view, readings.Text)]
+    assert "Subject: Broken" in texts[0]
+    assert len(texts[0]) < 2_000 < len(raw)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "8bit"])
+def test_base64_in_attached_mails_is_read_all_the_same(encoding: str) -> None:
+    """Of a file, and of one that stands in the text."""
+    packed = base64.encodebytes(b"x" * 500 + ADDRESS + b"x" * 500)
+    inner = EmailMessage()
+    inner["From"] = inner["To"] = "1@ct.example"
+    inner.set_content(packed.decode() if encoding == "8bit" else "see", cte="8bit" if encoding == "8bit" else "7bit")
+    if encoding == "base64":
+        inner.add_attachment(b"\0" + ADDRESS, maintype="image", subtype="jpeg", filename="a.jpg")
+    outer = EmailMessage()
+    outer.set_content("see")
+    outer.add_attachment(inner)
+    assert leaks(outer.as_bytes()) == [f"attached mail, {'plain body' if encoding == '8bit' else 'file'}"]
 
 
 def test_attached_mails_are_searched_to_their_headers() -> None:

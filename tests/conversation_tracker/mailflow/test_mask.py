@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from email import policy
 from email.message import EmailMessage
 
@@ -270,6 +271,42 @@ def test_an_attached_mail_is_made_anew() -> None:
     assert message["Subject"] == f"Re: {SHOP.alias}"
     assert message["Message-ID"] is None
     assert message.get_body(("plain",)).get_content().strip() == ANNA.alias  # type: ignore[union-attr]
+
+
+def test_pictures_and_texts_in_attached_mails_are_called_as_they_were() -> None:
+    inner = Mail(
+        None, "s", "", (), "", "see", '<img src="cid:a1@mail">',
+        (File("a.png", "image/png", b"\x89PNG", content_id="a1@mail"),
+         File("b.csv", "text/csv", "pre\u00e7o;1".encode("latin-1"), charset="iso-8859-1"),
+         File("c.csv", "text/csv", b"x", charset="no such\r\nX: y", content_id="a\r\nX: y")),
+    )  # fmt: skip
+    (file,) = masked(files=(File("m.eml", "message/rfc822", b"", nested=inner),)).files
+    picture, text, odd = list(email.message_from_bytes(file.content, policy=policy.default).iter_attachments())
+    assert picture["Content-ID"] == "<a1@mail>"
+    assert text.get_content() == "pre\u00e7o;1"
+    assert (odd["Content-ID"], odd["X"]) == (None, None)
+
+
+def apart(html: str) -> str:
+    """What a program makes of it that takes the tags away and leaves no space."""
+    return re.sub("<[^>]+>", "", html)
+
+
+@pytest.mark.parametrize("local", ["sac", "ana", "rh", "vendas", "mariana"])
+def test_words_that_a_text_runs_together_hide_no_address_that_the_html_shows(local: str) -> None:
+    one = Known(f"{local}@people.example", ANNA.alias)
+    html = f"<td>E-mail</td><td>{one.real}</td><td>Maria Silva</td><td>{one.real}</td><td>Tel</td>"
+    found = mask.mask(Mail(None, "", "", (), "", apart(html), html), (one,))
+    assert (found.text.count(one.alias), "people" in found.text) == (2, False)
+
+
+def test_nor_do_they_take_the_end_of_somebody_elses_for_one() -> None:
+    ana = Known("ana@people.example", ANNA.alias)
+    html = "<td>Maria</td><td>ana@people.example</td><td>mariana@people.example</td>"
+    found = mask.mask(Mail(None, "", "", (), "", apart(html), html), (ana,))
+    assert "mariana@people.example" in found.text
+    text = mask.mask(Mail(None, "", "", (), "", "mariana@people.example", "<p>hi</p>"), (ana,)).text
+    assert text == "mariana@people.example"
 
 
 separators = st.sampled_from(["", " ", "\n", "<", ">", '"', "'", ":", ";", ",", "=", "(", "&lt;", "%3D", "é", "日"])

@@ -158,15 +158,22 @@ def test_and_one_that_a_text_holds_in_base64(name: str, kind: str, before: str, 
         ") Tj ET\nBT 31.19 785.2 Td (",
         ") Tj ET Q\nq 1 0 0 rg BT 31.2 7 Td 1.7 Tw (",
         ")] TJ ET Q\nq BT 5 7 Td [(",
+        ")0.164795]TJ\nT*[(",
     ],
-    ids=["ReportLab", "fpdf2", "FPDF", "TCPDF"],
+    ids=["ReportLab", "fpdf2", "FPDF", "TCPDF", "Ghostscript"],
 )
+@pytest.mark.parametrize("is_packed", [True, False], ids=["packed", "as jsPDF"])
 @pytest.mark.parametrize("place", [20, len(SOFT.real) + 1, len(SOFT.real) + 7])
-def test_a_soft_alias_that_goes_on_in_the_next_line_holds_nothing(between: str, place: int) -> None:
+def test_a_soft_alias_that_goes_on_in_the_next_line_holds_nothing(between: str, place: int, *, is_packed: bool) -> None:
     begin, end = ("[(", ")] TJ") if "]" in between else ("(", ") Tj")
-    lines = between.join([f"E-mail: {SOFT.alias[:place]}", SOFT.alias[place:]])
-    content = pdf(f"BT /F1 12 Tf 50 800 Td {begin}{lines}{end} ET")
-    assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"), SOFT)) == []
+
+    def holds(text: str) -> list[str]:
+        lines = between.join([f"E-mail: {text[:place]}", text[place:]])
+        content = pdf(f"BT /F1 12 Tf 50 800 Td {begin}{lines}{end} ET", is_packed=is_packed)
+        return shown(masked(incoming(content, name="a.pdf", kind="application/pdf"), SOFT))
+
+    assert holds(SOFT.alias) == []
+    assert holds(f"Sold to Mr. John Doe, {SOFT.real}, Tel. 11 5555-0000 and more of that") == ["file"]
 
 
 def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

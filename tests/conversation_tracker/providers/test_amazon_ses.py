@@ -313,6 +313,35 @@ def test_feedback_in_which_nobody_complains_is_no_complaint(
     assert state_of(sent) == state
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "state"),
+    [
+        ({"bounceSubType": "General"}, {}, SendState.DELIVERED),
+        (
+            {"bounceSubType": "General"},
+            {"status": "4.4.7", "diagnosticCode": "smtp; 421 4.4.7 later"},
+            SendState.BOUNCED,
+        ),
+        ({"bounceSubType": "MailboxFull"}, {}, SendState.BOUNCED),
+        ({"bounceType": "Permanent", "bounceSubType": "General"}, {}, SendState.BOUNCED),
+        ({"bounceSubType": "General", "bouncedRecipients": None}, {}, SendState.DELIVERED),
+    ],
+)
+def test_what_a_vacation_program_answers_to_amazon_is_no_bounce(
+    client: Client, settle: Settle, sent: OutboundMail, kind: dict[str, Any], said: dict[str, str], state: SendState
+) -> None:
+    about = {"messageId": "esp-1", "destination": ["x@y.example"]}
+    bounce = {"bounceType": "Transient", "bouncedRecipients": [{"emailAddress": "x@y.example", **said}], **kind}
+    for event in (
+        {"eventType": "Delivery", "mail": about, "delivery": {"recipients": ["x@y.example"], "smtpResponse": "250 OK"}},
+        {"eventType": "Bounce", "mail": about, "bounce": {"timestamp": "2099-01-01T00:00:00.000Z", **bounce}},
+    ):
+        payload = signatures.sns("Notification", Message=json.dumps(event), MessageId=str(event["eventType"]))
+        letters.post_ses(client, payload, channel="tracking")
+        settle()
+    assert state_of(sent) == state
+
+
 @pytest.mark.parametrize("author", ["help@acme.example, eve@evil.example", "help@acme.example\nFrom: eve@evil.example"])
 def test_a_verdict_on_several_authors_verifies_none_of_them(
     client: Client, settle: Settle, two: list[str], author: str

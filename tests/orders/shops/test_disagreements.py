@@ -125,7 +125,8 @@ def test_a_parcel_with_what_the_order_does_not_hold_waits_and_then_is_told_to_st
 def test_a_parcel_after_all_was_invoiced_is_told_to_staff(shopify):
     done = {**PAID, "fulfillment_status": "fulfilled"}
     says(shopify, "orders/fulfilled", **done, fulfillments=[payloads.parcel(1)])
-    says(shopify, "orders/updated", **done, fulfillments=[payloads.parcel(1, status="cancelled"), payloads.parcel(2)])
+    other = payloads.parcel(2, tracking_number="1Z9999", tracking_url="https://carrier.example/1Z9999")
+    says(shopify, "orders/updated", **done, fulfillments=[payloads.parcel(1, status="cancelled"), other])
     assert (len(invoices()), outcomes()[-1]) == (1, "impossible")
     assert open_alerts() == [(AlertKind.SHOP, "parcel-2"), (AlertKind.SHOP, "undone-1")]
 
@@ -284,3 +285,19 @@ def test_another_delivery_address_is_taken_over_and_on_the_timeline_once(woo):
     assert order.document.json()["shippingData"]["address"]["street"] == "Rua Nova 99"
     assert list(TimelineEntry.objects.filter(kind="change").values_list("text", flat=True)) == [editing.OTHER_PLACE]
     assert (documents.changes(order), outcomes(), open_alerts()) == ([], ["taken", "taken", "nothing"], [])
+
+
+def test_goods_without_an_sku_are_told_apart(woo):
+    def bare(number: int, name: str) -> dict[str, Any]:
+        return {**payloads.woocommerce()["line_items"][0], "id": number, "name": name, "product_id": 90 + number,
+                "quantity": 1, "total": "10.00", "sku": "", "price": 10}  # fmt: skip
+
+    lamp, vase, bowl = bare(1, "Lamp"), bare(2, "Vase"), {**bare(3, "Bowl"), "variation_id": 77}
+    woo_says(woo, "processing", total="20.00", line_items=[lamp, vase], date_modified_gmt="2026-11-22T19:30:00")
+    order = woo_says(woo, "processing", total="20.00", line_items=[lamp, bowl], date_modified_gmt="2026-11-22T19:40:00")
+    assert [(item["id"], item["name"]) for item in order.document.json()["items"]] == [("91", "Lamp"), ("77", "Bowl")]
+    told = OrderEvent.objects.get(kind=EventKind.CHANGED).details.json()
+    assert ([item["name"] for item in told["removed"]], [item["name"] for item in told["added"]]) == (
+        ["Vase"],
+        ["Bowl"],
+    )

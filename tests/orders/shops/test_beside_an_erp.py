@@ -1,0 +1,112 @@
+"""An order of a shop that another system invoices or follows, by the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from conversation_tracker.models import OrderMail, TemplateKey
+from orders import events
+from orders.models import Alert, EventKind, Invoice, Order, OrderEvent, ShopDelivery, Store
+from tests.orders.api.conftest import Api
+from tests.orders.shops import payloads
+
+pytestmark = pytest.mark.django_db
+
+WAY = {"courier": "Correios", "trackingNumber": "BR1", "trackingUrl": "https://carrier.example/BR1"}
+DONE = {"financial_status": "paid", "fulfillment_status": "fulfilled"}
+
+
+def invoiced(store: Store, shop: Any, *values: int, **way: str) -> Order:
+    """A paid order of which a system invoices these values, before its shop sends it."""
+    store.cancellation_window = 0
+    store.save()
+    if shop.kind == "shopify":
+        payloads.post_shopify(shop, payloads.shopify(financial_status="paid"))
+    else:
+        payloads.post_woocommerce(shop, payloads.woocommerce("processing"))
+    payloads.work()
+    order, api = Order.objects.get(), Api(store)
+    assert api.act(order, "start-handling").status_code == 204
+    for number, value in enumerate(values, 1):
+        document = {"type": "Output", "issuanceDate": "2026-11-23T10:00:00", "invoiceNumber": f"NF-{number}",
+                    "invoiceValue": value, "items": [], **way}  # fmt: skip
+        assert api.act(order, "invoice", document).status_code == 200
+    return order
+
+
+def posts(shop: Any, topic: str, payload: dict[str, Any]) -> None:
+    payloads.post_shopify(shop, payload, topic=topic)
+    payloads.work()
+
+
+def told() -> list[str]:
+    while events.dispatch(now=timezone.now()):
+        pass
+    return list(OrderMail.objects.order_by("pk").values_list("template", flat=True))
+
+
+@pytest.mark.parametrize("way", [{}, {**WAY, "trackingNumber": "1Z2345"}], ids=["without its way", "with the same way"])
+def test_a_parcel_of_an_order_that_another_system_invoiced_is_followed(way, shopify, store):
+    invoiced(store, shopify, 27_980, **way)
+    sent = payloads.parcel()
+    posts(shopify, "fulfillments/create", sent)
+    posts(shopify, "orders/fulfilled", payloads.shopify(**DONE, fulfillments=[sent]))
+    posts(
+        shopify, "fulfillments/update", {**sent, "shipment_status": "delivered", "updated_at": "2026-11-25T12:00:00Z"}
+    )
+    invoice = Invoice.objects.get()
+    assert (invoice.number, invoice.tracking_number.text()) == ("NF-1", "1Z2345")
+    assert invoice.delivered_at is not None
+    mails = told()
+    assert (mails.count(TemplateKey.SHIPPED), mails.count(TemplateKey.DELIVERED)) == (1, 1)
+    assert not Alert.objects.open().exists()
+    assert "impossible" not in ShopDelivery.objects.values_list("outcome", flat=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "items"),
+    [([27_980], [payloads.BULB]), ([20_000, 7_980], [payloads.LAMPS, payloads.BULB])],
+    ids=["a part of it", "of two invoices"],
+)
+def test_where_it_is_not_plain_which_goods_a_parcel_holds_staff_are_told(values, items, shopify, store):
+    invoiced(store, shopify, *values)
+    posts(shopify, "fulfillments/create", payloads.parcel(1, items))
+    assert [one.about for one in Alert.objects.open()] == ["parcel-1"]
+    assert {one.tracking_number.text() for one in Invoice.objects.all()} == {""}
+
+
+def test_another_number_than_the_other_system_s_changes_nothing_and_staff_are_told(shopify, store):
+    invoiced(store, shopify, 27_980, **WAY)
+    posts(shopify, "fulfillments/create", payloads.parcel(1))
+    assert [one.about for one in Alert.objects.open()] == ["parcel-1"]
+    assert Invoice.objects.get().tracking_number.text() == "BR1"
+
+
+def test_an_order_that_is_completed_after_all_of_it_was_invoiced_needs_nobody(woo, store):
+    invoiced(store, woo, 26_980, **WAY)
+    payloads.post_woocommerce(woo, payloads.woocommerce("completed"))
+    payloads.work()
+    assert not Alert.objects.open().exists()
+    assert Invoice.objects.count() == 1
+    assert ShopDelivery.objects.latest("pk").outcome == "nothing"
+
+
+def test_a_time_that_another_system_told_stays_and_is_told_once(woo, store):
+    """Plug-ins for tracking post by the API what WooCommerce does not know."""
+    way = {**WAY, "dispatchedDate": "2026-11-23T15:00:00"}
+    payloads.post_woocommerce(woo, payloads.woocommerce("completed"))
+    payloads.work()
+    order, api = Order.objects.get(), Api(store)
+    for minute in range(3):
+        assert api.act(order, "invoice/727", way, method="PATCH").status_code == 200
+        payloads.post_woocommerce(
+            woo, payloads.woocommerce("completed", date_modified_gmt=f"2026-11-24T10:0{minute}:00")
+        )
+        payloads.work()
+    assert OrderEvent.objects.filter(kind=EventKind.SHIPPED).count() == 1
+    at = Invoice.objects.get().dispatched_at
+    assert at is not None
+    assert at.isoformat() == "2026-11-23T18:00:00+00:00"
