@@ -47,6 +47,7 @@ _PLACES = (
     ("hard_bounce",), ("error",), ("bounce_category",), ("msys", "message_event", "bounce_class"),
     ("msys", "message_event", "type"), ("msys", "gen_event", "type"),
 )  # fmt: skip
+_VAGUE, _QUOTED = ("Transient", "General"), {"action", "status", "diagnosticCode"}
 # How Mailtrap begins the reason of a rejection that is about the address; others are about our domain or account.
 _ON_MAILTRAPS_LIST = "Recipient in suppression list"
 
@@ -65,13 +66,18 @@ def verdict(event: AnymailTrackingEvent) -> SuppressionReason | None:
 
 
 def may_be_absence(event: AnymailTrackingEvent) -> bool:
-    """Whether it is a bounce of no special kind, in which Resend, which sends by Amazon, quotes no server: so is what
-    a vacation program answers to a mail that has arrived.
+    """Whether it is a bounce of no special kind, in which no server is quoted: so Amazon SES, and Resend that sends by
+    it, call what a vacation program answers to a mail that has arrived (AWS, "Why did I receive a soft bounce").
     """
-    bounce = _found(event.esp_event, ("data", "bounce"))
-    if not isinstance(bounce, Mapping) or bounce.get("diagnosticCode"):
-        return False
-    return (bounce.get("type"), bounce.get("subType")) == ("Transient", "General")
+    ses, resend = _found(event.esp_event, ("bounce",)), _found(event.esp_event, ("data", "bounce"))
+    if isinstance(ses, Mapping):
+        recipients = ses.get("bouncedRecipients")
+        said = [one for one in recipients if isinstance(one, Mapping)] if isinstance(recipients, list) else []
+        kind = ses.get("bounceType"), ses.get("bounceSubType")
+        return kind == _VAGUE and not any(one.keys() & _QUOTED for one in said)
+    if isinstance(resend, Mapping):
+        return (resend.get("type"), resend.get("subType")) == _VAGUE and not resend.get("diagnosticCode")
+    return False
 
 
 def _is_about_us(said: object) -> bool:

@@ -150,7 +150,7 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
         changed = list(locked.select_related("order", "recipient_alias").order_by("pk"))
         newly_bounced = [row for row in changed if row.state != SendState.BOUNCED]
         for row in changed:
-            row.soft_bounced_at = (event.timestamp or now) if _is_soft(event) else None
+            row.soft_bounced_at = _soft_bounced_at(row, event, now=now)
             row.state, row.state_changed_at, row.problem = state, at, (event.reject_reason or "")[:200]
             row.save(update_fields=["state", "state_changed_at", "soft_bounced_at", "problem"])
             if verdict is not None:
@@ -164,6 +164,13 @@ def _note(event: AnymailTrackingEvent, rows: QuerySet[OutboundMail], *, state: S
 def _is_soft(event: AnymailTrackingEvent) -> bool:
     """Whether it says that the mail bounced, for a reason that may pass."""
     return event.event_type == EventType.BOUNCED and bounces.verdict(event) is None
+
+
+def _soft_bounced_at(row: OutboundMail, event: AnymailTrackingEvent, *, now: datetime) -> datetime | None:
+    """Since when a report that it arrived is news; None where it cannot arrive any more."""
+    if not _is_soft(event):
+        return None
+    return row.queued_at if bounces.may_be_absence(event) else event.timestamp or now
 
 
 def _bounced(row: OutboundMail, *, now: datetime) -> OrderEvent:

@@ -33,6 +33,8 @@ _WORDS_FOR_AT = rf"{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = rf"(?:\s{{0,3}}\\{{0,2}}@\s{{0,3}}|(?!\+){_ESCAPE}40|\\100|%u0040)"
 _NAMED_AT = r"(?:\s{1,3}(?:arroba|arobase)\s{1,3})"  # which is nothing but the sign
 _BARE_AT = r"(?:\s{1,3}at\s{1,3}|[_-]at[_-])"
+_LOW_LINE = "(?:_|%(?:25){0,4}5f|-5f)"
+_PERSONAL = "(?:(?<=personal/)|(?<=personal%2f)|(?<=personal%252f)|(?<=personal-2f)|(?<=personal_))"
 _JOINS = r"(?:\+40|=3d|[=_#%])"
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
@@ -159,7 +161,16 @@ def _pattern(local: str, domains: tuple[str, ...], is_dotless: bool, after: str)
     joined = rf"{named}{tag}(?P<joined>{_JOINS}){end}{sure}"
     srs = rf"(?:{turned})(?P<turned>[=!]){between.join(signs)}(?![a-z0-9]){sure}"
     within = _within("".join(signs) if not is_dotless else "[._-]?".join(signs), hosts, after)
-    return re.compile(rf"{named}{tag}(?:{at}){end}|{said}|{joined}|{srs}|{within}", re.IGNORECASE)
+    personal = _personal(local, domains)
+    return re.compile(rf"{named}{tag}(?:{at}){end}|{said}|{joined}|{srs}|{within}|{personal}", re.IGNORECASE)
+
+
+def _personal(local: str, domains: Sequence[str]) -> str:
+    """``/personal/anna_real_people_example/``: a person's files at SharePoint, by the name that she signs in with."""
+    named, *hosts = (
+        "".join(re.escape(char) if char.isalnum() else _LOW_LINE for char in text) for text in (local, *domains)
+    )
+    return rf"(?P<personal>{_PERSONAL}{named}{_LOW_LINE}(?:{'|'.join(hosts)})(?![a-z0-9]))"
 
 
 def _within(named: str, hosts: str, after: str) -> str:

@@ -19,7 +19,7 @@ from django.db.models import Max, Q
 from orders import claims, faults
 from orders.models import EventKind, Invoice, Order, OrderEvent, TimelineEntry
 from orders.models.order import UNPAID
-from orders.secrecy import Secret
+from orders.secrecy import KeyMissing, Secret
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +140,8 @@ def _hand_on(waiting: Sequence[OrderEvent], *, now: datetime) -> None:
 
 def is_of_one(error: Exception) -> bool:
     """Whether it may be about one event, so that the others can be told without it."""
+    if isinstance(error, KeyMissing):  # of what one was sealed with
+        return True
     return not isinstance(error, SoftTimeLimitExceeded) and not faults.is_passing(error)
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from orders import addresses
 
-# What a shop calls its mailboxes, and of which others have names that end so: "pos-vendas@", "after-help@".
+# What a shop calls its mailboxes, and what its mails say anyway.
 _ROLES = frozenset(
     "account accounting accounts admin atendimento ayuda billing booking bookings care careers client cliente "
     "clientes cobranca comercial compras contact contacto contato customer customers deliveries delivery desk "
@@ -27,7 +27,6 @@ _HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
 _FEWEST = 2  # signs of a domain by which it is told
-_WORD_BEFORE = re.compile(r"[a-z][._-]\Z")
 # What an address may be cut by and go on behind: a line end with the quote marks of the next line, tags.
 _CUT = re.compile(r"=?\r?\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
 
@@ -95,11 +94,8 @@ def _common(lowered: str, start: int, domain: str) -> int:
 
 
 def _is_all(lowered: str, begin: int, start: int, end: int, rest: str) -> bool:
-    local = lowered[begin : start - 1]
-    if begin and lowered[begin - 1].isalnum() and not is_telling(local):
+    if begin and lowered[begin - 1].isalnum() and not is_telling(lowered[begin : start - 1]):
         return False  # of somebody else's address
-    if is_role(local) and _WORD_BEFORE.search(lowered, max(0, begin - 2), begin):
-        return False
     if _END.match(lowered, end) is None or addresses.has_known_suffix(lowered[start:end].rstrip(".")):
         return False
     cut = _CUT.match(lowered, end)

@@ -21,6 +21,7 @@ EXAMPLE_DIGITS = "207700027841"
 MAX_DOMAIN = 253  # octets, RFC 1035 §2.3.4 without the root dot
 
 _HARD_LOCAL = re.compile(r"([0-9a-f]{32})(?:\+[^@]*)?")
+_HARD_END = re.compile(r"(?:[^@+]*[^0-9a-z@+])?([0-9a-f]{32})(?:\+[^@]*)?")
 _SOFT_GLUE = re.compile(r"(?P<top>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)-(?P<digits>[0-9]{1,12})b")
 # RFC 5322 §3.2.3 dot-atom: what needs no quotes.
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -104,14 +105,15 @@ def soft_refuses(real: str, *, tracking_domain: str) -> Fallback:
 def lookup_key(address: str) -> str:
     """The form under which an alias address is found again: case, trailing dot and IDNA do not matter, nor quotes that
     need not be (RFC 5321 §4.1.2), nor does a ``+tag``: somebody may add one to a Hard token, and some carriers cut off
-    the one that a person's own address has in a Soft alias, where the digits tell people apart. Never raises.
+    the one that a person's own address has in a Soft alias, where the digits tell people apart. Nor does what stands
+    before a Hard token, which took the place of the end of somebody else's address. Never raises.
     """
     local, _, domain = tagged_key(address).rpartition("@")
     if _is_soft(domain):
         base, _, _ = local.partition("+")
         return f"{base or local}@{domain}"
-    if tagged := _HARD_LOCAL.fullmatch(local):
-        return f"{tagged[1]}@{domain}"
+    if token := _HARD_END.fullmatch(local):
+        return f"{token[1]}@{domain}"
     return f"{local}@{domain}"
 
 

@@ -35,9 +35,6 @@ _LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "addre
 _COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
 _BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER}|(?<=e-mail)|(?<=email))"
-# Before the name of a department a word and a sign make it another one's.
-_NO_WORD = r"(?<![a-z][._\-])"
-_BEFORE_ROLE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+){_NO_WORD}|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
 _CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
@@ -106,12 +103,11 @@ def cut(real: str, tracking_domains: tuple[str, ...], by: re.Pattern[str] = LINE
 def bare(real: str, tracking_domains: tuple[str, ...], *, is_short_alone: bool = False) -> re.Pattern[str]:
     """Finds the address whatever stands before and after it, but for the rest of a Soft alias.
 
-    ``is_short_alone`` spares the longer addresses that end in a local part of few letters, or in a department's: many
-    do.
+    ``is_short_alone`` spares the longer addresses that end in a local part of few letters: many do.
     """
     base, _ = untagged(real.rpartition("@")[0])
     spelled = r"\.?".join(map(re.escape, base.replace(".", ""))) if is_dotless(real) else "".join(map(_sign, base))
-    before = _before(base) if is_short_alone and (is_short(base) or joints.is_role(base)) else ""
+    before = _BEFORE_FEW if is_short_alone and is_short(base) else ""
     at_domain = "|".join(re.escape(one) for one in domains(real))
     tag = rf"(?:{_PLUS}[^\s@<>\"&%,;()]{{0,64}})?"
     written = _rewritten(rf"{before}{spelled}{tag}{_AT}(?:{at_domain})")
@@ -164,12 +160,9 @@ def is_short(local: str) -> bool:
 
 
 def _before(local: str) -> str:
-    is_role = joints.is_role(local)
     if joints.is_telling(local):
-        return _NO_WORD if is_role else ""
-    if is_short(local):
-        return _BEFORE_FEW
-    return _BEFORE_ROLE if is_role else _BEFORE
+        return ""
+    return _BEFORE_FEW if is_short(local) else _BEFORE
 
 
 def is_dotless(real: str) -> bool:

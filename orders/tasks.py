@@ -58,14 +58,16 @@ def dispatch_events() -> None:
     batch = MOST_TOLD
     while True:
         try:
-            while events.dispatch(now=clock.now(), batch=batch):
-                events.after_dispatch()
+            told = events.dispatch(now=clock.now(), batch=batch)
         except Exception as error:
             if batch == 1 or not events.is_of_one(error):
                 raise
             batch = max(batch // 4, 1)
-        else:
+            continue
+        if not told:
             return
+        events.after_dispatch()
+        batch = min(batch * 4, MOST_TOLD)
 
 
 @shared_task

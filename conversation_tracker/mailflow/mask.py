@@ -16,7 +16,7 @@ from orders.known import Known
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
 _LONGEST_NAME = 200  # characters
 _MOST_DECODINGS = 3  # of one text, each of what came to light in the one before
-_PICTURE_ID = re.compile(r"[!-;=?-~]{1,255}")
+_PICTURE_ID = re.compile(r"[!-;=@-~]{1,255}")  # no ?, by which Python takes it for an encoded word
 _UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
 
 

@@ -29,6 +29,8 @@ MOST_PAGES = 100
 SIMPLE_PAGE, LARGEST_PAGE = 100_000, 1_000_000
 SECONDS = 2.5  # of processor time, for all PDFs of a mail
 MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unpacked
+LONGEST_TAIL = 65_536  # octets behind a PDF's end
+LARGEST_PLAIN = 2_000_000  # octets of a file that may have packed nothing
 LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Python decodes itself
 
 START = b"%PDF-"
@@ -58,6 +60,7 @@ _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": 8_000_000,
     "array_based_stream_maximum_output_length": 8_000_000,
 }
+_SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
 
@@ -109,12 +112,15 @@ Font.from_font_resource = classmethod(_clock.font)  # type: ignore[method-assign
 
 def texts(content: bytes, budget: Budget) -> Iterator[str]:
     """The text of each page of each PDF in the file, as a reader sees it, and once more without the spaces in its
-    lines, which the library puts between letters that stand apart. Of what cannot be read, or takes too long, none.
+    lines, which the library puts between letters that stand apart; also without single ones alone, where it puts two
+    between their words. Of what cannot be read, or takes too long, none.
     """
     for piece in _pieces(content):
         for text in _pages(piece, budget):
             yield text
-            yield _SPACE.sub("", text)
+            yield (joined := _SPACE.sub("", text))
+            if (words := _SINGLE_SPACE.sub("", text)) != joined:
+                yield words
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:
@@ -131,9 +137,21 @@ def _pieces(content: bytes) -> Iterator[bytes]:
         place = following
 
 
+def _to_its_end(content: bytes) -> bytes:
+    """The PDF without what follows its end, which the library looks for from behind, line by line and however long that
+    takes; nothing where it has none.
+    """
+    end, place = content.rfind(b"%%EOF"), content.rfind(b"startxref")
+    if max(end, place) < 0:
+        return b""
+    end = end + len(b"%%EOF") if end > place else place + 64
+    return content if len(content) - end < LONGEST_TAIL else content[:end]
+
+
 def _pages(content: bytes, budget: Budget) -> list[str]:
     found: list[str] = []
-    if budget.seconds <= 0:
+    content = _to_its_end(content)
+    if budget.seconds <= 0 or not content:
         return found
     began = time.thread_time()
     _clock.begin(budget.seconds)
@@ -208,7 +226,7 @@ def _undrawn(described: bytes) -> bytes:
 
 def streams(content: bytes) -> Iterator[bytes]:
     """What is packed in a PDF by deflate, its links among it, but for pictures; not beyond the limits."""
-    yield _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), together(content))
+    yield _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), plain(content))
     left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
     whole = memoryview(content)  # of one stream in another no part is copied
     for found in islice(_STREAM.finditer(content), MOST_STREAMS):
@@ -224,13 +242,18 @@ def streams(content: bytes) -> Iterator[bytes]:
             unpacked = zlib.decompressobj().decompress(packed, left)
         except (zlib.error, ValueError):  # packed in another way
             continue
-        yield unpacked if unpacked.startswith(FILES) else together(unpacked)
+        yield unpacked if unpacked.startswith(FILES) else _together(unpacked)
         left -= len(unpacked)
         if left <= 0:
             return
 
 
-def together(described: bytes) -> bytes:
+def plain(content: bytes) -> bytes:
+    """A PDF as it is, read as what its pages describe, which a small one may not have packed."""
+    return _together(content) if content.startswith(START) and len(content) <= LARGEST_PLAIN else content
+
+
+def _together(described: bytes) -> bytes:
     """What a page describes, with the letters of a word next to each other, and a line end between two strings."""
     return _BETWEEN.sub(b"\n", _KERN.sub(b"", described))
 

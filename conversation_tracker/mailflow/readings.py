@@ -149,7 +149,7 @@ def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "",
 def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") -> Iterator[View]:
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
     if nature.codec is None:
-        yield Octets(pdfs.together(content) if content.startswith(pdfs.START) else content)
+        yield Octets(pdfs.plain(content))
         return
     if inner := attached.mails(content, name=name, claimed=claimed):
         yield from map(AttachedMail, inner)

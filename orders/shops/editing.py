@@ -7,6 +7,7 @@ was changed here stays; and where it is not older than the newest one, so that a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +65,7 @@ def _is_before(at: datetime | None, known: datetime | None) -> bool:
 
 
 def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:
-    if not report.items or _is_return(order, report):
+    if not report.items or _is_return(order, report) or _is_renamed(order, report):
         return True
     try:
         changing.restate(
@@ -86,6 +87,16 @@ def _is_return(order: Order, report: OrderReport) -> bool:
     known = {item["id"] for item in order.document.json().get("items") or []}
     is_fewer = report.item_count < order.item_count and all(item["id"] in known for item in report.items)
     return is_fewer and bool(report.refunds) and report.value == order.value and settling.is_begun(order)
+
+
+def _is_renamed(order: Order, report: OrderReport) -> bool:
+    """Whether the goods are what they were, called otherwise: WooCommerce tells the SKU that a product has now."""
+    known = order.document.json().get("items") or []
+    return report.value == order.value and _goods(known) == _goods(report.items)
+
+
+def _goods(items: Iterable[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    return sorted((str(item.get("name")), item.get("price", 0), item["quantity"]) for item in items)
 
 
 def _take_address(order: Order, report: OrderReport, *, actor: str, now: datetime) -> None:

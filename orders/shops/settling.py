@@ -53,9 +53,14 @@ def fulfil(
     """Invoice a parcel that left, and follow it; False when all of the order was invoiced before.
 
     ``items`` are all of the order; of its value a parcel has the share that it has of them, and the last one what is
-    left. A parcel that is worth nothing, as a gift's, is no invoice. Raises flow.IllegalTransition.
+    left. A parcel that is worth nothing, as a gift's, is no invoice, nor is one whose goods another system invoiced.
+    Raises flow.IllegalTransition.
     """
     known = Invoice.objects.filter(order=order, number=parcel.number).first()
+    others = _of_others(order) if known is None else []
+    if others and parcel.worth is None:  # all of it left, whatever they invoice
+        return True
+    known = known or _carried_by(parcel, others, whole=worth(items))
     if known is None:
         if order.status in ENDED:
             raise flow.IllegalTransition(Status(order.status), Status.INVOICE)
@@ -64,7 +69,8 @@ def fulfil(
         if parcel.worth == 0 and whole:
             return True
         if order.value and not left:
-            return _follow_elsewhere(order, parcel, whole, actor=actor, now=now)
+            differ(order, f"parcel-{parcel.number}"[:200], now=now)
+            return False
         value = left if is_last or not whole else min(order.value * (parcel.worth or 0) // whole, left)
         if not value and not (is_last and not order.value):  # nothing is invoiced over nothing but a whole free order
             return True
@@ -92,22 +98,20 @@ def follow(order: Order, invoice: Invoice, parcel: Fulfilment, *, actor: str, no
         shipping.track(order, invoice, sightings, delivered_at=parcel.delivered_at, actor=actor, now=now)
 
 
-def _follow_elsewhere(order: Order, parcel: Fulfilment, whole: int, *, actor: str, now: datetime) -> bool:
-    """Follow a parcel whose goods another system invoiced; False where it is not plain on which invoice they stand:
-    on the one with the same number for tracking, or on the only one, while nothing is known of its way and the parcel
-    holds the whole order.
+def _of_others(order: Order) -> list[Invoice]:
+    """The order's invoices that another system made, by the API."""
+    sent = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT)
+    return [one for one in sent if "invoiceNumber" in (one.document.json() or {})]
+
+
+def _carried_by(parcel: Fulfilment, others: list[Invoice], *, whole: int) -> Invoice | None:
+    """The invoice, of those of other systems, whose goods the parcel holds, where that is plain: the one with the same
+    number for tracking; or the only one, of whose way nothing is known, where the parcel holds the whole order.
     """
-    if parcel.worth is None:  # all that was left, which is nothing
-        return True
-    sent = list(Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT))
-    found = [one for one in sent if parcel.tracking_number and one.tracking_number.text() == parcel.tracking_number]
-    if not found and parcel.worth == whole and len(sent) == 1 and not sent[0].tracking_number:
-        found = sent
-    if not found:
-        differ(order, f"parcel-{parcel.number}"[:200], now=now)
-        return False
-    follow(order, found[0], parcel, actor=actor, now=now)
-    return True
+    number = parcel.tracking_number
+    if number and (same := [one for one in others if one.tracking_number.text() == number]):
+        return same[0]
+    return others[0] if len(others) == 1 and not others[0].tracking_number and parcel.worth == whole else None
 
 
 def undo(order: Order, parcel: Undone, *, now: datetime) -> bool:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,8 @@ def _order(order: dict[str, Any]) -> OrderReport:
     shipping = reports.inner(order, "shipping_address") or reports.inner(order, "billing_address")
     refunds = tuple(refund for one in reports.many(order, "refunds") if (refund := _refund(one, currency)).value > 0)
     items = (item for item in reports.many(order, "line_items") if reports.texts(item, "current_quantity") != "0")
-    worth = _worth(order, refunds, currency)
+    begun = (_refund(one, currency, states=("success", "pending")) for one in reports.many(order, "refunds"))
+    worth = _worth(order, tuple(refund for refund in begun if refund.value > 0), currency)
     gateways = order.get("payment_gateway_names")
     payment = ", ".join(one[:50] for one in gateways if isinstance(one, str)) if isinstance(gateways, list) else ""
     return OrderReport(
@@ -246,12 +247,12 @@ def _parcel(parcel: dict[str, Any], currency: str) -> Fulfilment:
     )
 
 
-def _refund(refund: dict[str, Any], usual: str) -> Refund:
+def _refund(refund: dict[str, Any], usual: str, *, states: Collection[str] = ("success",)) -> Refund:
     """What was given back. A buyer who paid in another currency than the shop's is given back in that."""
     given = [
         one
         for one in reports.many(refund, "transactions")
-        if reports.texts(one, "kind") == "refund" and reports.texts(one, "status") == "success"
+        if reports.texts(one, "kind") == "refund" and reports.texts(one, "status") in states
     ]
     currencies = [(reports.texts(one, "currency") or usual).upper() for one in given]
     value = sum(

@@ -97,9 +97,9 @@ def _item(item: dict[str, Any], currency: str) -> dict[str, Any]:
     quantity = reports.quantity(item)
     each = reports.texts(item, "price")
     price = reports.minor(each, currency) if each else reports.minor(reports.texts(item, "total"), currency) // quantity
-    variation = ["variation_id"] if item.get("variation_id") else []  # 0 where the product has none
+    names = [name for name in ("sku", "variation_id", "product_id", "id") if item.get(name)]  # 0 for what there is not
     return {
-        "id": reports.texts(item, "sku", *variation, "product_id", "id"),
+        "id": reports.texts(item, *names),
         "quantity": quantity,
         "seller": "1",
         "price": max(price, 0),

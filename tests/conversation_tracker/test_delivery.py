@@ -198,12 +198,21 @@ def test_what_resend_calls_a_bounce_may_be_the_answer_of_a_vacation_program(
     OutboundMail.objects.update(state=before)
     bounce = {"type": "Transient", "subType": "General", "message": "a general bounce message", **said}
     event = AnymailTrackingEvent(
-        event_type=EventType.BOUNCED, message_id="pm-1", timestamp=timezone.now(), reject_reason="bounced",
+        event_type=EventType.BOUNCED, message_id="pm-1", timestamp=timezone.now() + timedelta(seconds=9),
+        reject_reason="bounced",
         esp_event={"type": "email.bounced", "data": {"bounce": bounce}},
     )  # fmt: skip
     delivery.report(event, now=timezone.now())
     sent.refresh_from_db()
     assert sent.state == (before if is_absence and before is SendState.DELIVERED else SendState.BOUNCED)
+    arrived = {"RecordType": "Delivery", "MessageID": "pm-1"}
+    delivered = AnymailTrackingEvent(
+        event_type=EventType.DELIVERED, message_id="pm-1", timestamp=timezone.now(),
+        esp_event=arrived,
+    )  # fmt: skip
+    delivery.report(delivered, now=timezone.now())
+    sent.refresh_from_db()
+    assert sent.state == (SendState.DELIVERED if is_absence else SendState.BOUNCED)
 
 
 def test_a_hard_bounce_after_a_soft_one_suppresses_the_address(client: Client, work: Work, sent: OutboundMail) -> None:

@@ -203,3 +203,12 @@ def test_no_text_at_all_makes_looking_up_raise(text):
 def test_hostile_text_is_looked_up_in_passing(text):
     assert masks.lookup_key(text).count("@") >= 1
     assert masks.recognise(text, tracking_domain=TRACKING) is None
+
+
+@pytest.mark.parametrize("before", ["after-", "pos.", "us_", "pós-"])
+def test_what_stands_before_a_hard_token_does_not_matter(before: str) -> None:
+    """It took the place of the end of somebody else's address."""
+    made = masks.hard("ct.example").address
+    assert masks.lookup_key(f"{before}{made}") == masks.lookup_key(f"{before.upper()}{made}") == made
+    assert masks.home(f"{before}{made}") == "ct.example"
+    assert masks.lookup_key(f"x+{made}") == f"x+{made}"

@@ -22,7 +22,6 @@ from conversation_tracker.providers import base, fetching, sns
 # What an operator can put right, or time does; anything else that Amazon refuses stays refused.
 _PASSING = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "ExpiredToken", "InvalidClientTokenId",
             "RequestTimeout", "SignatureDoesNotMatch", "SlowDown", "Throttling", "ThrottlingException"}  # fmt: skip
-_SAID = {"action", "status", "diagnosticCode"}  # what a server said of a recipient that it refused
 # Feedback (RFC 5965 §7.3, RFC 6591) that a mail was no spam after all, or how it was signed.
 _NO_COMPLAINTS = {"not-spam", "auth-failure"}
 
@@ -47,12 +46,12 @@ class Patient(AmazonSESBaseWebhookView):  # type: ignore[misc]  # anymail has no
 
 
 class Tracking(Patient, AmazonSESTrackingWebhookView):  # type: ignore[misc]
-    """As anymail's, but for complaints in which nobody complains, and bounces that are a vacation program's answer."""
+    """As anymail's, but for complaints in which nobody complains."""
 
     def esp_to_anymail_events(
         self, ses_event: dict[str, Any], sns_message: dict[str, Any]
     ) -> list[AnymailTrackingEvent]:
-        if base.dig(ses_event, "complaint", "complaintFeedbackType") in _NO_COMPLAINTS or _is_absence(ses_event):
+        if base.dig(ses_event, "complaint", "complaintFeedbackType") in _NO_COMPLAINTS:
             return []
         found: list[AnymailTrackingEvent] = super().esp_to_anymail_events(ses_event, sns_message)
         return found
@@ -100,17 +99,6 @@ class Inbound(Patient, AmazonSESInboundWebhookView):  # type: ignore[misc]
         except (BotoCoreError, ClientError) as error:
             raise _sorted(error) from error
         return iter(())  # parsed above, after the guards
-
-
-def _is_absence(ses_event: dict[str, Any]) -> bool:
-    """Whether somebody's vacation program answered the return path, which is Amazon's: it calls that a bounce of no
-    special kind, of which it knows neither status nor words of the server (AWS, "Why did I receive a soft bounce").
-    """
-    bounce = base.dig(ses_event, "bounce")
-    kind = base.dig(bounce, "bounceType"), base.dig(bounce, "bounceSubType")
-    recipients = base.dig(bounce, "bouncedRecipients")
-    said = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
-    return kind == ("Transient", "General") and not any(one.keys() & _SAID for one in said)
 
 
 def _sorted(error: BotoCoreError | ClientError) -> Exception:

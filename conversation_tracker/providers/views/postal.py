@@ -16,7 +16,8 @@ class Tracking(PostalTrackingWebhookView):  # type: ignore[misc]  # anymail has 
     """As anymail's, but what is held does not wait its turn: it leaves when somebody lets it go, or never.
 
     Postal holds all mail to an address at which one failed, and all beyond a server's limit. It counts as a bounce that
-    may pass, since a report that it was sent may follow.
+    may pass, since a report that it was sent may follow. And what came back to it may be a warning of delay or an
+    answer, of which it does not say what it is; a refusal it tells apart.
     """
 
     def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
@@ -24,6 +25,8 @@ class Tracking(PostalTrackingWebhookView):  # type: ignore[misc]  # anymail has 
         for event in events:
             if base.dig(event.esp_event, "payload", "status") == "Held":
                 event.event_type, event.reject_reason = EventType.BOUNCED, RejectReason.OTHER
+            elif event.event_type == EventType.BOUNCED:
+                event.reject_reason = RejectReason.OTHER
         return events
 
 

@@ -54,6 +54,26 @@ def test_a_rewritten_link_shows_no_address(real: str, text: str) -> None:
     assert spellings.find(hidden, known) == []
 
 
+@pytest.mark.parametrize("real", [PLAIN, "anna-maria@loja-3d.example", "sac@people.example", "vendas@people.example"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://people-my.sharepoint.com/:b:/g/personal/{}/EabcdXYZ",
+        "https://people-my.sharepoint.com/personal/{}/_layouts/15/onedrive.aspx?id=%2Fpersonal%2F{}%2FDocuments",
+        "https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpeople-my.sharepoint.com%2Fpersonal%2F{}%2FEab",
+        "https://urldefense.proofpoint.com/v2/url?u=https-3A__people-2Dmy.sharepoint.com_personal_{}_Eab&d=DwMF",
+    ],
+)
+def test_where_somebodys_files_are_shows_no_address(path: str, real: str) -> None:
+    one = Known(real, HARD.alias)
+    for sign in ("_", "%5F"):
+        text = path.replace("{}", re.sub(r"\W", sign, real))
+        hidden, count = spellings.hide(text, [one])
+        assert (count > 0, spellings.find(text, [one]), spellings.find(hidden, [one])) == (True, [one], [])
+        other = path.replace("{}", "x" + re.sub(r"\W", sign, real))
+        assert spellings.hide(other, [one]) == (other, 0)
+
+
 @pytest.mark.parametrize(
     ("real", "written"),
     [

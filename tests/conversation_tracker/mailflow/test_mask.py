@@ -278,13 +278,15 @@ def test_pictures_and_texts_in_attached_mails_are_called_as_they_were() -> None:
         None, "s", "", (), "", "see", '<img src="cid:a1@mail">',
         (File("a.png", "image/png", b"\x89PNG", content_id="a1@mail"),
          File("b.csv", "text/csv", "pre\u00e7o;1".encode("latin-1"), charset="iso-8859-1"),
-         File("c.csv", "text/csv", b"x", charset="no such\r\nX: y", content_id="a\r\nX: y")),
+         File("c.csv", "text/csv", b"x", charset="no such\r\nX: y", content_id="a\r\nX: y"),
+         File("d.png", "image/png", b"\x89PNG", content_id="=?utf-8?q?a=0AX:_y?=")),
     )  # fmt: skip
     (file,) = masked(files=(File("m.eml", "message/rfc822", b"", nested=inner),)).files
-    picture, text, odd = list(email.message_from_bytes(file.content, policy=policy.default).iter_attachments())
+    picture, text, odd, encoded = list(email.message_from_bytes(file.content, policy=policy.default).iter_attachments())
     assert picture["Content-ID"] == "<a1@mail>"
     assert text.get_content() == "pre\u00e7o;1"
     assert (odd["Content-ID"], odd["X"]) == (None, None)
+    assert encoded["Content-ID"] is None
 
 
 def apart(html: str) -> str:

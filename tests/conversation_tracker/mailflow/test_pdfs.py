@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from unittest.mock import Mock
 
+import pypdf
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
@@ -41,7 +42,7 @@ SAMPLES = {
     "letters set apart": pdf(f"BT /F1 12 Tf 3 Tc 50 800 Td ({REAL}) Tj ET"),
     "each letter by itself": pdf("BT /F1 12 Tf 50 800 Td " + " ".join(f"({one}) Tj 9 0 Td" for one in REAL) + " ET"),
     "in a table with many lines": pdf(
-        *["0 0 m 9 9 l S " * 40_000 + "BT (nothing) Tj ET"] * 11,
+        *["0 0 m 9 9 l S " * 40_000 + "BT (nothing) Tj ET"] * 7,
         "0 0 m 9 9 l S " * 40_000 + f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET",
     ),
     "behind a drawing": pdf("0 0 m 9 9 l S " * 200_000, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
@@ -51,6 +52,7 @@ SAMPLES = {
         + "BI /W 9 /H 1 ID xBTy ET z\nEI\n"
         + f"BT 50 800 Td ({REAL}) Tj ET"
     ),
+    "before much that is none of it": by_glyphs(REAL) + b"\n%" * 200_000,
     "behind a broken page": pdf("BT /F1 12 Tf (x) Tj [ ET", f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
     "on the last page": pdf(*["BT (nothing) Tj ET"] * 60, f"BT /F1 12 Tf 50 800 Td ({REAL}) Tj ET"),
 }
@@ -180,6 +182,17 @@ def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read = Mock(wraps=pdfs._pages)
     monkeypatch.setattr(pdfs, "_pages", read)
     assert shown(masked(incoming(by_glyphs("Nobody"), name="a.pdf", kind="application/pdf"))) == []
+    assert read.call_count == 1
+
+
+def test_no_end_is_looked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library looks for it through the whole file, line by line."""
+    read = Mock(wraps=pypdf.PdfReader)
+    monkeypatch.setattr("conversation_tracker.mailflow.pdfs.PdfReader", read)
+    content = by_glyphs("Nobody")
+    list(pdfs.texts(content[: content.rfind(b"startxref")], pdfs.Budget()))
+    assert read.call_count == 0
+    list(pdfs.texts(content, pdfs.Budget()))
     assert read.call_count == 1
 
 

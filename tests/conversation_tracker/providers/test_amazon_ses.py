@@ -324,7 +324,6 @@ def test_feedback_in_which_nobody_complains_is_no_complaint(
         ),
         ({"bounceSubType": "MailboxFull"}, {}, SendState.BOUNCED),
         ({"bounceType": "Permanent", "bounceSubType": "General"}, {}, SendState.BOUNCED),
-        ({"bounceSubType": "General", "bouncedRecipients": None}, {}, SendState.DELIVERED),
     ],
 )
 def test_what_a_vacation_program_answers_to_amazon_is_no_bounce(

@@ -97,6 +97,20 @@ def test_a_delivery_report_is_noted_on_what_was_sent_through_it(
     assert state_of(sent) == SendState.DELIVERED
 
 
+@pytest.mark.parametrize("subject", ["Warning: message 1abc delayed 4 hours", "Undelivered Mail Returned to Sender"])
+def test_what_comes_back_to_postal_suppresses_nobody(
+    client: Client, settle: Settle, sent: OutboundMail, subject: str
+) -> None:
+    """It does not say whether it is a warning, an answer, or a failure for good."""
+    about = {"id": "esp-1", "token": "abc", "direction": "outgoing", "to": "x@y.example"}
+    bounce = {"id": 12, "token": "def", "direction": "incoming", "to": "abc@psrp.postal.example", "subject": subject}
+    event = {"event": "MessageBounced", "timestamp": 1795428000.2,
+             "payload": {"original_message": about, "bounce": bounce}}  # fmt: skip
+    assert letters.post_postal(client, event, channel="tracking").status_code == 200
+    settle()
+    assert (state_of(sent), Alert.objects.open().count(), Suppression.objects.count()) == (SendState.BOUNCED, 1, 0)
+
+
 def test_what_is_held_is_told_of_until_it_is_let_go(client: Client, settle: Settle, sent: OutboundMail) -> None:
     for status, alerts in (("Held", [AlertKind.BOUNCED]), ("Sent", [])):
         payload = {"status": status, "message": {"id": "esp-1", "direction": "outgoing"}}

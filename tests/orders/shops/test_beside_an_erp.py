@@ -19,8 +19,8 @@ WAY = {"courier": "Correios", "trackingNumber": "BR1", "trackingUrl": "https://c
 DONE = {"financial_status": "paid", "fulfillment_status": "fulfilled"}
 
 
-def invoiced(store: Store, shop: Any, *values: int, **way: str) -> Order:
-    """A paid order of which a system invoices these values, before its shop sends it."""
+def invoiced(store: Store, shop: Any, *values: int, **way: str) -> tuple[Order, Api]:
+    """A paid order of which a system invoices these values, before its shop sends it, and that system."""
     store.cancellation_window = 0
     store.save()
     if shop.kind == "shopify":
@@ -34,7 +34,7 @@ def invoiced(store: Store, shop: Any, *values: int, **way: str) -> Order:
         document = {"type": "Output", "issuanceDate": "2026-11-23T10:00:00", "invoiceNumber": f"NF-{number}",
                     "invoiceValue": value, "items": [], **way}  # fmt: skip
         assert api.act(order, "invoice", document).status_code == 200
-    return order
+    return order, api
 
 
 def posts(shop: Any, topic: str, payload: dict[str, Any]) -> None:
@@ -110,3 +110,60 @@ def test_a_time_that_another_system_told_stays_and_is_told_once(woo, store):
     at = Invoice.objects.get().dispatched_at
     assert at is not None
     assert at.isoformat() == "2026-11-23T18:00:00+00:00"
+
+
+def test_the_first_of_two_invoices_of_another_system_is_that_of_its_parcel(shopify, store):
+    order, api = invoiced(store, shopify, 20_000, **{**WAY, "trackingNumber": "1Z2345"})
+    first, second = payloads.parcel(1, [payloads.LAMPS]), payloads.parcel(2, [payloads.BULB], tracking_number="BR2")
+    posts(shopify, "fulfillments/create", first)
+    document = {"type": "Output", "issuanceDate": "2026-11-23T10:00:00", "invoiceNumber": "NF-2",
+                "invoiceValue": 7_980, "items": [], **WAY, "trackingNumber": "BR2"}  # fmt: skip
+    assert api.act(order, "invoice", document).status_code == 200
+    posts(shopify, "fulfillments/create", second)
+    posts(shopify, "orders/fulfilled", payloads.shopify(**DONE, fulfillments=[first, second]))
+    assert [one.number for one in Invoice.objects.order_by("pk")] == ["NF-1", "NF-2"]
+    assert told().count(TemplateKey.SHIPPED) == 2
+    assert not Alert.objects.open().exists()
+
+
+@pytest.mark.parametrize("cents", [0, 1])
+def test_what_another_system_left_is_told_to_nobody_as_an_invoice(cents, woo, store):
+    """As of an item that was given back before, or by a cent."""
+    invoiced(store, woo, 26_980 - (cents or 12_990), **WAY)
+    refunds = [] if cents else [{"id": 900, "reason": "", "total": "-129.90"}]
+    payloads.post_woocommerce(woo, payloads.woocommerce("completed", refunds=refunds))
+    payloads.work()
+    assert told().count(TemplateKey.INVOICED) == 1
+    assert Order.objects.get().status == "invoiced"
+
+
+def test_another_sku_of_the_same_goods_is_no_change(woo):
+    """WooCommerce tells the one that a product has now."""
+    line: dict[str, Any] = payloads.woocommerce()["line_items"][0]
+    payloads.post_woocommerce(woo, payloads.woocommerce("processing"))
+    names: list[dict[str, Any]] = [{"sku": "LAMP-NEW"}, {"sku": None, "product_id": 0}]
+    for number, later in enumerate(names):
+        at = f"2026-11-24T10:0{number}:00"
+        payloads.post_woocommerce(
+            woo, payloads.woocommerce("processing", line_items=[{**line, **later}], date_modified_gmt=at)
+        )
+    payloads.work()
+    assert not OrderEvent.objects.filter(kind=EventKind.CHANGED).exists()
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_a_refund_that_takes_its_time_is_no_edit(is_sent, shopify):
+    sent = {"fulfillments": [payloads.parcel()], "fulfillment_status": "fulfilled"} if is_sent else {}
+    posts(shopify, "orders/create", payloads.shopify(financial_status="paid", **sent))
+    items = [payloads.LAMPS, {**payloads.BULB, "current_quantity": 0}]
+    for hour, status in ((10, "pending"), (11, "success")):
+        given = {"id": 1, "kind": "refund", "status": status, "amount": "10.00", "currency": "USD"}
+        refund = {**payloads.refund(1, "10.00"), "transactions": [given]}
+        edited = payloads.shopify(
+            financial_status="paid", refunds=[refund], current_total_price="269.80", line_items=items,
+            updated_at=f"2026-11-24T{hour}:00:00-05:00", **sent,
+        )  # fmt: skip
+        posts(shopify, "orders/updated", edited)
+    assert not Alert.objects.open().exists()
+    assert not OrderEvent.objects.filter(kind=EventKind.CHANGED, details=None).exists()
+    assert Order.objects.get().value == 27_980
