@@ -65,7 +65,11 @@ def _is_before(at: datetime | None, known: datetime | None) -> bool:
 
 
 def _edit(order: Order, report: OrderReport, *, actor: str, now: datetime) -> bool:
-    if not report.items or _is_return(order, report) or _is_renamed(order, report):
+    if not report.items or _is_return(order, report):
+        return True
+    if _is_renamed(order, report):
+        if not settling.is_begun(order):
+            _write(order, {**order.document.json(), "items": list(report.items)}, now=now)
         return True
     try:
         changing.restate(

@@ -60,7 +60,12 @@ def fulfil(
     others = _of_others(order) if known is None else []
     if others and parcel.worth is None:  # all of it left, whatever they invoice
         return True
-    known = known or _carried_by(parcel, others, whole=worth(items))
+    if others:
+        known = _carried_by(parcel, others, whole=worth(items))
+        if known is None:  # what they have not invoiced yet, perhaps
+            differ(order, f"parcel-{parcel.number}"[:200], now=now)
+            return False
+        alerts.settle_about(f"parcel-{parcel.number}"[:200], order=order, now=now)
     if known is None:
         if order.status in ENDED:
             raise flow.IllegalTransition(Status(order.status), Status.INVOICE)
@@ -106,17 +111,20 @@ def _of_others(order: Order) -> list[Invoice]:
 
 def _carried_by(parcel: Fulfilment, others: list[Invoice], *, whole: int) -> Invoice | None:
     """The invoice, of those of other systems, whose goods the parcel holds, where that is plain: the one with the same
-    number for tracking; or the only one, of whose way nothing is known, where the parcel holds the whole order.
+    number for tracking; or the only one, where the parcel holds the whole order and the shop alone spoke of its way.
     """
     number = parcel.tracking_number
     if number and (same := [one for one in others if one.tracking_number.text() == number]):
         return same[0]
-    return others[0] if len(others) == 1 and not others[0].tracking_number and parcel.worth == whole else None
+    if len(others) != 1 or parcel.worth != whole:
+        return None
+    return others[0] if others[0].shop_changed_at is not None or not others[0].tracking_number else None
 
 
 def undo(order: Order, parcel: Undone, *, now: datetime) -> bool:
     """False where a parcel that the shop undid was invoiced here: its customer was told of it. An alert tells staff."""
-    if not Invoice.objects.filter(order=order, number=parcel.number, kind=InvoiceKind.OUTPUT).exists():
+    told = any(one.shop_changed_at is not None for one in _of_others(order))  # of a parcel that they invoiced
+    if not told and not Invoice.objects.filter(order=order, number=parcel.number, kind=InvoiceKind.OUTPUT).exists():
         return True
     differ(order, f"undone-{parcel.number}"[:200], now=now)
     return False

@@ -167,3 +167,42 @@ def test_a_refund_that_takes_its_time_is_no_edit(is_sent, shopify):
     assert not Alert.objects.open().exists()
     assert not OrderEvent.objects.filter(kind=EventKind.CHANGED, details=None).exists()
     assert Order.objects.get().value == 27_980
+
+
+def test_a_parcel_that_another_system_invoiced_is_followed_to_another_number_and_its_end(shopify, store):
+    invoiced(store, shopify, 27_980)
+    sent = payloads.parcel()
+    posts(shopify, "fulfillments/create", sent)
+    again = {**sent, "tracking_number": "OK2", "updated_at": "2026-11-24T12:00:00Z"}
+    posts(shopify, "fulfillments/update", again)
+    arrived = {**again, "shipment_status": "delivered", "updated_at": "2026-11-25T12:00:00Z"}
+    posts(shopify, "fulfillments/update", arrived)
+    invoice = Invoice.objects.get()
+    assert (invoice.tracking_number.text(), invoice.delivered_at is None) == ("OK2", False)
+    assert not Alert.objects.open().exists()
+    posts(shopify, "fulfillments/update", {**again, "status": "cancelled", "updated_at": "2026-11-26T12:00:00Z"})
+    assert [one.about for one in Alert.objects.open()] == [f"undone-{sent['id']}"]
+
+
+def test_a_parcel_of_what_another_system_invoices_in_parts_is_not_invoiced_again(shopify, store):
+    order, api = invoiced(store, shopify, 25_980)
+    lamps = payloads.parcel(1, [payloads.LAMPS])
+    posts(shopify, "fulfillments/create", lamps)
+    assert ([one.about for one in Alert.objects.open()], Invoice.objects.count()) == (["parcel-1"], 1)
+    assert told().count(TemplateKey.INVOICED) == 1
+    way = {**WAY, "trackingNumber": "1Z2345"}
+    assert api.act(order, "invoice/NF-1", way, method="PATCH").status_code == 200
+    posts(shopify, "fulfillments/update", {**lamps, "updated_at": "2026-11-24T12:00:00Z"})
+    assert not Alert.objects.open().exists()
+
+
+def test_goods_called_otherwise_are_known_by_their_new_name(woo, store):
+    line: dict[str, Any] = payloads.woocommerce()["line_items"][0]
+    invoiced(store, woo)
+    named = {**line, "sku": "LAMP-NEW"}
+    payloads.post_woocommerce(
+        woo, payloads.woocommerce("processing", line_items=[named], date_modified_gmt="2026-11-24T10:00:00")
+    )
+    payloads.work()
+    assert [item["id"] for item in Order.objects.get().document.json()["items"]] == ["LAMP-NEW"]
+    assert not OrderEvent.objects.filter(kind=EventKind.CHANGED).exists()
