@@ -6,10 +6,11 @@ So the provider's own word is looked at where anymail's does not tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 
+from conversation_tracker.providers import base
 from orders.models import SuppressionReason
 
 _ENDED = (None, RejectReason.BOUNCED, RejectReason.INVALID)
@@ -69,7 +70,7 @@ def may_be_absence(event: AnymailTrackingEvent) -> bool:
     """Whether it is a bounce of no special kind, in which no server is quoted: so Amazon SES, and Resend that sends by
     it, call what a vacation program answers to a mail that has arrived (AWS, "Why did I receive a soft bounce").
     """
-    ses, resend = _found(event.esp_event, ("bounce",)), _found(event.esp_event, ("data", "bounce"))
+    ses, resend = base.dig(event.esp_event, "bounce"), base.dig(event.esp_event, "data", "bounce")
     if isinstance(ses, Mapping):
         recipients = ses.get("bouncedRecipients")
         said = [one for one in recipients if isinstance(one, Mapping)] if isinstance(recipients, list) else []
@@ -88,12 +89,6 @@ def _is_about_us(said: object) -> bool:
 def _words(said: object) -> Iterator[str]:
     """The provider's own words in its report, each as ``place=word``; a report may have any shape."""
     for place in _PLACES:
-        found = _found(said, place)
+        found = base.dig(said, *place)
         if isinstance(found, str | int):
             yield f"{'.'.join(place)}={found}"
-
-
-def _found(said: object, place: Iterable[str]) -> object:
-    for key in place:
-        said = said.get(key) if isinstance(said, Mapping) else None
-    return said
