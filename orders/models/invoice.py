@@ -35,6 +35,7 @@ class Invoice(models.Model):
     dispatched_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     shop_changed_at = models.DateTimeField(null=True, blank=True)  # by the shop's clock: its newest word on the parcel
+    shop_parcel = models.CharField(max_length=128, blank=True, db_default="", default="")  # on another system's invoice
 
     class Meta:
         constraints = [

@@ -70,7 +70,8 @@ def _has_left_before(shop: ShopConnection, parcels: Sequence[Fulfilment], order:
     sent = {parcel.number for parcel in parcels if parcel.worth != 0 and parcel.at and parcel.at < since}
     if not sent or order.placed_at >= since or order.status == Status.INVOICED:
         return False
-    return bool(sent - set(Invoice.objects.filter(order=order).values_list("number", flat=True)))
+    known = Invoice.objects.filter(order=order).values_list("number", "shop_parcel")
+    return not sent <= {number for numbers in known for number in numbers}
 
 
 def _bring_along(shop: ShopConnection, report: OrderReport, placed: placing.Placed, *, now: datetime) -> Applied:
@@ -219,7 +220,7 @@ def _fulfil_part(order: Order, parcel: Fulfilment, *, actor: str, now: datetime)
     """
     document = order.document.json()
     prices = {item["id"]: item.get("price", 0) for item in document["items"]}
-    if not Invoice.objects.filter(order=order, number=parcel.number).exists():
+    if settling.invoice_of(order, parcel.number) is None:
         if not parcel.items or any(item["id"] not in prices for item in parcel.items):
             raise TooEarly(order, parcel.number)
         if order.authorized_at is None:

@@ -47,6 +47,12 @@ def worth(items: Iterable[dict[str, Any]]) -> int:
     return sum(item.get("price", 0) * item["quantity"] for item in items)
 
 
+def invoice_of(order: Order, number: str) -> Invoice | None:
+    """The invoice that carries the shop's parcel of this number: our own under its number, or another system's."""
+    sent = Invoice.objects.filter(order=order, kind=InvoiceKind.OUTPUT)
+    return sent.filter(Q(number=number) | Q(shop_parcel=number)).order_by("pk").first()
+
+
 def fulfil(
     order: Order, parcel: Fulfilment, *, items: list[dict[str, Any]], is_last: bool, actor: str, now: datetime
 ) -> bool:
@@ -56,7 +62,7 @@ def fulfil(
     left. A parcel that is worth nothing, as a gift's, is no invoice, nor is one whose goods another system invoiced.
     Raises flow.IllegalTransition.
     """
-    known = Invoice.objects.filter(order=order, number=parcel.number).first()
+    known = invoice_of(order, parcel.number)
     others = _of_others(order) if known is None else []
     if others and parcel.worth is None:  # all of it left, whatever they invoice
         return True
@@ -65,6 +71,8 @@ def fulfil(
         if known is None:  # what they have not invoiced yet, perhaps
             differ(order, f"parcel-{parcel.number}"[:200], now=now)
             return False
+        if not known.shop_parcel:
+            Invoice.objects.filter(pk=known.pk).update(shop_parcel=parcel.number)
         alerts.settle_about(f"parcel-{parcel.number}"[:200], order=order, now=now)
     if known is None:
         if order.status in ENDED:
@@ -111,20 +119,19 @@ def _of_others(order: Order) -> list[Invoice]:
 
 def _carried_by(parcel: Fulfilment, others: list[Invoice], *, whole: int) -> Invoice | None:
     """The invoice, of those of other systems, whose goods the parcel holds, where that is plain: the one with the same
-    number for tracking; or the only one, where the parcel holds the whole order and the shop alone spoke of its way.
+    number for tracking; or the only one, where the parcel holds the whole order and nobody spoke of its way.
     """
     number = parcel.tracking_number
     if number and (same := [one for one in others if one.tracking_number.text() == number]):
         return same[0]
-    if len(others) != 1 or parcel.worth != whole:
-        return None
-    return others[0] if others[0].shop_changed_at is not None or not others[0].tracking_number else None
+    only = others[0]
+    is_plain = len(others) == 1 and parcel.worth == whole and not only.shop_parcel and not only.tracking_number
+    return only if is_plain else None
 
 
 def undo(order: Order, parcel: Undone, *, now: datetime) -> bool:
     """False where a parcel that the shop undid was invoiced here: its customer was told of it. An alert tells staff."""
-    told = any(one.shop_changed_at is not None for one in _of_others(order))  # of a parcel that they invoiced
-    if not told and not Invoice.objects.filter(order=order, number=parcel.number, kind=InvoiceKind.OUTPUT).exists():
+    if invoice_of(order, parcel.number) is None:
         return True
     differ(order, f"undone-{parcel.number}"[:200], now=now)
     return False

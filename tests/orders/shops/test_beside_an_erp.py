@@ -184,6 +184,27 @@ def test_a_parcel_that_another_system_invoiced_is_followed_to_another_number_and
     assert [one.about for one in Alert.objects.open()] == [f"undone-{sent['id']}"]
 
 
+def test_each_parcel_stays_on_its_invoice_when_its_number_is_corrected_and_another_is_undone(shopify, store):
+    order, api = invoiced(store, shopify, 20_000, **{**WAY, "trackingNumber": "OLD1"})
+    document = {"type": "Output", "issuanceDate": "2026-11-23T10:00:00", "invoiceNumber": "NF-2",
+                "invoiceValue": 7_980, "items": [], **WAY, "trackingNumber": "OLD2"}  # fmt: skip
+    assert api.act(order, "invoice", document).status_code == 200
+    parcels = [
+        payloads.parcel(1, [payloads.LAMPS], tracking_number="OLD1"),
+        payloads.parcel(2, [payloads.BULB], tracking_number="OLD2"),
+    ]
+    for sent in parcels:
+        posts(shopify, "fulfillments/create", sent)
+    corrected = {**parcels[1], "tracking_number": "NEW2", "updated_at": "2026-11-24T12:00:00Z"}
+    posts(shopify, "fulfillments/update", corrected)
+    numbers = {one.number: one.tracking_number.text() for one in Invoice.objects.all()}
+    assert numbers == {"NF-1": "OLD1", "NF-2": "NEW2"}
+    posts(shopify, "fulfillments/update", {**payloads.parcel(3), "status": "cancelled"})  # which nobody was told of
+    assert not Alert.objects.open().exists()
+    posts(shopify, "fulfillments/update", {**corrected, "status": "cancelled", "updated_at": "2026-11-25T12:00:00Z"})
+    assert [one.about for one in Alert.objects.open()] == ["undone-2"]
+
+
 def test_a_parcel_of_what_another_system_invoices_in_parts_is_not_invoiced_again(shopify, store):
     order, api = invoiced(store, shopify, 25_980)
     lamps = payloads.parcel(1, [payloads.LAMPS])
