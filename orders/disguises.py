@@ -34,7 +34,7 @@ _PLAIN_AT = rf"(?:\s{{0,3}}\\{{0,2}}@\s{{0,3}}|(?!\+){_ESCAPE}40|\\100|%u0040)"
 _NAMED_AT = r"(?:\s{1,3}(?:arroba|arobase)\s{1,3})"  # which is nothing but the sign
 _BARE_AT = r"(?:\s{1,3}at\s{1,3}|[_-]at[_-])"
 _LOW_LINE = "(?:_|%(?:25){0,4}5f|-5f)"
-_PERSONAL = "(?:(?<=personal/)|(?<=personal%2f)|(?<=personal%252f)|(?<=personal-2f)|(?<=personal_))"
+_PERSONAL = r"(?:(?<=personal/)|(?<=personal\\/)|(?<=personal%2f)|(?<=personal%252f)|(?<=personal-2f)|(?<=personal_))"
 _JOINS = r"(?:\+40|=3d|[=_#%])"
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"

@@ -15,6 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ MOST_PAGES = 100
 # Octets of a page's description; a page of words has 5,000, one with a table's lines 500,000, a map millions.
 SIMPLE_PAGE, LARGEST_PAGE = 100_000, 1_000_000
 SECONDS = 2.5  # of processor time, for all PDFs of a mail
+LONGEST_ON_TOP = 200_000  # characters of one page's notes
 MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unpacked
 LONGEST_TAIL = 65_536  # octets behind a PDF's end
 LARGEST_PLAIN = 2_000_000  # octets of a file that may have packed nothing
@@ -52,6 +54,7 @@ _DRAWN = re.compile(
 _NOTHING = re.compile(rb"(?<!\S)q\s{1,99}Q(?=\s)")  # left of what was drawn
 _INLINE = re.compile(rb"(?<!\S)BI\s[^()]{0,200}?/W")
 _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
+_SAYING = ("/URI", "/Contents", "/T", "/V")  # where a link leads, a note, its author, what is filled in
 _DEEPEST = 4  # of what is drawn within what is drawn
 _LONGEST_DICTIONARY = 600  # octets looked at before a stream
 _GROUPS = 50_000  # signs, of which five are a group
@@ -110,17 +113,25 @@ _make_font = Font.from_font_resource.__func__  # type: ignore[attr-defined]  # o
 Font.from_font_resource = classmethod(_clock.font)  # type: ignore[method-assign,assignment]
 
 
-def texts(content: bytes, budget: Budget) -> Iterator[str]:
-    """The text of each page of each PDF in the file, as a reader sees it, and once more without the spaces in its
-    lines, which the library puts between letters that stand apart; also without single ones alone, where it puts two
-    between their words. Of what cannot be read, or takes too long, none.
-    """
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is printed on a page, as a reader sees it, and what lies on it to be clicked, read or filled in."""
+
+    printed: str
+    on_top: str
+
+    def readings(self) -> Iterator[str]:
+        """The print, and once more without the spaces in its lines, which the library puts between letters that stand
+        apart; also without single ones alone, where it puts two between their words.
+        """
+        printed = self.printed
+        yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)))
+
+
+def pages(content: bytes, budget: Budget) -> Iterator[Page]:
+    """The pages of each PDF in the file; of what cannot be read, or takes too long, none."""
     for piece in _pieces(content):
-        for text in _pages(piece, budget):
-            yield text
-            yield (joined := _SPACE.sub("", text))
-            if (words := _SINGLE_SPACE.sub("", text)) != joined:
-                yield words
+        yield from _pages(piece, budget)
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:
@@ -148,8 +159,8 @@ def _to_its_end(content: bytes) -> bytes:
     return content if len(content) - end < LONGEST_TAIL else content[:end]
 
 
-def _pages(content: bytes, budget: Budget) -> list[str]:
-    found: list[str] = []
+def _pages(content: bytes, budget: Budget) -> list[Page]:
+    found: list[Page] = []
     content = _to_its_end(content)
     if budget.seconds <= 0 or not content:
         return found
@@ -159,7 +170,7 @@ def _pages(content: bytes, budget: Budget) -> list[str]:
         with apply_configuration(**_LIMITS):
             for page in islice(PdfReader(io.BytesIO(content)).pages, MOST_PAGES):
                 _clock.check()
-                found += _read(page)
+                found.append(Page(_printed(page), _on_top(page)))
     except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the file
         raise
     except (_OutOfTime, Exception):  # noqa: BLE001, S110  the library's failures on broken files are of every kind
@@ -172,33 +183,57 @@ def _pages(content: bytes, budget: Budget) -> list[str]:
     return found
 
 
-def _read(page: PageObject) -> list[str]:
-    """The page's text; none where it is broken, or has very much of it."""
+def _printed(page: PageObject) -> str:
+    """Nothing where it is broken, or has very much of it."""
     try:
         contents = page.get_contents()
         described = contents.get_data() if contents is not None else b""
         if len(described) <= SIMPLE_PAGE:
-            return [_shown(page)]
+            return _extracted(page)
         undrawn = _undrawn(described)
         whole = page.raw_get("/Contents")
         if len(undrawn) <= LARGEST_PAGE:
             page[NameObject("/Contents")] = less = DecodedStreamObject()
             less.set_data(undrawn)
             try:
-                return [_shown(page)]
+                return _extracted(page)
             except (MemoryError, SoftTimeLimitExceeded):
                 raise
             except Exception:  # noqa: BLE001, S110  then as it stands
                 pass
         page[NameObject("/Contents")] = whole
-        return [_shown(page)] if len(described) <= LARGEST_PAGE else []
+        return _extracted(page) if len(described) <= LARGEST_PAGE else ""
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     except Exception:  # noqa: BLE001  as above
-        return []
+        return ""
 
 
-def _shown(page: PageObject) -> str:
+def _on_top(page: PageObject) -> str:
+    """Links, notes and fields (ISO 32000-1, §12.5.6 and §12.7), each in a line; of very many, the first."""
+    said: list[str] = []
+    left = LONGEST_ON_TOP
+    try:
+        for one in page.annotations or ():
+            if left <= 0:
+                break
+            _clock.check()
+            note = one.get_object()
+            action = note.get("/A", note).get_object()
+            values = (place.get(key) for place in (note, action) for key in _SAYING)
+            for value in (value.get_object() for value in values if value is not None):
+                said.append(str(value)[:LONGEST_ON_TOP])
+                left -= len(said[-1])
+    except _OutOfTime:  # which the next page will see
+        pass
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001, S110  as above
+        pass
+    return "\n".join(dict.fromkeys(said))
+
+
+def _extracted(page: PageObject) -> str:
     return page.extract_text(visitor_operand_before=_clock.check)
 
 

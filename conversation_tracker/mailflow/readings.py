@@ -111,7 +111,9 @@ def views(
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
         if pdfs.START in content:
-            yield from map(Shown, pdfs.texts(content, budget.pdfs))
+            for page in pdfs.pages(content, budget.pdfs):
+                yield from map(Shown, page.readings())
+                yield Text(page.on_top)
             yield from _streams(content, budget, depth)
         yield from map(Octets, _words(content))
         yield from map(Octets, outlook.texts(content))

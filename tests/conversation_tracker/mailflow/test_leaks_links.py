@@ -62,6 +62,7 @@ def test_a_rewritten_link_shows_no_address(real: str, text: str) -> None:
         "https://people-my.sharepoint.com/personal/{}/_layouts/15/onedrive.aspx?id=%2Fpersonal%2F{}%2FDocuments",
         "https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpeople-my.sharepoint.com%2Fpersonal%2F{}%2FEab",
         "https://urldefense.proofpoint.com/v2/url?u=https-3A__people-2Dmy.sharepoint.com_personal_{}_Eab&d=DwMF",
+        r'{"file": "https:\/\/people-my.sharepoint.com\/personal\/{}\/Documents"}',
     ],
 )
 def test_where_somebodys_files_are_shows_no_address(path: str, real: str) -> None:

@@ -11,12 +11,14 @@ import time
 import zipfile
 import zlib
 from unittest.mock import Mock
+from urllib.parse import quote
 
 import pypdf
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf.annotations import AnnotationDictionary, FreeText, Link
 
 from conversation_tracker.mailflow import leakgate, pdfs, readings
 from orders.known import Known
@@ -86,7 +88,7 @@ def test_a_map_that_names_every_number_there_is_costs_once_what_it_costs() -> No
     pages = [f"BT /F1 12 Tf 50 800 Td <{ord('x'):04x}> Tj ET"] * 59
     content = pdf(*pages, f"BT /F1 12 Tf 50 800 Td <{shown_as}> Tj ET", font=EVERY_NUMBER)
     began = time.process_time()
-    assert REAL in "".join(pdfs.texts(content, pdfs.Budget()))
+    assert REAL in "".join(page.printed for page in pdfs.pages(content, pdfs.Budget()))
     assert time.process_time() - began < 2
 
 
@@ -99,18 +101,18 @@ def test_what_says_nothing_of_the_file_is_not_taken_for_its_fault(
     def fail(_page: object) -> str:
         raise error
 
-    monkeypatch.setattr(pdfs, "_shown", fail)
+    monkeypatch.setattr(pdfs, "_extracted", fail)
     for page in ("BT (x) Tj ET", "0 0 m 9 9 l S " * 10_000 + "BT (x) Tj ET"):
         with pytest.raises(error):
-            list(pdfs.texts(pdf(page), pdfs.Budget()))
+            list(pdfs.pages(pdf(page), pdfs.Budget()))
 
 
 def test_no_more_is_read_than_there_is_time_for() -> None:
     budget = pdfs.Budget(0.05)
     heavy = pdf(*["BT " + "(x) Tj " * 15_000 + "ET"] * 50)
-    assert len(list(pdfs.texts(heavy * 3, budget))) < 2 * 50
+    assert len(list(pdfs.pages(heavy * 3, budget))) < 50
     assert budget.seconds < 0
-    assert list(pdfs.texts(by_glyphs(REAL), budget)) == []
+    assert list(pdfs.pages(by_glyphs(REAL), budget)) == []
 
 
 ESCAPED = [
@@ -190,9 +192,9 @@ def test_no_end_is_looked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatc
     read = Mock(wraps=pypdf.PdfReader)
     monkeypatch.setattr("conversation_tracker.mailflow.pdfs.PdfReader", read)
     content = by_glyphs("Nobody")
-    list(pdfs.texts(content[: content.rfind(b"startxref")], pdfs.Budget()))
+    list(pdfs.pages(content[: content.rfind(b"startxref")], pdfs.Budget()))
     assert read.call_count == 0
-    list(pdfs.texts(content, pdfs.Budget()))
+    list(pdfs.pages(content, pdfs.Budget()))
     assert read.call_count == 1
 
 
@@ -217,6 +219,52 @@ def test_what_is_attached_to_one_is_read(inner: bytes, *, is_packed: bool) -> No
     assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"))) == ["file"]
 
 
+def noted(note: AnnotationDictionary, locked_by: str) -> bytes:
+    """A PDF with this on its page, which it may take an owner's password to change, and none to read."""
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(by_glyphs("Nobody")))
+    writer.add_annotation(0, note)
+    if locked_by:
+        writer.encrypt("", "owner", algorithm=locked_by)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+AREA = (50, 50, 100, 100)
+FILES_OF = "https://people-my.sharepoint.com/personal/{}/Documents/invoice.pdf"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        Link(rect=AREA, url=f"https://desk.example/?c={REAL}"),
+        Link(rect=AREA, url=FILES_OF.format(re.sub(r"\W", "_", REAL))),
+        FreeText(rect=AREA, text=f"Ask {REAL}"),
+    ],
+    ids=["link", "somebody's files", "note"],
+)
+@pytest.mark.parametrize("locked_by", ["", "RC4-128", "AES-256"])
+def test_what_lies_on_a_page_is_read_also_of_one_that_is_locked(note: AnnotationDictionary, locked_by: str) -> None:
+    content = noted(note, locked_by)
+    assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"))) == ["file"]
+    for other in (FILES_OF.format("joe_people_example"), f"https://desk.example/?c={quote(SOFT.alias)}"):
+        content = noted(Link(rect=AREA, url=other), locked_by)
+        assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"), SOFT)) == []
+
+
+def test_of_very_much_on_a_page_the_first_is_read() -> None:
+    much = pypdf.PdfWriter(clone_from=io.BytesIO(noted(FreeText(rect=AREA, text=f"{REAL} {'a b ' * 500_000}"), "")))
+    notes = much.pages[0].annotations
+    assert notes is not None
+    notes.extend(list(notes) * 20_000)
+    out = io.BytesIO()
+    much.write(out)
+    began = time.process_time()
+    (page,) = pdfs.pages(out.getvalue(), pdfs.Budget())
+    assert (page.on_top.startswith(REAL), len(page.on_top) <= 2 * pdfs.LONGEST_ON_TOP) == (True, True)
+    assert time.process_time() - began < pdfs.SECONDS
+
+
 def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_be_searched() -> None:
     content = by_glyphs(f"Bill to: joe@people.example or {SOFT.alias}")
     found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"))
@@ -224,7 +272,8 @@ def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_b
 
 
 def test_the_text_is_read_as_it_is_seen() -> None:
-    read, joined = pdfs.texts(by_glyphs("Über 10 € – 注文"), pdfs.Budget())
+    (page,) = pdfs.pages(by_glyphs("Über 10 € – 注文"), pdfs.Budget())
+    read, joined = page.readings()
     assert (read.split(), joined.strip()) == (["Über", "10", "€", "–", "注文"], "Über10€–注文")
 
 
@@ -235,7 +284,7 @@ def test_whatever_is_broken_in_a_pdf_ends_in_nothing_but_texts(data: st.DataObje
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(content) - 1))
         content[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
-    assert all(isinstance(text, str) for text in pdfs.texts(bytes(content), pdfs.Budget()))
+    assert all(isinstance(page.printed, str) for page in pdfs.pages(bytes(content), pdfs.Budget()))
 
 
 LONG = "BT /F1 12 Tf " + " ".join(f"(Line {number} of a manual) Tj 0 -12 Td" for number in range(60)) + " ET"
