@@ -6,7 +6,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
 from anymail.webhooks.base import AnymailBasicAuthMixin, AnymailCoreWebhookView
@@ -17,7 +17,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from conversation_tracker import forms, inbox, providers, tasks, waking
+from conversation_tracker import forms, inbox, providers, room, tasks, waking
 from conversation_tracker.models import Channel
 from conversation_tracker.providers import base
 from orders import bodies, clock, faults
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
 LONGEST_BEFORE_PASSWORD = 1_000_000  # octets; SNS posts 256 kB at most, and more where it escapes
+_room = room.Room()
 _wake = waking.Together(tasks.wake_inbox)  # which takes as long as all else here
 UNREADABLE = (
     MultiPartParserError, TooManyFieldsSent, TooManyFilesSent,
@@ -53,8 +54,7 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
         views = _views(request, found, channel)
         if (refusal := _password_refusal(request, views[0])) is not None:
             return refusal
-        body = bodies.read(request, limit=settings.WEBHOOK_MAX_BYTES)
-        return _refusal(request, found, views) or _keep(request, found, channel, body)
+        return _take_in(request, found, channel, views)
     except RequestDataTooBig:
         return HttpResponse(status=413)
     except UnreadablePostError:  # cut off half-way: nobody waits for an answer
@@ -63,7 +63,24 @@ def webhook(request: HttpRequest, provider: str, channel: str) -> HttpResponse: 
         return HttpResponse(status=403)
     except Exception as error:  # noqa: BLE001  nothing is lost by asking the provider to come again
         log.error("webhook failed provider=%s\n%s", provider, faults.trace(error))  # noqa: TRY400  it may quote a mail
-        return HttpResponse(status=found.busy_status, headers={"Retry-After": "60"})
+        return _later(found)
+
+
+def _take_in(
+    request: HttpRequest, provider: base.Provider, channel: str, views: Sequence[AnymailCoreWebhookView]
+) -> HttpResponse:
+    is_known = bool(views[0].basic_auth)  # and it was good
+    size = settings.WEBHOOK_MAX_BYTES
+    try:
+        with nullcontext(bodies.nobody) if is_known else _room.holding(size) as take:
+            body = bodies.read(request, limit=size, take=take)
+            return _refusal(request, provider, views) or _keep(request, provider, channel, body)
+    except room.Full:
+        return _later(provider)
+
+
+def _later(provider: base.Provider) -> HttpResponse:
+    return HttpResponse(status=provider.busy_status, headers={"Retry-After": "60"})
 
 
 def _keep(request: HttpRequest, provider: base.Provider, channel: str, body: bytes) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,10 +13,18 @@ from django.http.request import UnreadablePostError
 CHUNK = 64 * 1024
 
 
-def read(request: HttpRequest, *, limit: int) -> bytes:
-    """The whole body, also a chunked one without a length. Raises RequestDataTooBig or UnreadablePostError."""
+def nobody(_: int) -> None:
+    """Is told of octets, and does not mind."""
+
+
+def read(request: HttpRequest, *, limit: int, take: Callable[[int], None] = nobody) -> bytes:
+    """The whole body, also a chunked one without a length. Raises RequestDataTooBig or UnreadablePostError.
+
+    ``take`` is told of octets before they are kept, and may raise.
+    """
     length = request.META.get("CONTENT_LENGTH")
     if length or not request.META.get("wsgi.input_terminated"):
+        take(int(length or 0))
         if length and len(request.body) < int(length):
             raise UnreadablePostError("the body ended before its announced length")
         return request.body
@@ -26,6 +35,7 @@ def read(request: HttpRequest, *, limit: int) -> bytes:
             size += len(chunk)
             if size > limit:
                 raise RequestDataTooBig
+            take(len(chunk))
             chunks.append(chunk)
     except OSError as error:
         raise UnreadablePostError(*error.args) from error

@@ -31,17 +31,17 @@ def of(arrival: Arrival) -> bytes:
 
     Where lines end does not count, since providers rewrap; a repeat with other words, links, looks or files is another
     mail. So is one without that for which the first was refused: a copy that was called spam must not swallow the good
-    one. Without a Message-ID too little may be left to tell two broken mails apart, so there every byte counts, where
-    we have them, else the provider's id or the header. The bytes count alone for a mail that was not read.
+    one. Without a Message-ID and a date too little may be left to tell two broken mails apart, so there every byte
+    counts, where we have them, else the provider's id or the header. Those differ where a server hands one mail over
+    once for each of its recipients. The bytes count alone for a mail that was not read.
     """
     if arrival.unread is not None:
         return secrecy.digest(f"unread\0{arrival.unread.digest}", purpose="fingerprint")
     parts = [" ".join(part.split()) for part in _written(arrival.mail)]
     parts.append(" ".join(sorted(arrival.mail.traits & _DECISIVE)) + (" spam" if arrival.envelope.is_spam else ""))
-    if not arrival.mail.message_id and arrival.original_type == MIME_TYPE:
-        parts.append(secrecy.digest(arrival.original, purpose="file").hex())
-    elif not arrival.mail.message_id:
-        parts.append(arrival.provider_id)
+    if not (arrival.mail.message_id or arrival.mail.date):
+        is_raw = arrival.original_type == MIME_TYPE
+        parts.append(secrecy.digest(arrival.original, purpose="file").hex() if is_raw else arrival.provider_id)
     return secrecy.digest("\0".join(parts), purpose="fingerprint")
 
 

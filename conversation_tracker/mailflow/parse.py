@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Callable, Iterator, Sequence
 from email import policy
@@ -11,7 +12,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers
+from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, uuencoded
 from conversation_tracker.mailflow.guards import MOST_PARTS, check_count
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox
 from conversation_tracker.mailflow.traits import Headers, first
@@ -119,18 +120,36 @@ def _contents(message: Message[Any, Any], *, depth: int) -> tuple[list[tuple[lis
                 htmls.append(body)
                 files += (File(one.name, one.content_type, one.content, content_id=one.content_id) for one in pictures)
             else:
+                body, inner = _without_uuencoded(body, depth=depth)
                 texts.append(_unflowed(part, body))
+                files += inner
+                check_count(len(files))
         else:
             content_id = headers.one_line(str(part.get("Content-ID", ""))).strip("<> ")[: headers.LONGEST_CONTENT_ID]
             content = _payload(part)
             if kind == _KEY and content.lstrip().startswith(_KEY_STARTS):
                 continue
             if inner := mails(content, name=name, kind=kind, depth=depth):
-                files.extend(inner)
+                files += inner
             elif content or name:
                 name, charset = name or _default_name(kind), _charset(part) or ""
                 files.append(File(name, kind, content, content_id=content_id, charset=charset))
     return list(pieces.values()), files
+
+
+def _without_uuencoded(body: str, *, depth: int) -> tuple[str, list[File]]:
+    """The text without the files in it, which mail programs show as such, and these."""
+    if "begin " not in body:
+        return body, []
+    text = body.encode("utf-8", "surrogatepass")
+    pieces, files, last = [], [], 0
+    for found in uuencoded.find(text):
+        pieces.append(text[last : found.start])
+        last = found.end
+        name = headers.file_name(found.name)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        files += mails(found.content, name=name, kind=kind, depth=depth) or [File(name, kind, found.content)]
+    return b"".join([*pieces, text[last:]]).decode("utf-8", "surrogatepass"), files
 
 
 def _cleaned(texts: Sequence[str], htmls: Sequence[str]) -> tuple[str, str]:

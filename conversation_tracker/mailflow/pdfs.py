@@ -38,7 +38,7 @@ LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Pytho
 START = b"%PDF-"
 FILES = (START, b"PK\x03\x04", b"\x1f\x8b\x08")  # how a file begins that may be attached to one, and is looked into
 _ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
-_STREAM = re.compile(rb"stream\r?\n")
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
 # Between two strings, whatever a program writes there: where the next begins, its colour, a border.
@@ -219,8 +219,8 @@ def _on_top(page: PageObject) -> str:
                 break
             _clock.check()
             note = one.get_object()
-            action = note.get("/A", note).get_object()
-            values = (place.get(key) for place in (note, action) for key in _SAYING)
+            places = (note, *(note[key].get_object() for key in ("/A", "/Parent") if key in note))
+            values = (place.get(key) for place in places for key in _SAYING)
             for value in (value.get_object() for value in values if value is not None):
                 said.append(str(value)[:LONGEST_ON_TOP])
                 left -= len(said[-1])

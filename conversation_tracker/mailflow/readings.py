@@ -14,7 +14,7 @@ from itertools import islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, cards, charsets, files, headers, outlook, pdfs
+from conversation_tracker.mailflow import attached, bodies, cards, charsets, files, headers, outlook, pdfs, uuencoded
 
 MOST_MEMBERS = 200
 LARGEST_UNPACKED = 20_000_000  # bytes
@@ -103,7 +103,7 @@ def views(
             budget.members -= 1
             yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
     if content.startswith(_GZIP):
-        yield from _members([_gunzip(content, budget)] if depth < DEEPEST else [_UNKNOWN], budget, depth)
+        yield from _members(_gunzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif content.startswith((_ZIP, _ZIP_END)):
         yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif nature.codec is None:
@@ -130,14 +130,16 @@ def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
 
 
 def _packed_files(content: bytes) -> Iterator[bytes]:
-    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON."""
+    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON, or uuencoded."""
     plain = content.replace(b"\0", b"")  # UTF-16
+    yield from uuencoded.files(plain)
     if b"\\" in plain or b"&" in plain:
         plain = _ESCAPES.sub(lambda found: b"+" if found[1] else b"", plain.replace(b"\\/", b"/"))
     for found in _PACKED.finditer(plain):
         signs = found[0].translate(_URL_SIGNS, b" \t\r\n>")
+        signs = signs[: len(signs) - (len(signs) % 4 == 1)]
         try:
-            yield a2b_base64(signs[: len(signs) // 4 * 4])
+            yield a2b_base64(signs + b"=" * (-len(signs) % 4))  # a zip without its last octet is none
         except ValueError:
             continue
 
@@ -246,9 +248,10 @@ def _words(content: bytes) -> Iterator[bytes]:
             return
 
 
-def _gunzip(content: bytes, budget: Budget) -> _Member:
-    """RFC 1952: one member after the other, not beyond the budget."""
+def _gunzip(content: bytes, budget: Budget) -> Iterator[_Member]:
+    """RFC 1952: one member after the other, not beyond the budget, and that there is more than could be read."""
     pieces: list[bytes] = []
+    is_whole = False
     try:
         while content and budget.members > 0:
             budget.members -= 1
@@ -256,11 +259,16 @@ def _gunzip(content: bytes, budget: Budget) -> _Member:
             pieces.append(decoder.decompress(content, max(budget.size, 1)))
             budget.size -= len(pieces[-1])
             if not decoder.eof or budget.size <= 0:
-                return _Member("", None)
+                break
             content = decoder.unused_data.lstrip(b"\0")
-    except zlib.error:
-        return _Member("", None)
-    return _Member("", None if content else b"".join(pieces))
+        else:
+            is_whole = not content
+    except zlib.error:  # what follows is something else, as words behind base64
+        pass
+    if pieces:
+        yield _Member("", b"".join(pieces))
+    if not is_whole:
+        yield _UNKNOWN
 
 
 def _unzip(content: bytes, budget: Budget) -> Iterator[_Member]:

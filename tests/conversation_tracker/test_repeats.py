@@ -183,11 +183,38 @@ def test_a_refused_copy_does_not_swallow_the_good_one(client: Client, work: Work
     assert [entry.reason for entry in mails(placed.order)] == [reason, Reason.CONVERSATION]
 
 
-def test_two_short_mails_without_a_message_id_are_two(client: Client, work: Work, placed: Placed) -> None:
+def test_two_short_mails_without_message_id_and_date_are_two(client: Client, work: Work, placed: Placed) -> None:
     for message_id in ("one", "two", "two"):
-        letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=[], MessageID=message_id))
+        payload = letters.postmark(placed.customer_alias, Headers=[], Date="", MessageID=message_id)
+        letters.post_postmark(client, payload)
     assert len(work()) == 2
     assert len(mails(placed.order)) == 2
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+@pytest.mark.parametrize("days", [("23", "23"), ("23", "24")], ids=["one mail", "two mails"])
+def test_a_mail_without_message_id_that_is_handed_over_for_each_recipient_is_one_for_each(
+    client: Client, work: Work, placed: Placed, days: tuple[str, str], *, is_raw: bool
+) -> None:
+    """A server does so whose recipients are in several domains, as those of Soft aliases are; each call names both."""
+    aliases = (placed.customer_alias, placed.store_alias)
+    both = [alias.address.text() for alias in aliases]
+    for number, (recipient, day) in enumerate(zip(both, days, strict=True)):
+        date = f"{day} Nov 2026 10:00:00 +0000"
+        raw = letters.mime(Date=date, To=", ".join(both), Message_ID="")
+        came = f"by mx.example id {number} for <{recipient}>; 23 Nov 2026 10:00:0{number} +0000"
+        payload = letters.postmark(
+            recipient,
+            ToFull=[{"Email": one, "Name": ""} for one in both],
+            Headers=[{"Name": "Received", "Value": came}],
+            Date=date,
+            MessageID=f"call-{number}",
+            **({"RawEmail": f"Received: {came}\r\n{raw.decode()}"} if is_raw else {}),
+        )
+        letters.post_postmark(client, payload)
+    different = len(set(days))
+    assert sorted(mail.to[0] for mail in work()) == sorted([alias.real.text() for alias in aliases] * different)
+    assert len(mails(placed.order)) == 2 * different
 
 
 def test_without_message_id_and_date_the_header_tells_mails_apart(

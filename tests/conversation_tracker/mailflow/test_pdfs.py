@@ -19,6 +19,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf.annotations import AnnotationDictionary, FreeText, Link
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from conversation_tracker.mailflow import leakgate, pdfs, readings
 from orders.known import Known
@@ -234,14 +235,20 @@ AREA = (50, 50, 100, 100)
 FILES_OF = "https://people-my.sharepoint.com/personal/{}/Documents/invoice.pdf"
 
 
+FIELD = AnnotationDictionary()
+FIELD.update({NameObject("/Rect"): ArrayObject(map(NumberObject, AREA)), NameObject("/Subtype"): NameObject("/Widget")})
+FIELD[NameObject("/Parent")] = DictionaryObject({NameObject("/V"): TextStringObject(REAL)})  # shown in several places
+
+
 @pytest.mark.parametrize(
     "note",
     [
         Link(rect=AREA, url=f"https://desk.example/?c={REAL}"),
         Link(rect=AREA, url=FILES_OF.format(re.sub(r"\W", "_", REAL))),
         FreeText(rect=AREA, text=f"Ask {REAL}"),
+        FIELD,
     ],
-    ids=["link", "somebody's files", "note"],
+    ids=["link", "somebody's files", "note", "field"],
 )
 @pytest.mark.parametrize("locked_by", ["", "RC4-128", "AES-256"])
 def test_what_lies_on_a_page_is_read_also_of_one_that_is_locked(note: AnnotationDictionary, locked_by: str) -> None:
@@ -250,6 +257,11 @@ def test_what_lies_on_a_page_is_read_also_of_one_that_is_locked(note: Annotation
     for other in (FILES_OF.format("joe_people_example"), f"https://desk.example/?c={quote(SOFT.alias)}"):
         content = noted(Link(rect=AREA, url=other), locked_by)
         assert shown(masked(incoming(content, name="a.pdf", kind="application/pdf"), SOFT)) == []
+
+
+def test_as_many_streams_are_unpacked_as_is_said() -> None:
+    content = pdf("BT ET", extra=[packed(b"x")] * (pdfs.MOST_STREAMS - 2) + [packed(REAL.encode()), packed(b"x")])
+    assert [REAL.encode() in one for one in pdfs.streams(content)].count(True) == 1
 
 
 def test_of_very_much_on_a_page_the_first_is_read() -> None:

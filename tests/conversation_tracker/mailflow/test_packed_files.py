@@ -1,0 +1,49 @@
+"""A packed file that stands in base64 in a text, as in invoices and calendars, is unpacked whatever its length."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import random
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from tests.conversation_tracker.mailflow.passing import REAL, incoming, masked, shown
+
+PLACES = {
+    "a.xml": "<Invoice><EmbeddedDocumentBinaryObject>{}</EmbeddedDocumentBinaryObject></Invoice>",
+    "b.xml": "<loteDistDFeInt><docZip>{0}</docZip><docZip>{0}</docZip></loteDistDFeInt>",
+    "a.json": '{{"content": "{}", "name": "list.xlsx"}}',
+    "a.ics": "BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY:{}\r\nEND:VCALENDAR\r\n",
+}
+
+
+def zipped(padding: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", f"<sst><si><t>{REAL}</t></si></sst>")
+        archive.writestr(f"xl/{padding}.xml", "<x/>")
+    return out.getvalue()
+
+
+def gzipped(padding: str) -> bytes:
+    """So much that its address is beyond what is unpacked of any word."""
+    noise = random.Random(7).randbytes(150_000).hex()
+    return gzip.compress(f"{padding}{noise}<email>{REAL}</email>".encode(), mtime=0)
+
+
+@pytest.mark.parametrize("pack", [zipped, gzipped])
+@pytest.mark.parametrize("name", PLACES)
+def test_it_is_held_however_its_base64_ends(pack: Callable[[str], bytes], name: str) -> None:
+    ends = {}
+    for length in range(1, 12):
+        signs = base64.b64encode(pack("x" * length)).decode()
+        ends[signs.count("=")] = signs
+    assert set(ends) == {0, 1, 2}
+    for signs in ends.values():
+        for written in (signs, signs.replace("=", "\\u003d"), signs.rstrip("=")):
+            content = PLACES[name].format(written).encode()
+            assert shown(masked(incoming(content, name=name, kind="application/octet-stream"))) == ["file"]
