@@ -26,7 +26,8 @@ DEEPEST_NESTED_MAIL = 5
 _ENCODING = re.compile(r"[\s\"']*([a-z0-9-]+)")
 # Of the whole mail, as programs name it; a signature of a document has the document's name.
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
-_SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc"}
+_SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc",
+                    "openpgp-digital-signature.asc", "signature.pgp", "pgp.sig"}  # fmt: skip
 # The writer's public key, which some programs add to each mail; it names his address.
 _KEY, _KEY_STARTS = "application/pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 # The same mail once more as a program that some mail services run; it would arrive as a file that nothing opens.

@@ -228,6 +228,7 @@ def test_more_than_fifty_hops_are_too_many() -> None:
     [
         ("application/pkcs7-signature", "smime.p7s", []),
         ("application/pgp-signature", "OpenPGP_signature.asc", []),
+        ("application/pgp-signature", "openpgp-digital-signature.asc", []),
         ("application/pkcs7-signature", "contract.p7s", ["contract.p7s"]),
         ("application/octet-stream", "smime.p7s", ["smime.p7s"]),
     ],
