@@ -109,8 +109,10 @@ def clock_time(seconds: float) -> Iterator[None]:
 
 
 def has_grown(size: int) -> bool:
-    """Whether this process once held more than three quarters of so many bytes; memory is hardly ever given back."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 > size * 3 // 4
+    """Whether this process once held more than half of so many bytes: memory is hardly ever given back, and a large
+    mail may need all of the rest.
+    """
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 > size // 2
 
 
 def memory(size: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from email import policy
 from email.message import Message
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -144,7 +145,7 @@ def _without_uuencoded(body: str, *, depth: int) -> tuple[str, list[File]]:
         return body, []
     text = body.encode("utf-8", "surrogatepass")
     pieces, files, last = [], [], 0
-    for found in uuencoded.find(text):
+    for found in islice(uuencoded.find(text), MOST_PARTS + 1):
         pieces.append(text[last : found.start])
         last = found.end
         name = headers.file_name(found.name)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation_tracker.mailflow import uuencoded
+from conversation_tracker.mailflow import guards, uuencoded
 from tests.conversation_tracker.mailflow.papers import by_glyphs
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, incoming, masked, read, said, shown
 
@@ -69,6 +69,11 @@ def test_one_that_cannot_be_masked_is_held_wherever_it_stands() -> None:
 def test_what_only_looks_like_one_stays_in_the_text(text: str) -> None:
     mail = read(said(text))
     assert (mail.files, mail.text.strip()) == ((), text.strip())
+
+
+def test_more_of_them_than_a_mail_may_have_parts_are_too_many() -> None:
+    with pytest.raises(guards.OverLimit):
+        read(said(encoded(b"abc").decode() * 100_000))
 
 
 @pytest.mark.parametrize(
