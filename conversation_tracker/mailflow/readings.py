@@ -98,7 +98,7 @@ def views(
     """Every reading of a file; of one that packs others, of each of these too, a few levels deep."""
     yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
-    if nature.codec is not None and depth < DEEPEST:
+    if depth < DEEPEST:
         for inner in islice(_packed_files(content), max(budget.members, 0)):
             budget.members -= 1
             yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
@@ -130,7 +130,9 @@ def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
 
 
 def _packed_files(content: bytes) -> Iterator[bytes]:
-    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON, or uuencoded."""
+    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON, or uuencoded; also in a text
+    that something else holds, as a tar holds mails.
+    """
     plain = content.replace(b"\0", b"")  # UTF-16
     yield from uuencoded.files(plain)
     if b"\\" in plain or b"&" in plain:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 
@@ -33,6 +34,16 @@ def gzipped(padding: str) -> bytes:
     """So much that its address is beyond what is unpacked of any word."""
     noise = random.Random(7).randbytes(150_000).hex()
     return gzip.compress(f"{padding}{noise}<email>{REAL}</email>".encode(), mtime=0)
+
+
+def test_so_is_one_in_a_mail_in_a_file_of_another_kind() -> None:
+    mail = incoming(zipped("x"), name="list.xlsx", kind="application/octet-stream")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        info = tarfile.TarInfo("mail.eml")
+        info.size = len(mail)
+        archive.addfile(info, io.BytesIO(mail))
+    assert shown(masked(incoming(out.getvalue(), name="mails.tgz", kind="application/gzip"))) == ["file"]
 
 
 @pytest.mark.parametrize("pack", [zipped, gzipped])
