@@ -9,9 +9,8 @@ from email.utils import parsedate_to_datetime
 
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-from urllib3.exceptions import ProtocolError
-from urllib3.exceptions import ReadTimeoutError as NoMoreRead
+
+from conversation_tracker import limits
 
 LONGEST_WAIT = timedelta(hours=2)  # that a provider may ask for
 _MOST_READ = 4_000  # characters of an answer
@@ -24,24 +23,16 @@ _ABOUT_US = re.compile(
 
 
 class Unanswered(smtplib.SMTPException):
-    """The server has the whole mail and did not say whether it takes it."""
+    """The server or provider has the whole mail, perhaps, and did not say whether it takes it."""
 
 
 class Misunderstood(Exception):
     """A backend failed in a way of its own, perhaps over the answer to a mail that was taken."""
 
 
-def is_missing(error: AnymailAPIError) -> bool:
-    """Whether a request went out and no whole answer came: the provider may have taken the mail.
-
-    Not so where no connection came about.
-    """
-    if isinstance(error.__cause__, ReadTimeoutError | ConnectionClosedError):  # Amazon's library
-        return True
-    if isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError):
-        return True
-    inner = error.__cause__.args[:1] if isinstance(error.__cause__, requests.ConnectionError) else ()
-    return any(isinstance(one, ProtocolError | NoMoreRead) for one in inner)
+def is_missing(error: BaseException) -> bool:
+    """Whether a call over HTTP failed without a whole answer: none came in time, it broke off, or it is none."""
+    return isinstance(error, limits.TooLong) or (isinstance(error, AnymailAPIError) and error.response is None)
 
 
 def reason(error: AnymailRecipientsRefused) -> str:

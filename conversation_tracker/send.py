@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from conversation_tracker import answers, backends, finishing, limits
+from conversation_tracker.backends import uploads
 from conversation_tracker.mailflow import headers, mask, match
 from conversation_tracker.message_center import occasions
 from conversation_tracker.models import OutboundMail, TemplateKey
@@ -40,9 +41,9 @@ DAMAGED = gettext_noop("An attachment in the storage is damaged.")
 UNANSWERED = gettext_noop("It was handed over, and no answer came: it may have arrived.")
 MISUNDERSTOOD = gettext_noop("Handing it over went wrong: it may have arrived.")
 
-# For handing over one mail by HTTP, whatever the provider does: an answer that comes byte by byte has no end else. The
-# backend for SMTP keeps a time of its own for each step.
-PATIENCE = 75.0  # seconds
+# For handing over one mail by HTTP, whatever the provider does: an answer that comes byte by byte has no end else.
+# 40 MB, as base64 55, go out in two minutes at 4 Mbit/s. The backend for SMTP keeps a time of its own for each step.
+PATIENCE = 150.0  # seconds
 
 REFUSED = {"invalid", "rejected"}  # of a recipient; anymail raises it where it knows the recipient for ours
 MOST_WITHOUT_MEMORY = 3  # attempts
@@ -213,13 +214,16 @@ def _known(aliases: Iterable[Alias]) -> tuple[Known, ...]:
 
 
 def _connect(key: str) -> BaseEmailBackend:
-    """A connection for one mail."""
+    """A connection for one mail, on which a large one has time to go out."""
     backend = backends.INSTEAD.get(settings.EMAIL_BACKEND, settings.EMAIL_BACKEND)
     connection = get_connection(backend, fail_silently=False)
     if settings.EMAIL_BACKEND.startswith("anymail."):
         connection.open()  # asks nobody; but where it is set up wrong it says so now, before the mail is handed over
-    if header := finishing.keyed(finishing.KEY_IN_REQUEST, key):
-        connection.session.headers.update(header)  # type: ignore[attr-defined]  # anymail's, over HTTP
+    session = getattr(connection, "session", None)  # anymail's, over HTTP
+    if isinstance(session, requests.Session):
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, uploads.Adapter())
+        session.headers.update(finishing.keyed(finishing.KEY_IN_REQUEST, key))
     return connection
 
 
@@ -231,11 +235,11 @@ def hand_over(message: EmailMultiAlternatives, *, key: str, may_have_left: bool 
         return _refused_recipient(error)
     except AnymailRequestsAPIError as error:
         return _refused(error, may_have_left=may_have_left)
-    except AnymailAPIError as error:  # no answer, one that made no sense, or Amazon's
+    except AnymailAPIError as error:  # one that made no sense, or Amazon's
         return _amazons(error)
     except AnymailError as error:  # what we ask for is not to be had there
         return Never(type(error).__name__)
-    except (answers.Unanswered, limits.TooLong):
+    except answers.Unanswered:
         return Doubtful(UNANSWERED)
     except answers.Misunderstood as error:
         log.error("a mail was handed over and then\n%s", faults.trace(error))  # noqa: TRY400  the text may quote the mail
@@ -258,13 +262,17 @@ def hand_over(message: EmailMultiAlternatives, *, key: str, may_have_left: bool 
 
 
 def _give(message: EmailMultiAlternatives, *, key: str) -> None:
-    """Hand it to the backend. Raises what backends raise, and Misunderstood for a mistake in one of them or in ours."""
+    """Hand it to the backend. Raises what backends raise, Unanswered where the provider may have all of it and gave no
+    whole answer, and Misunderstood for a mistake in one of them or in ours.
+    """
     connection = _connect(key)
     is_http = settings.EMAIL_BACKEND.startswith("anymail.")
     try:
-        with limits.clock_time(PATIENCE) if is_http else nullcontext():
+        with uploads.watched() as upload, limits.clock_time(PATIENCE) if is_http else nullcontext():
             connection.send_messages([message])
-    except (AnymailError, OSError, MemoryError, SoftTimeLimitExceeded):  # smtplib's are of OSError
+    except (AnymailError, OSError, MemoryError, SoftTimeLimitExceeded) as error:  # smtplib's are of OSError
+        if upload.may_be_whole and answers.is_missing(error):
+            raise answers.Unanswered from error
         raise
     except Exception as error:
         raise answers.Misunderstood from error
@@ -282,8 +290,6 @@ def _refused_recipient(error: AnymailRecipientsRefused) -> Result:
 
 def _refused(error: AnymailRequestsAPIError, *, may_have_left: bool) -> Result:
     """What a call over HTTP that did not succeed means."""
-    if answers.is_missing(error):
-        return Doubtful(UNANSWERED)
     if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
     if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
@@ -312,8 +318,6 @@ def _is_about_us(error: AnymailRequestsAPIError) -> bool:
 
 def _amazons(error: AnymailAPIError) -> Result:
     """What Amazon's refusal means; anymail hands over its answer as boto has read it."""
-    if answers.is_missing(error):
-        return Doubtful(UNANSWERED)
     status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
     if not isinstance(status, int):
         return Later(type(error).__name__)

@@ -80,6 +80,41 @@ def smtp_server(replies: dict[str, int]) -> Iterator[int]:
 
 
 @contextmanager
+def slow_reader(
+    *, pause: float = 0.0, until: int | None = None, says: bytes = b"", leaves: bool = True
+) -> Iterator[str]:
+    """The address of an HTTP server that reads one request, with a pause after each piece, and then says these bytes.
+
+    ``until``: it reads no more than about so many of the body, and leaves, or stays until the client is gone.
+    """
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with client, suppress(OSError):
+            client.settimeout(20)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4_096)
+            head, _, body = head.partition(b"\r\n\r\n")
+            size = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]  # it is there
+            read, end = len(body), size if until is None else until
+            while read < end and (piece := client.recv(262_144)):
+                read += len(piece)
+                time.sleep(pause)
+            client.sendall(says)
+            is_over.wait(0 if leaves else 20)
+
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        is_over.set()
+        thread.join(30)
+
+
+@contextmanager
 def http_server(answer: bytes, *, pause: float = 0.0) -> Iterator[str]:
     """The address of an HTTP server that takes one request and says these bytes; one at a time when it pauses."""
 
