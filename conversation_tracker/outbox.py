@@ -194,7 +194,8 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
             row.left_out = list(left_out)
         case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
             row.failures, row.doubts = row.failures + 1, row.doubts + isinstance(result, send.Doubtful)
-            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + wait
+            # It rests for as long as it kept us, so that a few which a server chokes on do not keep all who send.
+            row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + max(wait, took)
         case send.Later(problem) | send.Doubtful(problem) | send.Never(problem):
             row.failures += 1
             row.state, row.problem = SendState.FAILED, problem

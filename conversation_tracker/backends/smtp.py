@@ -18,7 +18,11 @@ from conversation_tracker import answers
 
 CONNECT = 10.0  # seconds, for each address of the server
 UNTIL_DATA = 90.0  # seconds, for all that is said before the mail; for each reply EMAIL_TIMEOUT at most
-FOR_THE_MAIL = 60.0  # seconds, for the mail and its answer each
+FOR_THE_MAIL = 120.0  # seconds, for the mail
+# Servers scan a mail before they answer, by one service after another, and give each up to two minutes (SpamAssassin
+# and ClamAV in Exim; Postfix waits 100 seconds for a filter). RFC 5321 §4.5.3.2.6 asks for ten, for which a few mails
+# that a server chokes on would keep all who send.
+FOR_ITS_ANSWER = 240.0
 TO_QUIT = 2.0
 POSITIVE, TAKEN, PRELIMINARY = 200, 250, 300  # replies, RFC 5321 §4.2.1
 NOT_ASCII = (553, b"5.6.7 non-ASCII addresses not permitted")  # RFC 6531 §3.5
@@ -59,12 +63,14 @@ class _Timed(smtplib.SMTP):
 
     def send(self, s: Any) -> None:
         if not isinstance(s, str):  # commands are texts, the mail is bytes
-            self.give(2 * FOR_THE_MAIL, longest=FOR_THE_MAIL)
+            self.give(FOR_THE_MAIL, longest=FOR_THE_MAIL)
         self.limit()
         super().send(s)
         self.has_mail = not isinstance(s, str)
 
     def getreply(self) -> tuple[int, bytes]:
+        if self.has_mail:
+            self.give(FOR_ITS_ANSWER, longest=FOR_ITS_ANSWER)
         self.limit()
         if self.file is None:
             self.file = _Lines(self)

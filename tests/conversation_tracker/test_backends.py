@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox, send
+from conversation_tracker import inbox, limits, outbox, send, tasks
 from conversation_tracker.backends import smtp
 from conversation_tracker.models import OutboundMail, SendState
 from orders.placing import Placed
@@ -80,6 +80,25 @@ def test_a_mail_that_the_server_took_slowly_is_sent(
 
 
 @pytest.mark.usefixtures("door")
+def test_a_server_that_scans_a_mail_has_a_time_of_its_own_for_that(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "FOR_THE_MAIL", 0.3)
+    with slow_server({"taken": 0.9}, []) as settings.EMAIL_PORT:
+        assert hand_over() == send.Sent("")
+
+
+def test_two_scanners_that_take_two_minutes_each_are_waited_for() -> None:
+    assert smtp.FOR_ITS_ANSWER >= 2 * 120
+
+
+def test_a_task_that_sends_has_time_for_the_longest_mail() -> None:
+    building = limits.SECONDS + limits.MOST_MORE
+    by_smtp = smtp.UNTIL_DATA + smtp.FOR_THE_MAIL + smtp.FOR_ITS_ANSWER + smtp.TO_QUIT
+    assert tasks.TURN + building + max(by_smtp, send.PATIENCE) + outbox.PATIENCE < tasks.SENDING_SOFT
+
+
+@pytest.mark.usefixtures("door")
 def test_a_mailbox_that_smtp_cannot_name_is_refused_and_no_other_one_gets_the_mail(settings: Settings) -> None:
     verbs: list[str] = []
     with slow_server({}, verbs) as settings.EMAIL_PORT:
@@ -104,7 +123,7 @@ def test_a_conversation_in_which_no_answer_is_late_and_all_are_slow_ends_before_
 def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_forever(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp, "FOR_THE_MAIL", 0.3)
+    monkeypatch.setattr(smtp, "FOR_ITS_ANSWER", 0.3)
     began = time.monotonic()
     with slow_server({"byte": 0.2}, []) as settings.EMAIL_PORT:
         assert hand_over() == send.Doubtful(send.UNANSWERED)

@@ -191,6 +191,16 @@ def test_a_provider_that_asks_for_time_is_given_it(
     assert timedelta(minutes=10) <= wait < timedelta(minutes=11)
 
 
+def test_a_mail_that_kept_who_sends_for_long_rests_as_long(
+    client: Client, work: Work, placed: Placed, provider: list[Exception]
+) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    row, now, took = OutboundMail.objects.get(), timezone.now(), timedelta(minutes=4)
+    outbox._settle(row, send.Doubtful(send.UNANSWERED), now=now, took=took)
+    assert row.next_attempt_at - now == 2 * took
+
+
 def test_a_mail_that_lay_for_days_is_not_given_up_at_its_first_attempts(
     client: Client, work: Work, placed: Placed, provider: list[Exception]
 ) -> None:
