@@ -20,6 +20,25 @@ _ABOUT_US = re.compile(
     r"|sender is invalid|sender not valid|not_enough_credits",
     re.IGNORECASE,
 )
+# How a mail server begins a reply that is about us: our host, our sender, or that we may not use it. Not searched for
+# further on, where a server may quote what another said of the recipient. Postfix, Sendmail, Exim, Exchange (its own
+# numbers of RFC 3463's class 7 too), Amazon, SendGrid.
+_ABOUT_US_BY_SMTP = re.compile(
+    r"""
+    5\.1\.[78]\b  # RFC 3463 §3.2: the sender's address
+    | 5\.7\.(?:5[47] | 6[04] | 50[1239] | 6[0-4]\d | 70[58] | 750)\b
+    | (?: 5\.\d{1,3}\.\d{1,3} [ ;]+ )? (?: <[^>]*> (?: : | \.{3} )? [ ] )?
+    (?:
+        relay(?:ing)?[ ] (?:access[ ])? (?: denied | not[ ](?:permitted|allowed) ) | unable[ ]to[ ]relay | sendasdenied
+        | (?: sender[ ]address | client[ ]host | helo[ ]command )[ ]rejected
+        | service[ ]unavailable[;,][ ] (?: sender[ ]address | client[ ]host | helo[ ]command )
+        | message[ ]rejected:[ ]email[ ]address[ ]is[ ]not[ ]verified
+        | access[ ]denied:[ ]user[ ] .{0,300} [ ]is[ ]not[ ]authorized[ ]to[ ]perform
+        | the[ ]from[ ]address[ ]does[ ]not[ ]match[ ]a[ ]verified[ ]sender
+    )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class Unanswered(smtplib.SMTPException):
@@ -84,6 +103,13 @@ def code(error: AnymailAPIError) -> str:
 def is_about_us(text: str) -> bool:
     """Whether a refusal, in the provider's words, is about our account or our domain, which an operator puts right."""
     return _ABOUT_US.search(text[:_MOST_READ]) is not None
+
+
+def is_about_us_by_smtp(text: str, *, of_mail: bool) -> bool:
+    """The same of a mail server's reply. Only where that is to the mail itself are a provider's words looked for in all
+    of it: in reply to a recipient they may be about him ("unverified address").
+    """
+    return _ABOUT_US_BY_SMTP.match(text) is not None or (of_mail and is_about_us(text))
 
 
 def names_nobody(error: AnymailRecipientsRefused) -> bool:

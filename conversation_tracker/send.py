@@ -251,7 +251,7 @@ def hand_over(message: EmailMultiAlternatives, *, key: str, may_have_left: bool 
     except smtplib.SMTPSenderRefused as error:  # the domain is not set up there, say; unless the mail is too large
         return Never(f"SMTP {error.smtp_code}") if error.smtp_code == TOO_MUCH else Later(f"SMTP {error.smtp_code}")
     except smtplib.SMTPResponseException as error:
-        return _refused_by_smtp(error.smtp_code, error.smtp_error)
+        return _refused_by_smtp(error.smtp_code, error.smtp_error, of_mail=True)
     except (smtplib.SMTPException, OSError) as error:
         return Later(type(error).__name__)
     try:
@@ -331,10 +331,12 @@ def _may_heal(status: int | None) -> bool:
     return status is None or status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _refused_by_smtp(code: int, said: bytes | str) -> Result:
+def _refused_by_smtp(code: int, said: bytes | str, *, of_mail: bool = False) -> Result:
     """What an SMTP reply means to this recipient or this mail: one of 5xx refuses it for good (RFC 5321 §4.2.1)."""
-    is_about_us = code in ABOUT_CREDENTIALS or ABOUT_QUOTA.search(_text(said)) is not None
-    return Later(f"SMTP {code}") if code < 500 or is_about_us else Never(f"SMTP {code}")  # noqa: PLR2004
+    text = _text(said)
+    is_about_us = code in ABOUT_CREDENTIALS or answers.is_about_us_by_smtp(text, of_mail=of_mail)
+    may_heal = code < 500 or is_about_us or ABOUT_QUOTA.search(text) is not None  # noqa: PLR2004
+    return Later(f"SMTP {code}") if may_heal else Never(f"SMTP {code}")
 
 
 def _text(said: bytes | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import smtplib
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -238,6 +239,62 @@ def test_amazon_waits_for_a_domain_that_is_not_verified_yet(settings: Settings, 
         }
         settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": client}
         assert send.hand_over(message(), key="k") == result
+
+
+RELAY = "5.7.1 <b@y.example>: Relay access denied"
+LATER_550, NEVER_550 = send.Later("SMTP 550"), send.Never("SMTP 550")
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        (RELAY, LATER_550),
+        ("5.7.1 <b@y.example>... Relaying denied. Proper authentication required.", LATER_550),
+        ("relay not permitted", LATER_550),
+        ("5.7.64 TenantAttribution; Relay Access Denied SMTP", LATER_550),
+        ("5.7.54 SMTP; Unable to relay recipient in non-accepted domain", LATER_550),
+        ("5.1.8 <a@x.example>: Sender address rejected: Domain not found", LATER_550),
+        ("5.7.1 <a@x.example>: Sender address rejected: not owned by user us", LATER_550),
+        ("5.7.1 Client host rejected: cannot find your hostname", LATER_550),
+        ("5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", LATER_550),
+        ("5.1.1 <b@y.example>: Recipient address rejected: User unknown in local recipient table", NEVER_550),
+        ("5.1.1 <b@y.example>: Recipient address rejected: unverified address: host mx.y.example said: 550", NEVER_550),
+        (f"5.1.1 <b@y.example>: Recipient address rejected: undeliverable: host mx said: 550 {RELAY}", NEVER_550),
+        ("5.4.1 Recipient address rejected: Access denied", NEVER_550),
+        ("5.7.1 <b@y.example>: Recipient address rejected: Access denied", NEVER_550),
+        ("5.2.1 <b@y.example>: mailbox is disabled", NEVER_550),
+        ("5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NEVER_550),
+        ("Callout verification failed:\n550 relay not permitted", NEVER_550),
+        ("", NEVER_550),
+    ],
+)
+def test_what_a_server_says_of_a_recipient_is_told_from_what_it_says_of_us(
+    provider: list[Exception], said: str, result: send.Result
+) -> None:
+    provider.append(smtplib.SMTPRecipientsRefused({"b@y.example": (550, said.encode())}))
+    assert send.hand_over(message(), key="k") == result
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        ("Message rejected: Email address is not verified. The following identities failed the check", LATER_550),
+        ("Access denied: User `arn:aws:iam::1:user/x' is not authorized to perform `ses:SendRawEmail'", LATER_550),
+        ("5.1.8 Access denied, bad outbound sender AS(42003)", LATER_550),
+        ("5.7.60 SMTP; Client does not have permissions to send as this sender", LATER_550),
+        ("5.2.252 SendAsDenied; us@x.example not allowed to send as a@x.example", LATER_550),
+        ("5.7.1 Unconfigured Sending Domain <x.example>", LATER_550),
+        ("The from address does not match a verified Sender Identity. Mail cannot be sent", LATER_550),
+        ("5.7.1 Message content rejected, id=1-2 - SPAM", NEVER_550),
+        ("5.7.1 Blocked by policy: no attachments of this kind", NEVER_550),
+        ("5.6.0 Message is malformed", NEVER_550),
+    ],
+)
+def test_what_a_server_says_of_a_mail_is_told_from_what_it_says_of_us(
+    provider: list[Exception], said: str, result: send.Result
+) -> None:
+    provider.append(smtplib.SMTPDataError(550, said.encode()))
+    assert send.hand_over(message(), key="k") == result
 
 
 def test_where_nobody_listens_no_mail_has_left(settings: Settings) -> None:
