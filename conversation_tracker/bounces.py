@@ -21,6 +21,10 @@ _REJECTED = {
     RejectReason.BOUNCED: SuppressionReason.BOUNCED,
     RejectReason.INVALID: SuppressionReason.BOUNCED,
     RejectReason.SPAM: SuppressionReason.COMPLAINED,
+    # Mandrill, whose other words are about our domain, our account or the mail, or pass.
+    "hard-bounce": SuppressionReason.REFUSED,
+    "unsub": SuppressionReason.REFUSED,
+    "custom": SuppressionReason.REFUSED,
 }
 
 # What passes, and what is said of the mail, its sender or the connection rather than of the recipient's address.

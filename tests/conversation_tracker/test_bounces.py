@@ -12,12 +12,12 @@ from anymail.webhooks.mailersend import MailerSendTrackingWebhookView
 from anymail.webhooks.mailgun import MailgunTrackingWebhookView
 from anymail.webhooks.mailjet import MailjetTrackingWebhookView
 from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
-from anymail.webhooks.mandrill import MandrillCombinedWebhookView
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
 from django.test import RequestFactory
 
 from conversation_tracker import bounces
+from conversation_tracker.providers.views import mandrill as our_mandrill
 from conversation_tracker.providers.views import resend as our_resend
 from orders.models import SuppressionReason
 
@@ -43,8 +43,12 @@ def sparkpost(said: dict[str, Any]) -> AnymailTrackingEvent:
 
 
 def mandrill(said: dict[str, Any]) -> AnymailTrackingEvent:
-    view = MandrillCombinedWebhookView(webhook_key="k")
+    view = our_mandrill.Combined(webhook_key="k")
     return view.mandrill_tracking_to_anymail_event({"ts": 1, "msg": {"email": "a@b.example"}, **said})
+
+
+def rejected(why: object) -> dict[str, Any]:
+    return {"event": "reject", "msg": {"email": "a@b.example", "state": "rejected", "reject": why}}
 
 
 def resend(said: dict[str, Any]) -> AnymailTrackingEvent:
@@ -109,6 +113,11 @@ SOFT_AT_RESEND = {
     "data": {"bounce": {"type": "Transient", "message": "The recipient's server sent a bounce message."}},
 }
 
+NOT_OF_THE_ADDRESS: list[object] = [
+    *({"reason": why} for why in ("unsigned", "invalid-sender", "soft-bounce", "test-mode-limit", "rule", "new")),
+    *(None, {}, {"reason": None}, {"reason": ["unsub"]}, "unsub"),
+]
+
 SAID: list[tuple[Any, dict[str, Any], SuppressionReason | None]] = [
     (postmark, {"RecordType": "Bounce", "Type": "HardBounce"}, B),
     (postmark, {"RecordType": "Bounce", "Type": "SoftBounce"}, None),
@@ -130,7 +139,11 @@ SAID: list[tuple[Any, dict[str, Any], SuppressionReason | None]] = [
     (brevo, {"event": "spam"}, C),
     (mandrill, {"event": "hard_bounce"}, B),
     (mandrill, {"event": "soft_bounce"}, None),
-    (mandrill, {"event": "reject"}, R),
+    *((mandrill, rejected({"reason": why}), R) for why in ("hard-bounce", "unsub", "custom")),
+    (mandrill, rejected({"reason": "invalid"}), B),
+    (mandrill, rejected({"reason": "spam"}), C),
+    *((mandrill, rejected(why), None) for why in NOT_OF_THE_ADDRESS),
+    (mandrill, {"event": "reject"}, None),
     (mandrill, {"event": "spam"}, C),
     (mailersend, {"type": "hard_bounced"}, B),
     (mailersend, {"type": "soft_bounced"}, None),

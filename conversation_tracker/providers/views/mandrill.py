@@ -1,15 +1,21 @@
-"""Mandrill's view, which takes every mail for text that can be encoded."""
+"""Mandrill's view, which takes every mail for text that can be encoded, and tells why a mail was rejected."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.mandrill import MandrillCombinedWebhookView
 from django.http import HttpRequest
 
 from conversation_tracker.providers import base
+
+# Why Mandrill rejects: ``reject_reason`` in "Send new message" of its API.
+_REASONS = {
+    "hard-bounce", "soft-bounce", "spam", "unsub", "custom", "invalid", "invalid-sender", "test-mode-limit", "unsigned",
+    "rule",
+}  # fmt: skip
 
 
 class Combined(MandrillCombinedWebhookView):  # type: ignore[misc]  # anymail has no types
@@ -26,4 +32,11 @@ class Combined(MandrillCombinedWebhookView):  # type: ignore[misc]  # anymail ha
         esp_event["msg"]["raw_msg"] = ""
         event = super().mandrill_inbound_to_anymail_event(esp_event)
         event.message = base.message(raw, like=event.message)
+        return event
+
+    def mandrill_tracking_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailTrackingEvent:
+        event = super().mandrill_tracking_to_anymail_event(esp_event)
+        if event.event_type == EventType.REJECTED:
+            why = base.dig(esp_event, "msg", "reject", "reason")
+            event.reject_reason = why if isinstance(why, str) and why in _REASONS else RejectReason.OTHER
         return event

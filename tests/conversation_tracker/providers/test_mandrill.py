@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, Receipt, SendState
-from orders.models import TimelineEntry, Verification
+from orders.models import Alert, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import letters
 from tests.conversation_tracker.providers.conftest import state_of
@@ -45,6 +46,21 @@ def test_mails_and_reports_may_come_together(
     assert state_of(sent) == SendState.BOUNCED
     parent, *parts = Receipt.objects.order_by("id")
     assert [part.split_from for part in parts] == [parent.pk] * 3
+
+
+@pytest.mark.parametrize(
+    ("why", "expected"),
+    [("unsigned", (SendState.FAILED, "unsigned", 0)), ("unsub", (SendState.SUPPRESSED, "unsub", 1))],
+)
+def test_only_a_rejection_for_the_address_suppresses_it(
+    client: Client, settle: Settle, sent: OutboundMail, why: str, expected: tuple[str, str, int]
+) -> None:
+    msg = {"email": "x@y.example", "state": "rejected", "reject": {"reason": why}}
+    at = int(timezone.now().timestamp())
+    letters.post_mandrill(client, [{"event": "reject", "_id": "esp-1", "ts": at, "msg": msg}])
+    settle()
+    assert (state_of(sent), sent.problem, Suppression.objects.count()) == expected
+    assert Alert.objects.get().entry_id == sent.entry_id
 
 
 def test_a_bad_event_among_good_ones_is_quarantined_alone(
