@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -11,8 +12,9 @@ from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.resend import ResendInboundWebhookView, ResendTrackingWebhookView
 from django.http import HttpRequest
 
-from conversation_tracker.mailflow import headers
 from conversation_tracker.providers import base, fetching
+
+_WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 class Inbound(ResendInboundWebhookView):  # type: ignore[misc]  # anymail has no types
@@ -47,8 +49,8 @@ class Tracking(ResendTrackingWebhookView):  # type: ignore[misc]
             raise AnymailConfigurationError("a notice of a mail came to the URL for delivery reports")
         event = super().esp_to_anymail_event(esp_event, request)
         why = base.dig(esp_event, "data", "failed", "reason")
-        if isinstance(why, str):
-            event.reject_reason = headers.one_line(why)
+        if isinstance(why, str):  # a word, as far as is documented; a sentence may name an address
+            event.reject_reason = why if _WORD.fullmatch(why) else RejectReason.OTHER
         if base.dig(esp_event, "data", "bounce", "type") == "Permanent":  # anymail goes by a few words of its text
             event.reject_reason = RejectReason.BOUNCED
         return event

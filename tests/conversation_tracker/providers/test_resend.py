@@ -144,6 +144,7 @@ def test_a_delivery_report_is_noted(client: Client, settle: Settle, sent: Outbou
     ("kind", "more", "expected"),
     [
         ("email.failed", {"failed": {"reason": "reached_daily_quota"}}, (SendState.FAILED, "reached_daily_quota", 0)),
+        ("email.failed", {"failed": {"reason": "x@y.example was refused"}}, (SendState.FAILED, "other", 0)),
         ("email.suppressed", {"suppressed": {"type": "OnAccountSuppressionList"}}, (SendState.SUPPRESSED, "", 1)),
     ],
 )
