@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model, QuerySet
+
+LARGE = 500_000  # bytes of a column; what is larger is dealt with alone, so that it stays within a worker's memory
+PIECE = 4_000_000  # bytes that are fetched at once: libpq keeps room for twice the longest answer that it ever had
 
 
 @contextmanager
@@ -37,19 +41,26 @@ def fetched(rows: QuerySet[Any], *fields: str) -> list[Any]:
     found = list(rows.defer(*fields))
     for row in found:
         for name in fields:
-            setattr(row, name, _one(row, name))
+            fetch(row, name)
     return found
 
 
-def _one(row: Model, name: str) -> Any:
+def fetch(row: Model, name: str) -> None:
+    """Fetch a sealed column that the row was left without. Raises as ``fetched`` does."""
     field: Any = row._meta.get_field(name)
     table, column = psycopg.sql.Identifier(row._meta.db_table), psycopg.sql.Identifier(field.column)
-    statement = psycopg.sql.SQL("SELECT {} FROM {} WHERE id = %s").format(column, table)
+    length = psycopg.sql.SQL("SELECT octet_length({}) FROM {} WHERE id = %s").format(column, table)
+    piece = psycopg.sql.SQL("SELECT substring({} FROM %s FOR %s) FROM {} WHERE id = %s").format(column, table)
     try:
         with psycopg.Cursor(connection.connection) as cursor:
-            (value,) = cursor.execute(statement, [row.pk], binary=True).fetchone() or (None,)
+            (size,) = cursor.execute(length, [row.pk]).fetchone() or (None,)
+            value = None if size is None else BytesIO(bytes(size))  # no larger than what is to come
+            for start in range(0, size or 0, PIECE):
+                found = cursor.execute(piece, [start + 1, PIECE, row.pk], binary=True).fetchone()
+                if value is not None and found is not None:
+                    value.write(found[0])
     except psycopg.DatabaseError as error:
         if type(error) is psycopg.DatabaseError and error.sqlstate is None:  # libpq's own, and not the server's
             raise MemoryError(str(error)) from error
         raise
-    return field.from_db_value(value, None, connection)
+    setattr(row, name, field.from_db_value(None if value is None else value.getvalue(), None, connection))

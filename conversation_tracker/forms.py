@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -123,21 +124,47 @@ def read(body: bytes, *, encoding: str = "utf-8", longest: int | None = None) ->
     if body.count(b"&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
         raise TooManyFieldsSent
     form = QueryDict(mutable=True, encoding=encoding)
-    for field in body.split(b"&"):
-        if field:
-            name, _, value = field.partition(b"=")
-            value = b"" if longest is not None and len(value) > longest else value
-            form.appendlist(unquote(name).decode(encoding, "replace"), unquote(value).decode(encoding, "replace"))
+    for name, start, end in _fields(body):
+        value = b"" if longest is not None and end - start > longest else unquote(body, start, end)
+        form.appendlist(name.decode(encoding, "replace"), value.decode(encoding, "replace"))
     return form
 
 
-def unquote(written: bytes) -> bytes:
+def octets(body: bytes, name: str) -> bytes:
+    """A field of an URL-encoded form byte for byte, the last one of this name. Raises KeyError."""
+    places = {found: (start, end) for found, start, end in _fields(body)}
+    return unquote(body, *places[name.encode()])
+
+
+def field(name: str, value: bytes) -> bytes:
+    """An URL-encoded form of one field, written without a list of all its signs."""
+    for sign in (b"%", b"&", b"+"):
+        value = value.replace(sign, b"%%%02X" % ord(sign))
+    return name.encode() + b"=" + value
+
+
+def _fields(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The name of each field, and where its value begins and ends."""
+    start = 0
+    while start < len(body):
+        end = body.find(b"&", start)
+        end = len(body) if end < 0 else end
+        if end > start:
+            equals = body.find(b"=", start, end)
+            equals = end if equals < 0 else equals
+            yield unquote(body, start, equals), min(equals + 1, end), end
+        start = end + 1
+
+
+def unquote(written: bytes, start: int = 0, stop: int | None = None) -> bytes:
     """What a form's writer encoded: made quoted-printable first, which is decoded without a list of all its pieces."""
-    pieces, start = [], 0
-    while start < len(written):
-        end = start + PIECE
-        end -= 1 + written[end - 2 : end][::-1].find(b"%") if b"%" in written[end - 2 : end] else 0  # cut no escape
+    stop = len(written) if stop is None else stop
+    decoded = BytesIO()
+    while start < stop:
+        end = min(start + PIECE, stop)
+        if end < stop and b"%" in written[end - 2 : end]:  # cut no escape
+            end -= 1 + written[end - 2 : end][::-1].find(b"%")
         escaped = _LONE_PERCENT.sub(b"%25", written[start:end]).replace(b"=", b"%3D")
-        pieces.append(a2b_qp(escaped.translate(_PRINTABLE)))
+        decoded.write(a2b_qp(escaped.translate(_PRINTABLE)))
         start = end
-    return b"".join(pieces)
+    return decoded.getvalue()

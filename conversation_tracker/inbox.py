@@ -31,7 +31,6 @@ from orders.secrecy import Secret
 log = logging.getLogger(__name__)
 
 BATCH = 20
-LARGE = 500_000  # bytes of a body; one that is larger is read alone, so that a batch stays within a worker's memory
 MOST_ATTEMPTS = 3
 
 
@@ -143,7 +142,7 @@ def work(*, now: datetime) -> int | None:
     """Settle the next batch of new receipts, and one more that has to be read alone. Returns how many were looked at,
     None when nothing waits.
     """
-    params = {"now": now, "batch": BATCH, "large": LARGE, "slow": providers.fetching_ones()}
+    params = {"now": now, "batch": BATCH, "large": bytea.LARGE, "slow": providers.fetching_ones()}
     with claims.held(claims.Space.INBOX, _TAKE, params) as taken:
         together = sorted(pk for pk, is_lone in taken if not is_lone)
         if together:
@@ -164,7 +163,7 @@ def _work_alone(pk: int, *, now: datetime) -> None:
     if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
         setbacks.give_up([pk], Trouble.KILLED_WORKER, "", now=now)
     else:
-        _work_on([pk], attempts=attempts, is_large=size > LARGE, now=now)
+        _work_on([pk], attempts=attempts, is_large=size > bytea.LARGE, now=now)
 
 
 def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:
@@ -331,7 +330,7 @@ def _replay(row: Receipt, *, alone: bool, now: datetime) -> list[Arrival]:
     return [
         arrival
         if arrival.original_type
-        else replace(arrival, original=row.body.bytes(), original_type=replay.content_type(row)[:100])
+        else replace(arrival, original=replay.body(row), original_type=replay.content_type(row)[:100])
         for arrival in basket
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from anymail.signals import inbound
 from django.core.handlers.wsgi import WSGIRequest
 
-from conversation_tracker import forms, providers
+from conversation_tracker import bytea, forms, providers
 from conversation_tracker.models import Channel, Receipt
 from conversation_tracker.providers import mime
 
@@ -24,7 +25,7 @@ def run(receipt: Receipt) -> None:
     The credentials were checked at the door; they are not checked again, since a signature may have aged since.
     """
     if receipt.channel == Channel.MIME:
-        event = mime.event(mime.Handed.read(receipt.body.bytes(), receipt.headers.json()))
+        event = mime.event(mime.Handed.read(body(receipt), receipt.headers.json()))
         inbound.send(sender=Receipt, event=event, esp_name=mime.ESP_NAME)
         return
     provider, rebuilt = providers.ALL[receipt.provider], request(receipt)
@@ -35,32 +36,42 @@ def run(receipt: Receipt) -> None:
         raise NotRead(f"anymail answered {answer.status_code}")
 
 
-def split(receipt: Receipt) -> list[bytes]:
-    """The body of a request for each item, when the receipt holds a batch; empty when its provider sends none."""
+def split(receipt: Receipt) -> Iterator[bytes]:
+    """The body of a request for each item, when the receipt holds several; none when its provider sends no batches."""
     provider = providers.ALL.get(receipt.provider)
     if provider is None or provider.split is None or receipt.channel == Channel.MIME:
-        return []
+        return iter(())
     return provider.split(request(receipt))
+
+
+def body(receipt: Receipt) -> bytes:
+    """What came, which a large receipt lets go of: for whoever needs it again it is fetched once more."""
+    if "body" in receipt.get_deferred_fields():
+        bytea.fetch(receipt, "body")
+    found = receipt.body.bytes()
+    if receipt.size > bytea.LARGE:
+        del receipt.body
+    return found
 
 
 def request(receipt: Receipt) -> WSGIRequest:
     """The request as it stood at the door."""
-    body = receipt.body.bytes()
+    octets = body(receipt)
     environ = {
         "REQUEST_METHOD": receipt.method,
         "PATH_INFO": receipt.path,
         "QUERY_STRING": receipt.query.text(),
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
-        "wsgi.input": BytesIO(body),
+        "wsgi.input": BytesIO(),
         "wsgi.url_scheme": "https",
     }
     for name, value in receipt.headers.json():
         key = name.upper().replace("-", "_")
         environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
-    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["CONTENT_LENGTH"] = str(len(octets))
     rebuilt = _Rebuilt(environ)
-    rebuilt._body = body  # where Django keeps a body that has been read
+    rebuilt._body = octets  # where Django keeps a body that has been read
     return rebuilt
 
 

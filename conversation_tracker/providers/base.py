@@ -7,10 +7,11 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email import policy
 from email.utils import parseaddr
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +25,7 @@ from django.utils.module_loading import import_string
 
 from conversation_tracker.mailflow import frugal, guards, headers
 from conversation_tracker.mailflow.shapes import Envelope, Unread, Verdict
+from conversation_tracker.providers import documents
 from orders import addresses, faults
 
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
@@ -61,7 +63,7 @@ class Provider:
     is_trial: Callable[[HttpRequest], bool] | None = None  # whether it only tries the URL, before we have its secret
     signs_all: bool = False  # its signature is over every field of a form
     longest_document: int = 0  # octets of a JSON document that has to be parsed for the signature in it; 0: none has
-    split: Callable[[HttpRequest], list[bytes]] | None = None  # the bodies of one request for each item of a batch
+    split: Callable[[HttpRequest], Iterator[bytes]] | None = None  # the body of a request for each item of a batch
     fetches: bool = False  # its notices hold no mail; that is fetched from its API while they are replayed
     busy_status: int = HTTPStatus.SERVICE_UNAVAILABLE  # the answer after which it comes again
 
@@ -143,6 +145,22 @@ def flat(found: object) -> tuple[tuple[str, str], ...]:
 def document(request: HttpRequest) -> Any:
     """The JSON document that the request carries."""
     return json.loads(request.body)
+
+
+def take_document(request: HttpRequest) -> Any:
+    """The same, for who asks last: the request lets go of its body."""
+    return json.loads(take_text(request))
+
+
+def take_text(request: HttpRequest) -> str:
+    """The document as it is written; the request lets go of it."""
+    return documents.text(take_body(request))
+
+
+def take_body(request: HttpRequest) -> bytes:
+    """The body, which the request holds no longer: with a large mail inside, each copy counts."""
+    body, request._body = request.body, b""
+    return body
 
 
 def dig(found: Any, *path: str | int) -> Any:
@@ -294,10 +312,7 @@ def raw_from_text(text: object) -> bytes:
     """
     if not isinstance(text, str):
         raise TypeError("no text")
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
+    return documents.octets(partial(documents.pieces, text))
 
 
 def status(block: Any, name: str) -> str:

@@ -5,14 +5,14 @@ Source: "Inbound parse webhooks" in Brevo's developer documentation.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from http import HTTPStatus
 
 from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope
-from conversation_tracker.providers import authentication, base
+from conversation_tracker.providers import authentication, base, documents
 
 REJECT_SCORE = 15.0  # rspamd's own threshold for "reject"; Brevo gives its score and no verdict
 
@@ -44,10 +44,9 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return None
 
 
-def split(request: HttpRequest) -> list[bytes]:
+def split(request: HttpRequest) -> Iterator[bytes]:
     """A document for each of the mails."""
-    found = base.items(base.dig(base.document(request), "items"))
-    return [json.dumps({"items": [item]}).encode() for item in found]
+    return documents.apart(base.take_text(request), name="items")
 
 
 PROVIDER = base.Provider(

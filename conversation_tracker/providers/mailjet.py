@@ -5,13 +5,13 @@ Source: "Parse API: inbound emails" and "Event API" in Mailjet's developer guide
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 
 from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope
-from conversation_tracker.providers import authentication, base
+from conversation_tracker.providers import authentication, base, documents
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
@@ -33,9 +33,9 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return None
 
 
-def split(request: HttpRequest) -> list[bytes]:
+def split(request: HttpRequest) -> Iterator[bytes]:
     """A document for each of grouped events."""
-    return [json.dumps([item]).encode() for item in base.items(base.document(request))]
+    return documents.apart(base.take_text(request))
 
 
 PROVIDER = base.Provider(

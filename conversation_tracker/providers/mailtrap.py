@@ -5,13 +5,13 @@ Source: "Webhooks" and "Inbound: messages" in Mailtrap's developer documentation
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 
 from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
 
 from conversation_tracker.mailflow.shapes import Envelope
-from conversation_tracker.providers import authentication, base
+from conversation_tracker.providers import authentication, base, documents
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
@@ -36,10 +36,9 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return base.kept_raw(event)
 
 
-def split(request: HttpRequest) -> list[bytes]:
+def split(request: HttpRequest) -> Iterator[bytes]:
     """A document for each of the notices."""
-    found = base.items(base.dig(base.document(request), "events"))
-    return [json.dumps({"events": [item]}).encode() for item in found]
+    return documents.apart(base.take_text(request), name="events")
 
 
 PROVIDER = base.Provider(

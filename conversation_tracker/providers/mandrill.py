@@ -5,16 +5,17 @@ Source: "Inbound email processing overview" and "Authenticating webhook requests
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import Iterator
+from functools import partial
 
 from anymail.signals import AnymailInboundEvent
 from django.http import HttpRequest
 
+from conversation_tracker import forms
 from conversation_tracker.mailflow.shapes import Envelope, Verdict
-from conversation_tracker.providers import base
+from conversation_tracker.providers import base, documents
 
+EVENTS = "mandrill_events"
 VIEW = "conversation_tracker.providers.views.mandrill.Combined"
 
 
@@ -47,15 +48,18 @@ def original(event: AnymailInboundEvent) -> bytes | None:
     return base.kept_raw(event)
 
 
-def _events(request: HttpRequest) -> list[Any]:
-    return base.items(json.loads(request.POST["mandrill_events"]))
+def take_events(request: HttpRequest) -> str:
+    """The events as JSON; the request lets go of them. Raises KeyError where there are none."""
+    if request.content_type == forms.URLENCODED:
+        return documents.text(forms.octets(base.take_body(request), EVENTS), errors="replace")
+    return request.POST[EVENTS]
 
 
-def split(request: HttpRequest) -> list[bytes]:
+def split(request: HttpRequest) -> Iterator[bytes]:
     """A form for each of the events."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        return []
-    return [urlencode({"mandrill_events": json.dumps([event])}).encode() for event in _events(request)]
+    if request.content_type != forms.URLENCODED:
+        return iter(())
+    return map(partial(forms.field, EVENTS), documents.apart(take_events(request)))
 
 
 PROVIDER = base.Provider(

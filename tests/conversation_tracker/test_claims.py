@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from conversation_tracker import inbox, outbox
+from conversation_tracker import bytea, inbox, outbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState
 from orders import claims
 from tests import factories, letters
@@ -65,7 +65,7 @@ def test_every_mail_leaves_once(client: Client) -> None:
 
 def test_a_row_that_is_held_is_not_taken_by_another(client: Client) -> None:
     post(client, 1)
-    params = {"now": timezone.now(), "batch": 20, "large": inbox.LARGE, "slow": []}
+    params = {"now": timezone.now(), "batch": 20, "large": bytea.LARGE, "slow": []}
     seen: list[object] = []
     with claims.held(claims.Space.INBOX, inbox._TAKE, params) as taken:
         at_once(lambda: seen.append(inbox.work(now=timezone.now())))

@@ -166,7 +166,11 @@ def _mailtrap(raw: bytes, address: str, api: Api, number: int) -> Call:
 
 
 def _mandrill(raw: bytes, address: str, api: Api, number: int) -> Call:
-    form = {"mandrill_events": json.dumps([letters.mandrill_mail(address, _text(raw))])}
+    return _mandrill_batch([letters.mandrill_mail(address, _text(raw))])
+
+
+def _mandrill_batch(events: list[dict[str, Any]]) -> Call:
+    form = {"mandrill_events": json.dumps(events)}
     signed = f"{MANDRILL_URL}mandrill_events{form['mandrill_events']}"
     signature = base64.b64encode(hmac.new(MANDRILL_KEY.encode(), signed.encode(), hashlib.sha1).digest()).decode()
     return _form("mandrill", form, X_Mandrill_Signature=signature)
@@ -196,6 +200,27 @@ def postmark_parts(raw: bytes, address: str) -> Call:
         "Content": "".join(str(file.get_payload()).split()),
     }  # fmt: skip
     return _json("postmark", letters.postmark(address, TextBody=text.get_payload(), Attachments=[attached]))
+
+
+def postmark_both(raw: bytes, address: str) -> Call:
+    """The same with the raw mail as well, and with characters beyond ASCII as they are."""
+    text, file = list(message_from_bytes(raw).walk())[1:]
+    attached = {
+        "Name": file.get_filename(), "ContentType": file.get_content_type(),
+        "Content": "".join(str(file.get_payload()).split()),
+    }  # fmt: skip
+    said = bytes(text.get_payload(decode=True)).decode()
+    payload = letters.postmark(address, TextBody=said, Attachments=[attached], RawEmail=_text(raw))
+    body = json.dumps(payload, ensure_ascii=False).encode()
+    return Call("postmark", body, {"Content-Type": "application/json"})
+
+
+def mandrill_both(raw: bytes, address: str) -> Call:
+    """A mail with one file as Mandrill posts it: raw, and taken apart."""
+    file = list(message_from_bytes(raw).walk())[2]
+    name, content = str(file.get_filename()), "".join(str(file.get_payload()).split())
+    attached = {name: {"name": name, "type": file.get_content_type(), "content": content, "base64": True}}
+    return _mandrill_batch([letters.mandrill_mail(address, _text(raw), attachments=attached)])
 
 
 def mailgun_parts(raw: bytes, address: str) -> Call:

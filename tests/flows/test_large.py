@@ -43,7 +43,8 @@ def large(number: int) -> bytes:
     return (
         b"From: Kim <kim@carrier.example>\r\nTo: shop@acme.example\r\nSubject: Your papers\r\nMIME-Version: 1.0\r\n"
         b"Message-ID: <%d@carrier.example>\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
-        b"--x\r\nContent-Type: text/plain\r\n\r\nHere they are.\r\n--x\r\nContent-Type: application/pdf\r\n"
+        b"--x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        b"Here they are \xf0\x9f\x98\x8a\r\n--x\r\nContent-Type: application/pdf\r\n"
         b"Content-Disposition: attachment; filename=papers.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n%s"
         b"\r\n--x--\r\n" % (number, base64.encodebytes(content).replace(b"\n", b"\r\n"))
     )
@@ -67,6 +68,8 @@ def test_large_mails_are_recorded_and_relayed_at_the_first_attempt(system: Syste
         "Mailgun, whole": partial(post_in, shapes.whole("Mailgun, whole")),
         "Postal": partial(post_in, shapes.whole("Postal")),
         "Postmark, in parts": partial(post_in, shapes.postmark_parts),
+        "Postmark, both": partial(post_in, shapes.postmark_both),
+        "Mandrill, both": partial(post_in, shapes.mandrill_both),
         "Mailgun, in parts": partial(post_in, shapes.mailgun_parts),
         "SMTP": lambda raw: hand_in(smtp_place, raw, address),
     }

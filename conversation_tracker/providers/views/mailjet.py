@@ -18,7 +18,7 @@ class Inbound(MailjetInboundWebhookView):  # type: ignore[misc]  # anymail has n
     """As anymail's, with the mail made of its parts by us."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
-        return [self.esp_to_anymail_event(base.document(request))]
+        return [self.esp_to_anymail_event(base.take_document(request))]
 
     def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailInboundEvent:
         if not isinstance(esp_event["Headers"], dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from anymail.inbound import AnymailInboundMessage
@@ -9,7 +10,7 @@ from anymail.signals import AnymailInboundEvent, EventType, RejectReason
 from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
 from django.http import HttpRequest
 
-from conversation_tracker.providers import base, parts
+from conversation_tracker.providers import base, documents, parts
 
 _FOR_ANYMAIL = ("RecordType", "MessageID", "OriginalRecipient", "StrippedTextReply")
 
@@ -28,8 +29,13 @@ class Tracking(PostmarkTrackingWebhookView):  # type: ignore[misc]  # anymail ha
 class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has no types
     """As anymail's, with the mail made by us: of its bytes where they are included, else of its parts."""
 
+    _raw: bytes | None = None  # of a large mail
+
     def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
-        return [self.esp_to_anymail_event(base.document(request))]
+        rest, self._raw = documents.lifted(base.take_text(request), "RawEmail")
+        found = json.loads(rest)
+        del rest
+        return [self.esp_to_anymail_event(found)]
 
     def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailInboundEvent:
         if not isinstance(esp_event.get("Headers", []), list) or not isinstance(esp_event.get("FromFull"), dict | None):
@@ -39,8 +45,14 @@ class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has 
         event = super().esp_to_anymail_event({**known, "RawEmail": ""})  # no mail yet, which is the quickest to read
         # Postmark puts it first; anywhere else it is the sender's own.
         sender = fields.pop(0)[1] if fields and fields[0][0].lower() == "return-path" else None
-        raw = esp_event.pop("RawEmail", None)
-        message = base.message(base.raw_from_text(raw)) if raw else _of_parts(esp_event, fields)
+        whole = esp_event.pop("RawEmail", None)
+        if whole or self._raw:
+            esp_event.pop("Attachments", None)  # all of which is in the raw mail
+            raw = self._raw or base.raw_from_text(whole)
+            del whole
+            message = base.message(raw)
+        else:
+            message = _of_parts(esp_event, fields)
         message.envelope_sender = None if sender is None else sender.strip().strip("<>")
         message.envelope_recipient = event.message.envelope_recipient
         message.stripped_text = event.message.stripped_text

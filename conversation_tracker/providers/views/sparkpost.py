@@ -15,9 +15,11 @@ class Inbound(SparkPostInboundWebhookView):  # type: ignore[misc]  # anymail has
     """As anymail's, with the mail parsed from its bytes. An object without an event in a list is SparkPost's ping."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailInboundEvent]:
-        if not isinstance(base.document(request), list):
+        batch = base.take_document(request)
+        if not isinstance(batch, list):
             raise TypeError("no batch of SparkPost's")
-        return list(super().parse_events(request))
+        unwrapped = [self.unwrap_event(one) for one in batch]
+        return [self.esp_to_anymail_event(*one) for one in unwrapped if one[1] is not None]
 
     def esp_to_anymail_event(
         self, event_class: str, event: dict[str, Any], raw_event: dict[str, Any]

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox
+from conversation_tracker import bytea, inbox
 from conversation_tracker.models import OutboundMail, Receipt, SendState
 from orders import claims, vault
 from orders.models import TimelineEntry, Verification
@@ -62,7 +62,7 @@ def test_a_bad_mail_among_good_ones_is_quarantined_alone(
 def test_a_batch_is_split_too_when_it_stops_its_worker(client: Client, settle: Settle, two: list[str]) -> None:
     letters.post(client, INBOUND, [letters.sparkpost_mail(recipient, letters.mime()) for recipient in two])
     with claims.held(
-        claims.Space.INBOX, inbox._TAKE, {"now": timezone.now(), "batch": 20, "large": inbox.LARGE, "slow": []}
+        claims.Space.INBOX, inbox._TAKE, {"now": timezone.now(), "batch": 20, "large": bytea.LARGE, "slow": []}
     ):
         pass  # and then the worker is gone
     assert len(settle()) == 2
