@@ -169,6 +169,7 @@ def _work_alone(pk: int, *, now: datetime) -> None:
 def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:
     """Settle these receipts, all in one transaction; what goes wrong becomes their state."""
     alone = attempts > 1
+    lost: tuple[Trouble, str] | None = None
     try:
         with limits.processor_time(), transaction.atomic():
             _settle(_locked(ids, is_large=is_large), alone=alone, now=now)
@@ -177,10 +178,10 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         # mails before these filled the memory of this process, in whose place another one comes.
         log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
         if attempts >= MOST_ATTEMPTS:
-            setbacks.give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+            lost = Trouble.FAILED, faults.describe(error)
     except limits.TooSlow as error:
         if alone or len(ids) == 1:  # in a batch each is tried again by itself, so that the good ones are recorded
-            setbacks.give_up(ids, Trouble.TOO_SLOW, faults.describe(error), now=now)
+            lost = Trouble.TOO_SLOW, faults.describe(error)
     except SoftTimeLimitExceeded as error:
         _put_off_slow(ids, error, now=now)
         raise
@@ -190,7 +191,31 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
             return
         log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
         if alone or len(ids) == 1:
-            setbacks.give_up(ids, Trouble.FAILED, faults.describe(error), now=now)
+            lost = Trouble.FAILED, faults.describe(error)
+    if lost is not None:  # only now, when what went wrong and its memory are gone
+        _give_up(ids, *lost, now=now)
+
+
+def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
+    """Take apart those that hold several mails or reports, of which one only may be bad; quarantine the others."""
+    for pk in ids:
+        try:
+            with limits.processor_time(), transaction.atomic():
+                is_apart = all(batches.split(row, now=now) for row in _locked([pk], is_large=True))
+        except (limits.TooSlow, MemoryError) as error:
+            log.warning("a receipt could not be split receipt=%s detail=%s", pk, faults.describe(error))
+            is_apart = False
+        except SoftTimeLimitExceeded as error:
+            _put_off_slow([pk], error, now=now)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
+            if faults.is_passing(error):
+                setbacks.defer([pk], error, now=now)
+                continue
+            log.error("splitting failed receipt=%s\n%s", pk, faults.trace(error))  # noqa: TRY400  it may quote a mail
+            is_apart = False
+        if not is_apart:
+            setbacks.give_up([pk], trouble, detail, now=now)
 
 
 def _pass_over(ids: Sequence[int], error: Exception, *, now: datetime) -> None:
@@ -276,7 +301,7 @@ def _mark_done(rows: Sequence[Receipt], *, now: datetime) -> None:
 
 def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[Arrival] | None:
     """The mails that a receipt brings; None where something else became of it. What concerns others too is raised."""
-    if was_tried and batches.split(row, now=now):
+    if (was_tried or row.trouble == Trouble.TOO_SLOW) and batches.split(row, now=now):
         return None
     try:
         found = _replay(row, alone=alone, now=now)

@@ -4,14 +4,47 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from conversation_tracker import batches, inbox
-from conversation_tracker.models import Channel, Receipt, ReceiptState
+from conversation_tracker import batches, bytea, inbox, limits, replay
+from conversation_tracker.mailflow import pipeline
+from conversation_tracker.models import Channel, Receipt, ReceiptState, Trouble
+from orders.models import Kind, TimelineEntry
+from orders.placing import Placed
+from tests import letters
+from tests.conversation_tracker.test_limits import spin
 
 pytestmark = pytest.mark.django_db
+SPARKPOST = "/anymail/sparkpost/inbound/"
+Work = Callable[..., object]
+
+
+@pytest.fixture(autouse=True)
+def _mounted(settings: Settings) -> None:
+    letters.mount(settings, "sparkpost")
+
+
+def large_batch(placed: Placed, *, subjects: str) -> list[dict[str, Any]]:
+    """A mail for each of the subjects, which is read alone and not with others."""
+    recipient = placed.customer_alias.address.text()
+    found = [
+        letters.sparkpost_mail(recipient, letters.mime(Message_ID=f"<{one}@carrier.example>", Subject=one))
+        for one in subjects.split()
+    ]
+    found[0]["msys"]["relay_message"]["more"] = "x" * bytea.LARGE
+    return found
+
+
+def states() -> list[tuple[str, str]]:
+    return list(Receipt.objects.order_by("id").values_list("state", "trouble"))
 
 
 def split(body: bytes, *, provider: str = "sparkpost", content_type: str = "application/json") -> list[bytes]:
@@ -59,3 +92,70 @@ def test_splitting_takes_a_few_times_the_size_of_the_batch() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(body) * 4  # among them what is read back here
+
+
+def test_of_a_large_batch_that_takes_too_long_only_the_slow_mail_is_quarantined(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    read = pipeline.read
+
+    def slow(event: Any, *, esp_name: str) -> object:
+        if "slow" in str(event.message["Subject"]):
+            spin()
+        return read(event, esp_name=esp_name)
+
+    letters.post(client, SPARKPOST, large_batch(placed, subjects="one slow two"))
+    with patch.object(pipeline, "read", slow), patch.object(limits, "SECONDS", 0.3):
+        work()
+    assert states() == [("done", ""), ("done", ""), ("quarantined", Trouble.TOO_SLOW), ("done", "")]
+    assert TimelineEntry.objects.filter(kind=Kind.MAIL).count() == 2
+
+
+def test_of_a_large_batch_that_cannot_be_recorded_only_the_bad_mail_is_quarantined(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    process = pipeline.process
+
+    def failing(arrivals: Any, **kwargs: Any) -> object:
+        if any(arrival.mail.subject == "bad" for arrival in arrivals):
+            raise ValueError
+        return process(arrivals, **kwargs)
+
+    letters.post(client, SPARKPOST, large_batch(placed, subjects="one bad two"))
+    with patch.object(pipeline, "process", failing):
+        work()
+    assert states() == [("done", ""), ("done", ""), ("quarantined", Trouble.FAILED), ("done", "")]
+
+
+def test_a_batch_for_which_memory_is_short_to_the_last_is_split(client: Client, work: Work, placed: Placed) -> None:
+    letters.post(client, SPARKPOST, large_batch(placed, subjects="one two"))
+    Receipt.objects.update(attempts=inbox.MOST_ATTEMPTS - 1)
+    with patch.object(inbox, "_settle", side_effect=MemoryError):
+        inbox.work(now=timezone.now())
+    work()
+    assert states() == [("done", "")] * 3
+
+
+@pytest.mark.parametrize("error", [spin, MemoryError, ValueError])
+def test_a_batch_that_cannot_be_split_either_is_quarantined(client: Client, placed: Placed, error: Any) -> None:
+    letters.post(client, SPARKPOST, large_batch(placed, subjects="one two"))
+    with (
+        patch.object(pipeline, "read", spin),
+        patch.object(replay, "split", side_effect=error),
+        patch.object(limits, "SECONDS", 0.1),
+    ):
+        inbox.work(now=timezone.now())
+    assert states() == [("quarantined", Trouble.TOO_SLOW)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_at_which_the_tasks_time_was_over_is_split_next(client: Client, placed: Placed) -> None:
+    letters.post(client, SPARKPOST, large_batch(placed, subjects="one two"))
+    is_over = patch.object(pipeline, "process", side_effect=SoftTimeLimitExceeded)
+    with is_over, pytest.raises(SoftTimeLimitExceeded):
+        inbox.work(now=timezone.now())
+    assert states() == [("pending", Trouble.TOO_SLOW)]
+    Receipt.objects.update(next_attempt_at=timezone.now())
+    with is_over:
+        inbox.work(now=timezone.now())
+    assert states() == [("done", ""), ("pending", ""), ("pending", "")]
