@@ -140,12 +140,12 @@ def is_behind(*, now: datetime, limit: timedelta) -> bool:
 
 def is_sending_behind(*, now: datetime, limit: timedelta) -> bool:
     """The same of mails that are to be sent, of order mails that are to be written, and of what happened on orders,
-    which nobody has an order mail for until it is told.
+    which nobody has an order mail for until it is told. What is to be sent may wait for twice as long: handing over one
+    mail before it may take more than seven minutes.
     """
-    overdue = {"next_attempt_at__lt": now - limit}
     return (
-        OutboundMail.objects.filter(state__in=WAITING, **overdue).exists()
-        or OrderMail.objects.filter(state=OrderMailState.DUE, **overdue).exists()
+        OutboundMail.objects.filter(state__in=WAITING, next_attempt_at__lt=now - 2 * limit).exists()
+        or OrderMail.objects.filter(state=OrderMailState.DUE, next_attempt_at__lt=now - limit).exists()
         or OrderEvent.objects.filter(dispatched_at=None, put_off_until=None, occurred_at__lt=now - limit).exists()
     )
 

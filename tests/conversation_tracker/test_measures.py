@@ -123,8 +123,9 @@ def test_a_receipt_that_waits_for_its_next_try_is_not_behind(client: Client, pla
 def test_not_ready_while_nobody_sends(client: Client, placed: Placed) -> None:
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
+    OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=9))  # behind one that takes long
     assert client.get("/readyz").status_code == 200
-    OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=6))
+    OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=11))
     response = client.get("/readyz")
     assert (response.status_code, response.json()["sending"]) == (503, False)
 
