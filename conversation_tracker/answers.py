@@ -26,10 +26,11 @@ _ABOUT_US = re.compile(
 _ABOUT_US_BY_SMTP = re.compile(
     r"""
     5\.1\.[78]\b  # RFC 3463 §3.2: the sender's address
-    | 5\.7\.(?:5[47] | 6[04] | 50[1239] | 6[0-4]\d | 70[58] | 750)\b
+    | 5\.7\.(?:5[47] | 6[04] | 139 | 50[1239] | 6[0-4]\d | 70[58] | 750)\b
     | (?: 5\.\d{1,3}\.\d{1,3} [ ;]+ )? (?: <[^>]*> (?: : | \.{3} )? [ ] )?
     (?:
-        relay(?:ing)?[ ] (?:access[ ])? (?: denied | not[ ](?:permitted|allowed) ) | unable[ ]to[ ]relay | sendasdenied
+        authentication[ ](?:is[ ])?required | unable[ ]to[ ]relay | sendasdenied
+        | relay(?:ing)?[ ] (?:access[ ])? (?: denied | not[ ](?:permitted|allowed) )
         | (?: sender[ ]address | client[ ]host | helo[ ]command )[ ]rejected
         | service[ ]unavailable[;,][ ] (?: sender[ ]address | client[ ]host | helo[ ]command )
         | message[ ]rejected:[ ]email[ ]address[ ]is[ ]not[ ]verified
@@ -39,6 +40,18 @@ _ABOUT_US_BY_SMTP = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# And what says so anywhere in its own words. Google Workspace, Zoho, Exim with cPanel, iCloud, Fastmail, IONOS.
+_NOTHING_FROM_US = re.compile(
+    r"""
+    \bmail[ ]relay[ ]denied | relaying[ ]disallowed | credentials[ ]for[ ]relay
+    | not[ ](?:permitted|allowed|authori[sz]ed)[ ]to[ ]relay | turn[ ]on[ ]smtp[ ]authentication
+    | unauthenticated[ ]senders?[ ]not
+    | not[ ]authori[sz]ed[ ]to[ ]send[ ]from | from[ ]address[ ]is[ ]not[ ]one[ ]of[ ]your
+    | sender[ ]address[ ]is[ ]not[ ]allowed
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_ANOTHER_S_WORDS = re.compile(r"\bsaid:|\bcall-?out\b|\bresponse\b", re.IGNORECASE)
 
 
 class Unanswered(smtplib.SMTPException):
@@ -109,7 +122,9 @@ def is_about_us_by_smtp(text: str, *, of_mail: bool) -> bool:
     """The same of a mail server's reply. Only where that is to the mail itself are a provider's words looked for in all
     of it: in reply to a recipient they may be about him ("unverified address").
     """
-    return _ABOUT_US_BY_SMTP.match(text) is not None or (of_mail and is_about_us(text))
+    its_own = _ANOTHER_S_WORDS.split(text[:_MOST_READ], maxsplit=1)[0]
+    takes_nothing = _ABOUT_US_BY_SMTP.match(text) or _NOTHING_FROM_US.search(its_own)
+    return takes_nothing is not None or (of_mail and is_about_us(text))
 
 
 def names_nobody(error: AnymailRecipientsRefused) -> bool:

@@ -45,7 +45,7 @@ _STAGES = {
 }
 
 SLACK = timedelta(seconds=5)  # providers' clocks differ, and some cut off fractions
-PATIENCE = timedelta(minutes=2)  # how long a report may wait for the mail it is about
+PATIENCE = timedelta(minutes=10)  # how long a report may wait for the mail it is about, which may take seven to leave
 
 # The ids of reports that came before what they are about; None where nobody asks.
 _unknown: ContextVar[list[str] | None] = ContextVar("unknown", default=None)

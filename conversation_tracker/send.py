@@ -62,7 +62,7 @@ PASSING = {
     420,  # a limit of sending, at Mailgun and SparkPost
 }
 # Of a gateway before the provider: what lies behind it may have taken the mail, where no key tells it of a repeat.
-UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 524}
+UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 520, 524}
 # Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
 PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}
 # Of Amazon SES, which says all of this with 400.

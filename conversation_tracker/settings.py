@@ -128,9 +128,8 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    # Nor does the server end, as some are told to, a transaction that waits for a provider to take a mail.
     "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
-    "-c tcp_user_timeout=30000 -c idle_in_transaction_session_timeout=0",
+    "-c tcp_user_timeout=30000",
     **DATABASES["default"].get("OPTIONS", {}),
 }
 # Each gunicorn or celery process keeps its connections in a small pool of its own.

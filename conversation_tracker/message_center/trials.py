@@ -21,7 +21,7 @@ from orders.secrecy import Secret
 
 MOST_AN_HOUR = 30  # of one store, so that nobody mails the world by it
 STOPPED = gettext_noop("The worker was stopped while it sent this.")
-ABANDONED = timedelta(minutes=5)  # after which a test is not being sent any more: its worker is gone
+ABANDONED = timedelta(minutes=10)  # after which a test is not being sent any more: its worker is gone
 
 log = logging.getLogger(__name__)
 

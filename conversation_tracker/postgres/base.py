@@ -91,6 +91,14 @@ class Pool(ConnectionPool[Bounded]):
             self.drain()
 
 
+# What would end a transaction that waits for a provider to take a mail, which then left again. Older servers know the
+# first alone.
+_UNBOUNDED = """
+    SELECT set_config(name, '0', false) FROM unnest(%s::text[]) AS name WHERE current_setting(name, true) <> '0'
+"""
+_BOUNDS = ["idle_in_transaction_session_timeout", "transaction_timeout"]
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, but for its connections and the pool that they come from."""
 
@@ -113,3 +121,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             known._connection_pools.setdefault(self.alias, made)
         pool: Pool = known._connection_pools[self.alias]
         return pool
+
+    def _configure_connection(self, connection: Connection[Any]) -> bool:
+        super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
+        connection.execute(_UNBOUNDED, [_BOUNDS])
+        return True  # what was set is to be committed

@@ -108,16 +108,24 @@ def test_what_left_while_the_server_ended_our_transaction_leaves_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_server_ends_no_transaction_of_ours_that_is_idle() -> None:
+@pytest.mark.parametrize("has_pool", [True, False])
+@pytest.mark.parametrize("bound", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_the_server_ends_no_transaction_of_ours(bound: str, *, has_pool: bool) -> None:
     params = {name: value for name, value in connection.get_connection_params().items() if name != "pool"}
     database = connection.ops.quote_name(connection.settings_dict["NAME"])
-    with psycopg.connect(**params, autocommit=True) as first:
-        first.execute(f"ALTER DATABASE {database} SET idle_in_transaction_session_timeout = 30000")
+    wrapper = connection.copy(alias="bounded")
+    if not has_pool:
+        wrapper.settings_dict["OPTIONS"].pop("pool", None)
+    with psycopg.connect(**params, autocommit=True) as operator:
+        operator.execute(f"ALTER DATABASE {database} SET {bound} = 30000")
         try:
-            with psycopg.connect(**params) as second:
-                found = second.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+            with wrapper.cursor() as cursor:
+                cursor.execute(f"SHOW {bound}")
+                found = cursor.fetchone()
         finally:
-            first.execute(f"ALTER DATABASE {database} RESET idle_in_transaction_session_timeout")
+            wrapper.close()
+            wrapper.close_pool()
+            operator.execute(f"ALTER DATABASE {database} RESET {bound}")
     assert found == ("0",)
 
 
