@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model, QuerySet
 
@@ -52,15 +52,16 @@ def fetch(row: Model, name: str) -> None:
     length = psycopg.sql.SQL("SELECT octet_length({}) FROM {} WHERE id = %s").format(column, table)
     piece = psycopg.sql.SQL("SELECT substring({} FROM %s FOR %s) FROM {} WHERE id = %s").format(column, table)
     try:
-        with psycopg.Cursor(connection.connection) as cursor:
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             (size,) = cursor.execute(length, [row.pk]).fetchone() or (None,)
             value = None if size is None else BytesIO(bytes(size))  # no larger than what is to come
             for start in range(0, size or 0, PIECE):
                 found = cursor.execute(piece, [start + 1, PIECE, row.pk], binary=True).fetchone()
                 if value is not None and found is not None:
                     value.write(found[0])
-    except psycopg.DatabaseError as error:
-        if type(error) is psycopg.DatabaseError and error.sqlstate is None:  # libpq's own, and not the server's
+    except DatabaseError as error:
+        cause = error.__cause__
+        if type(cause) is psycopg.DatabaseError and cause.sqlstate is None:  # libpq's own, and not the server's
             raise MemoryError(str(error)) from error
         raise
     setattr(row, name, field.from_db_value(None if value is None else value.getvalue(), None, connection))

@@ -13,7 +13,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, uuencoded
+from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, signed, uuencoded
 from conversation_tracker.mailflow.guards import MOST_PARTS, check_count
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox
 from conversation_tracker.mailflow.traits import Headers, first
@@ -29,6 +29,8 @@ _ENCODING = re.compile(r"[\s\"']*([a-z0-9-]+)")
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
 _SIGNATURE_NAMES = {"", "smime.p7s", "signature.asc", "openpgp_signature", "openpgp_signature.asc",
                     "openpgp-digital-signature.asc", "signature.pgp", "pgp.sig"}  # fmt: skip
+_IN_SIGNATURE = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_MIME_STARTS = re.compile(rb"\s{0,9}(?:content-|mime-version)", re.IGNORECASE)
 # The writer's public key, which some programs add to each mail; it names his address.
 _KEY, _KEY_STARTS = "application/pgp-keys", b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 # The same mail once more as a program that some mail services run; it would arrive as a file that nothing opens.
@@ -148,7 +150,7 @@ def _without_uuencoded(body: str, *, depth: int) -> tuple[str, list[File]]:
     for found in islice(uuencoded.find(text), MOST_PARTS + 1):
         pieces.append(text[last : found.start])
         last = found.end
-        name = headers.file_name(found.name)
+        name = headers.file_name(found.name) or _default_name("")
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         files += mails(found.content, name=name, kind=kind, depth=depth) or [File(name, kind, found.content)]
     return b"".join([*pieces, text[last:]]).decode("utf-8", "surrogatepass"), files
@@ -169,7 +171,9 @@ def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]
         part, depth, piece = waiting.pop()
         part.policy = policy.compat32  # its header access does not parse, and so does not fail
         seen += 1
-        if part.is_multipart() and part.get_content_maintype() == "multipart":
+        if (inner := _out_of_signature(part)) is not None and depth < DEEPEST:
+            waiting.append((inner, depth + 1, piece))
+        elif part.is_multipart() and part.get_content_maintype() == "multipart":
             if part.get_content_subtype() == "alternative":
                 piece = piece or seen
             if depth < DEEPEST:  # asked for a leaf's payload, Python would decode it, and stumble over its charset
@@ -179,6 +183,16 @@ def _parts(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], int]
             given += 1
             check_count(given - BODIES)
             yield part, piece or seen
+
+
+def _out_of_signature(part: Message[Any, Any]) -> Message[Any, Any] | None:
+    """The mail that S/MIME signs without clear text (RFC 8551 §3.5.2); None for anything else."""
+    if _guarded(part.get_content_type, "").lower() not in _IN_SIGNATURE:
+        return None
+    if headers.file_name(_guarded(partial(_name, part), None) or "").lower() not in {"", "smime.p7m"}:
+        return None  # a document
+    content = signed.content(_payload(part))
+    return attached.read(content) if content is not None and _MIME_STARTS.match(content) else None
 
 
 def _name(part: Message[Any, Any]) -> str | None:

@@ -15,7 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -24,13 +24,14 @@ from pypdf import PageObject, PdfReader, _text_extraction, apply_configuration
 from pypdf.generic import DecodedStreamObject, NameObject
 from pypdf.generic._font import Font
 
-MOST = 20  # in one file
+MOST = 200  # in one file
 MOST_PAGES = 100
 # Octets of a page's description; a page of words has 5,000, one with a table's lines 500,000, a map millions.
 SIMPLE_PAGE, LARGEST_PAGE = 100_000, 1_000_000
 SECONDS = 2.5  # of processor time, for all PDFs of a mail
 LONGEST_ON_TOP = 200_000  # characters of one page's notes
 MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unpacked
+LARGEST_ATTACHED = 20_000_000  # octets of the files that are attached to one
 LONGEST_TAIL = 65_536  # octets behind a PDF's end
 LARGEST_PLAIN = 2_000_000  # octets of a file that may have packed nothing
 LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Python decodes itself
@@ -128,23 +129,38 @@ class Page:
         yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)))
 
 
-def pages(content: bytes, budget: Budget) -> Iterator[Page]:
-    """The pages of each PDF in the file; of what cannot be read, or takes too long, none."""
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A PDF: its pages, and the files that are attached to it, as the XML of an invoice is."""
+
+    pages: list[Page] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
+
+
+def papers(content: bytes, budget: Budget) -> Iterator[Paper]:
+    """Each PDF in the file; of what cannot be read, or takes too long, nothing."""
     for piece in _pieces(content):
-        yield from _pages(piece, budget)
+        yield _read(piece, budget)
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:
-    """From where each begins to where the next does, and to the end: one may have others attached."""
-    place = content.find(START)
+    """Each PDF in the file: to its end where it is attached to another one, and to where the next begins. The first to
+    the end of the file as well: others may be attached to it.
+    """
+    place = first = content.find(START)
+    end = _ATTACHED_END.search(content, place + 1) if place >= 0 else None
     for _ in range(MOST):
         if place < 0:
             return
         following = content.find(START, place + len(START))
-        end = _ATTACHED_END.search(content, place) if place else None  # or the reader would take the outer one's end
-        yield content[place : end.start() + len(b"%%EOF") if end else None] if place else content
-        if following >= 0:
-            yield content[place:following]
+        if end is not None and end.start() < place:
+            end = _ATTACHED_END.search(content, place)
+        if place == first:
+            yield content[place:]
+        elif end is not None:  # or the reader would take the outer one's end
+            yield content[place : end.start() + len(b"%%EOF")]
+        if place != first or following >= 0:
+            yield content[place : following if following >= 0 else None]
         place = following
 
 
@@ -159,18 +175,19 @@ def _to_its_end(content: bytes) -> bytes:
     return content if len(content) - end < LONGEST_TAIL else content[:end]
 
 
-def _pages(content: bytes, budget: Budget) -> list[Page]:
-    found: list[Page] = []
-    content = _to_its_end(content)
-    if budget.seconds <= 0 or not content:
+def _read(content: bytes, budget: Budget) -> Paper:
+    found = Paper()
+    if budget.seconds <= 0 or not (content := _to_its_end(content)):
         return found
     began = time.thread_time()
     _clock.begin(budget.seconds)
     try:
         with apply_configuration(**_LIMITS):
-            for page in islice(PdfReader(io.BytesIO(content)).pages, MOST_PAGES):
+            reader = PdfReader(io.BytesIO(content))
+            found.files.extend(_attached(reader))
+            for page in islice(reader.pages, MOST_PAGES):
                 _clock.check()
-                found.append(Page(_printed(page), _on_top(page)))
+                found.pages.append(Page(_printed(page), _on_top(page)))
     except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the file
         raise
     except (_OutOfTime, Exception):  # noqa: BLE001, S110  the library's failures on broken files are of every kind
@@ -181,6 +198,23 @@ def _pages(content: bytes, budget: Budget) -> list[Page]:
             _clock.fonts = {}
             gc.collect()  # they are held in circles
     return found
+
+
+def _attached(reader: PdfReader) -> Iterator[bytes]:
+    """The files (ISO 32000-1, §7.11.4), not beyond the limit; those that cannot be read are left out."""
+    left = LARGEST_ATTACHED
+    try:
+        for one in islice(reader.attachment_list, MOST):
+            _clock.check()
+            content = one.content
+            left -= len(content)
+            if left < 0:
+                return
+            yield content
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001, S110  as above
+        pass
 
 
 def _printed(page: PageObject) -> str:
@@ -218,11 +252,8 @@ def _on_top(page: PageObject) -> str:
             if left <= 0:
                 break
             _clock.check()
-            note = one.get_object()
-            places = (note, *(note[key].get_object() for key in ("/A", "/Parent") if key in note))
-            values = (place.get(key) for place in places for key in _SAYING)
-            for value in (value.get_object() for value in values if value is not None):
-                said.append(str(value)[:LONGEST_ON_TOP])
+            for value in _said(one):
+                said.append(value[:LONGEST_ON_TOP])
                 left -= len(said[-1])
     except _OutOfTime:  # which the next page will see
         pass
@@ -231,6 +262,19 @@ def _on_top(page: PageObject) -> str:
     except Exception:  # noqa: BLE001, S110  as above
         pass
     return "\n".join(dict.fromkeys(said))
+
+
+def _said(annotation: Any) -> list[str]:
+    """What one says; nothing where it is broken."""
+    try:
+        note = annotation.get_object()
+        places = (note, *(note[key].get_object() for key in ("/A", "/Parent") if key in note))
+        values = (place.get(key) for place in places for key in _SAYING)
+        return [str(value.get_object()) for value in values if value is not None]
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001  as above
+        return []
 
 
 def _extracted(page: PageObject) -> str:

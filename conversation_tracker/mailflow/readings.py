@@ -14,12 +14,23 @@ from itertools import islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from conversation_tracker.mailflow import attached, bodies, cards, charsets, files, headers, outlook, pdfs, uuencoded
+from conversation_tracker.mailflow import (
+    attached,
+    bodies,
+    cards,
+    charsets,
+    files,
+    headers,
+    outlook,
+    pdfs,
+    signed,
+    uuencoded,
+)
 
-MOST_MEMBERS = 200
+MOST_MEMBERS = 1_000  # a Word file has some twenty
 LARGEST_UNPACKED = 20_000_000  # bytes
 DEEPEST = 3  # packed files in packed files
-MOST_ARCHIVES = 10  # one behind the other in a file of another kind
+MOST_ARCHIVES = 200  # one behind the other in a file of another kind
 MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their bytes unpacked
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -37,6 +48,10 @@ _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
 # A PDF, a zip or a gzip in base64, by how it begins; in the lines, quotes and signs that texts and links have.
 _PACKED = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[\w+/ \t\r\n>-]{100,}")
+# Any file in base64, in lines or in one: what begins in it may be a PDF or a zip, as in a signed document and in what
+# Excel keeps of a query.
+_LINES_64 = re.compile(rb"(?<![\w+/=-])[\w+/-]{72,}+(?:\r?\n[\w+/-]{1,80}+)*+")
+_INSIDE = re.compile(rb"%PDF-|PK\x03\x04|" + signed.MARK)
 _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 _ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -111,12 +126,25 @@ def views(
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
         if pdfs.START in content:
-            for page in pdfs.pages(content, budget.pdfs):
-                yield from map(Shown, page.readings())
-                yield Text(page.on_top)
+            yield from _papers(content, budget, depth)
             yield from _streams(content, budget, depth)
+        if depth < DEEPEST and (document := signed.content(content)):
+            kind = "application/octet-stream"
+            yield from views(document, name=name.removesuffix(".p7m"), claimed=kind, budget=budget, depth=depth + 1)
         yield from map(Octets, _words(content))
         yield from map(Octets, outlook.texts(content))
+
+
+def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
+    """What PDFs show, and the files that are attached to them."""
+    for paper in pdfs.papers(content, budget.pdfs):
+        for page in paper.pages:
+            yield from map(Shown, page.readings())
+            yield Text(page.on_top)
+        if depth < DEEPEST:
+            for inner in islice(paper.files, max(budget.members, 0)):
+                budget.members -= 1
+                yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
 
 
 def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
@@ -138,12 +166,20 @@ def _packed_files(content: bytes) -> Iterator[bytes]:
     if b"\\" in plain or b"&" in plain:
         plain = _ESCAPES.sub(lambda found: b"+" if found[1] else b"", plain.replace(b"\\/", b"/"))
     for found in _PACKED.finditer(plain):
-        signs = found[0].translate(_URL_SIGNS, b" \t\r\n>")
-        signs = signs[: len(signs) - (len(signs) % 4 == 1)]
-        try:
-            yield a2b_base64(signs + b"=" * (-len(signs) % 4))  # a zip without its last octet is none
-        except ValueError:
-            continue
+        yield _from_base64(found[0])
+    for found in _LINES_64.finditer(plain):
+        if _PACKED.match(found[0]) is None and _INSIDE.search(inner := _from_base64(found[0])):
+            yield inner
+
+
+def _from_base64(signs: bytes) -> bytes:
+    """What they stand for, the last octet too, without which a zip is none; nothing where they are broken."""
+    signs = signs.translate(_URL_SIGNS, b" \t\r\n>")
+    signs = signs[: len(signs) - (len(signs) % 4 == 1)]
+    try:
+        return a2b_base64(signs + b"=" * (-len(signs) % 4))
+    except ValueError:
+        return b""
 
 
 def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:

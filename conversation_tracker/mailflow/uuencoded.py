@@ -6,13 +6,15 @@ import re
 from binascii import a2b_uu
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 # No line of it has a small letter, so that each is looked at once.
 _FILE = re.compile(
-    rb"^begin [0-7]{3,4} (?P<name>[^\r\n]{1,255})\r?\n(?P<lines>(?:[!-`][ -`]{0,90}\r?\n)+)"
+    rb"^begin [0-7]{3,4} (?P<name>[^\s][^\r\n]{0,254})\r?\n(?P<lines>(?:[!-`][ -`]{0,90}\r?\n)+)"
     rb"(?:[` ]?\r?\n)?end[ \t]*\r?$",
     re.MULTILINE,
 )
+_LINE = re.compile(rb"[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Found:
 def find(text: bytes) -> Iterator[Found]:
     """The files in a text of ASCII, in order; what cannot be decoded is none."""
     for found in _FILE.finditer(text) if b"begin " in text else ():
+        content = BytesIO()
         try:
-            content = b"".join(map(_decoded, found["lines"].splitlines()))
+            for line in _LINE.finditer(text, *found.span("lines")):
+                content.write(_decoded(line[0]))
         except ValueError:
             continue
-        yield Found(found["name"].decode("utf-8", "replace").strip(), content, *found.span())
+        yield Found(found["name"].decode("utf-8", "replace").strip(), content.getvalue(), *found.span())
 
 
 def files(text: bytes) -> Iterator[bytes]:

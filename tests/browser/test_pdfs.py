@@ -12,5 +12,5 @@ def test_an_invoice_that_a_browser_has_printed_is_read(page: Page) -> None:
     page.set_content(f"<h1>Nota nº 7</h1><p>Cliente: <b>Anna</b> &lt;{REAL}&gt;</p><p>Total: R$ 353,90</p>")
     printed = page.pdf()
     assert REAL.encode() not in printed
-    assert REAL in "".join(page.printed for page in pdfs.pages(printed, pdfs.Budget()))
+    assert REAL in "".join(page.printed for paper in pdfs.papers(printed, pdfs.Budget()) for page in paper.pages)
     assert shown(masked(incoming(printed, kind="application/pdf", name="nota.pdf"))) == ["file"]

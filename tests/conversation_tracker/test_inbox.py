@@ -336,6 +336,17 @@ def test_a_large_mail_for_which_the_driver_has_no_memory_is_tried_again(client: 
     assert (Receipt.objects.get().state, Receipt.objects.get().attempts) == (ReceiptState.PENDING, 1)
 
 
+def test_a_large_mail_whose_session_the_database_ends_is_put_off(client: Client, placed: Placed) -> None:
+    letters.post_postmark(client, letters.postmark(placed.customer_alias, TextBody="word " * 120_000))
+    now = timezone.now()
+    with patch("psycopg.Cursor", side_effect=psycopg.errors.AdminShutdown("terminating connection")):
+        inbox.work(now=now)
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.attempts, receipt.deferrals) == (ReceiptState.PENDING, 0, 1)
+    inbox.work(now=now + timedelta(minutes=1))
+    assert Receipt.objects.get().state == ReceiptState.DONE
+
+
 def test_the_turn_of_a_process_that_has_grown_large_is_over(client: Client, placed: Placed, settings: Settings) -> None:
     for _ in range(inbox.BATCH + 1):
         letters.post_postmark(client, letters.postmark(placed.customer_alias))

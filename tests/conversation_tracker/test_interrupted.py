@@ -124,7 +124,7 @@ def test_the_server_ends_no_transaction_of_ours(bound: str, *, has_pool: bool) -
                 found = cursor.fetchone()
         finally:
             wrapper.close()
-            wrapper.close_pool()
+            wrapper.close_pool()  # type: ignore[attr-defined]  # not in the stubs
             operator.execute(f"ALTER DATABASE {database} RESET {bound}")
     assert found == ("0",)
 

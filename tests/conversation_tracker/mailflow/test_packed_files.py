@@ -30,6 +30,14 @@ def zipped(padding: str) -> bytes:
     return out.getvalue()
 
 
+def zipped_nobody(number: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for piece in range(20):
+            archive.writestr(f"word/{number}-{piece}.xml", "<x/>")
+    return out.getvalue()
+
+
 def gzipped(padding: str) -> bytes:
     """So much that its address is beyond what is unpacked of any word."""
     noise = random.Random(7).randbytes(150_000).hex()
@@ -44,6 +52,29 @@ def test_so_is_one_in_a_mail_in_a_file_of_another_kind() -> None:
         info.size = len(mail)
         archive.addfile(info, io.BytesIO(mail))
     assert shown(masked(incoming(out.getvalue(), name="mails.tgz", kind="application/gzip"))) == ["file"]
+
+
+def test_so_is_one_that_begins_within_the_base64() -> None:
+    """As Excel keeps a query: a version, the length of a zip, and the zip."""
+    inner = zipped("x")
+    query = base64.b64encode(b"\0" * 4 + len(inner).to_bytes(4, "little") + inner).decode()
+    item = f"<DataMashup>{query}</DataMashup>".encode("utf-16")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("customXml/item1.xml", item)
+    assert shown(masked(incoming(out.getvalue(), name="list.xlsx", kind="application/octet-stream"))) == ["file"]
+
+
+def test_so_is_each_of_as_many_as_anybody_sends() -> None:
+    """A Word file has some twenty pieces; and in a tar each stands behind the other."""
+    files = [zipped("x" * number) if number == 29 else zipped_nobody(number) for number in range(30)]
+    tar = b"\0" * 512 + (b"\0" * 512).join(files)
+    assert shown(masked(incoming(tar, name="papers.tar", kind="application/x-tar"))) == ["file"]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number, file in enumerate(files):
+            archive.writestr(f"{number}.docx", file)
+    assert shown(masked(incoming(out.getvalue(), name="papers.zip", kind="application/zip"))) == ["file"]
 
 
 @pytest.mark.parametrize("pack", [zipped, gzipped])

@@ -19,7 +19,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf.annotations import AnnotationDictionary, FreeText, Link
-from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, TextStringObject
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NullObject, NumberObject, TextStringObject
 
 from conversation_tracker.mailflow import leakgate, pdfs, readings
 from orders.known import Known
@@ -61,6 +61,10 @@ SAMPLES = {
 }
 
 
+def pages_of(content: bytes, budget: pdfs.Budget | None = None) -> list[pdfs.Page]:
+    return [page for paper in pdfs.papers(content, budget or pdfs.Budget()) for page in paper.pages]
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_pdf_that_shows_an_address_is_held(name: str) -> None:
     content = SAMPLES[name]
@@ -89,7 +93,7 @@ def test_a_map_that_names_every_number_there_is_costs_once_what_it_costs() -> No
     pages = [f"BT /F1 12 Tf 50 800 Td <{ord('x'):04x}> Tj ET"] * 59
     content = pdf(*pages, f"BT /F1 12 Tf 50 800 Td <{shown_as}> Tj ET", font=EVERY_NUMBER)
     began = time.process_time()
-    assert REAL in "".join(page.printed for page in pdfs.pages(content, pdfs.Budget()))
+    assert REAL in "".join(page.printed for page in pages_of(content))
     assert time.process_time() - began < 2
 
 
@@ -105,15 +109,15 @@ def test_what_says_nothing_of_the_file_is_not_taken_for_its_fault(
     monkeypatch.setattr(pdfs, "_extracted", fail)
     for page in ("BT (x) Tj ET", "0 0 m 9 9 l S " * 10_000 + "BT (x) Tj ET"):
         with pytest.raises(error):
-            list(pdfs.pages(pdf(page), pdfs.Budget()))
+            pages_of(pdf(page))
 
 
 def test_no_more_is_read_than_there_is_time_for() -> None:
     budget = pdfs.Budget(0.05)
     heavy = pdf(*["BT " + "(x) Tj " * 15_000 + "ET"] * 50)
-    assert len(list(pdfs.pages(heavy * 3, budget))) < 50
+    assert len(pages_of(heavy * 3, budget)) < 50
     assert budget.seconds < 0
-    assert list(pdfs.pages(by_glyphs(REAL), budget)) == []
+    assert pages_of(by_glyphs(REAL), budget) == []
 
 
 ESCAPED = [
@@ -182,8 +186,8 @@ def test_a_soft_alias_that_goes_on_in_the_next_line_holds_nothing(between: str, 
 
 
 def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Mock(wraps=pdfs._pages)
-    monkeypatch.setattr(pdfs, "_pages", read)
+    read = Mock(wraps=pdfs._read)
+    monkeypatch.setattr(pdfs, "_read", read)
     assert shown(masked(incoming(by_glyphs("Nobody"), name="a.pdf", kind="application/pdf"))) == []
     assert read.call_count == 1
 
@@ -193,9 +197,9 @@ def test_no_end_is_looked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatc
     read = Mock(wraps=pypdf.PdfReader)
     monkeypatch.setattr("conversation_tracker.mailflow.pdfs.PdfReader", read)
     content = by_glyphs("Nobody")
-    list(pdfs.pages(content[: content.rfind(b"startxref")], pdfs.Budget()))
+    pages_of(content[: content.rfind(b"startxref")])
     assert read.call_count == 0
-    list(pdfs.pages(content, pdfs.Budget()))
+    pages_of(content)
     assert read.call_count == 1
 
 
@@ -272,9 +276,38 @@ def test_of_very_much_on_a_page_the_first_is_read() -> None:
     out = io.BytesIO()
     much.write(out)
     began = time.process_time()
-    (page,) = pdfs.pages(out.getvalue(), pdfs.Budget())
+    (page,) = pages_of(out.getvalue())
     assert (page.on_top.startswith(REAL), len(page.on_top) <= 2 * pdfs.LONGEST_ON_TOP) == (True, True)
     assert time.process_time() - began < pdfs.SECONDS
+
+
+@pytest.mark.parametrize("locked_by", ["", "AES-256"])
+def test_what_is_attached_is_read_behind_however_much(locked_by: str) -> None:
+    """The XML of an invoice, which holds papers in base64; behind whole fonts and the descriptions of many pages."""
+    papers = base64.b64encode(by_glyphs(f"Bill to: {REAL}"))
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("BT ET", extra=[packed(b"x" * pdfs.LARGEST_STREAMS)])))
+    writer.add_attachment("factur-x.xml", b"<AttachmentBinaryObject>" + papers + b"</AttachmentBinaryObject>")
+    if locked_by:
+        writer.encrypt("", "owner", algorithm=locked_by)
+    out = io.BytesIO()
+    writer.write(out)
+    assert shown(masked(incoming(out.getvalue(), name="a.pdf", kind="application/pdf"))) == ["file"]
+
+
+def test_a_broken_note_hides_none_that_follow() -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(noted(FreeText(rect=AREA, text=f"Ask {REAL}"), "")))
+    notes = writer.pages[0].annotations
+    assert notes is not None
+    notes.insert(0, NullObject())
+    out = io.BytesIO()
+    writer.write(out)
+    (page,) = pages_of(out.getvalue())
+    assert REAL in page.on_top
+
+
+def test_each_of_many_in_a_file_of_another_kind_is_read() -> None:
+    tar = b"\0".join(by_glyphs(REAL if number == 29 else "Nobody") for number in range(40))
+    assert shown(masked(incoming(b"\0" + tar, name="a.tar", kind="application/x-tar"))) == ["file"]
 
 
 def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_be_searched() -> None:
@@ -284,7 +317,7 @@ def test_one_that_names_somebody_else_leaves_and_says_that_not_all_of_it_could_b
 
 
 def test_the_text_is_read_as_it_is_seen() -> None:
-    (page,) = pdfs.pages(by_glyphs("Über 10 € – 注文"), pdfs.Budget())
+    (page,) = pages_of(by_glyphs("Über 10 € – 注文"))
     read, joined = page.readings()
     assert (read.split(), joined.strip()) == (["Über", "10", "€", "–", "注文"], "Über10€–注文")
 
@@ -296,7 +329,7 @@ def test_whatever_is_broken_in_a_pdf_ends_in_nothing_but_texts(data: st.DataObje
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(content) - 1))
         content[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
-    assert all(isinstance(page.printed, str) for page in pdfs.pages(bytes(content), pdfs.Budget()))
+    assert all(isinstance(page.printed, str) for page in pages_of(bytes(content)))
 
 
 LONG = "BT /F1 12 Tf " + " ".join(f"(Line {number} of a manual) Tj 0 -12 Td" for number in range(60)) + " ET"
