@@ -48,10 +48,6 @@ _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
 # A PDF, a zip or a gzip in base64, by how it begins; in the lines, quotes and signs that texts and links have.
 _PACKED = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[\w+/ \t\r\n>-]{100,}")
-# The same where it is large and nothing but its signs are there; what is left of it is what may be written on to it.
-_FILE_64 = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[A-Za-z0-9+/]{66,}+(?:\r?\n[ \t]?[A-Za-z0-9+/]{60,998}+){50,}+"
-                      rb"|(?:JVBERi|UEsDB|H4sI)[A-Za-z0-9+/]{4000,}+")  # fmt: skip
-_LEFT_OF_FILE = 100
 # Any file in base64, in lines or in one: what begins in it may be a PDF or a zip, as in a signed document and in what
 # Excel keeps of a query.
 _LINES_64 = re.compile(rb"(?<![\w+/=-])[\w+/-]{72,}+(?:\r?\n[\w+/-]{1,80}+)*+")
@@ -115,15 +111,12 @@ def views(
     content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget, depth: int = 0
 ) -> Iterator[View]:
     """Every reading of a file; of one that packs others, of each of these too, a few levels deep."""
+    yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
-    bare = content
     if depth < DEEPEST:
         for inner in islice(_packed_files(content), max(budget.members, 0)):
             budget.members -= 1
             yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
-        if budget.members > 0:  # all of them were looked into, and as a text they say nothing
-            bare = _FILE_64.sub(lambda found: b" " + found[0][-_LEFT_OF_FILE:], content)
-    yield from _plain_views(bare, name=name, claimed=claimed, charset=charset)
     if content.startswith(_GZIP):
         yield from _members(_gunzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif content.startswith((_ZIP, _ZIP_END)):

@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 import pytest
 
-from conversation_tracker.mailflow import readings
-from tests.conversation_tracker.mailflow.papers import by_glyphs
 from tests.conversation_tracker.mailflow.passing import REAL, incoming, masked, shown
 
 PLACES = {
@@ -91,17 +89,3 @@ def test_it_is_held_however_its_base64_ends(pack: Callable[[str], bytes], name: 
         for written in (signs, signs.replace("=", "\\u003d"), signs.rstrip("=")):
             content = PLACES[name].format(written).encode()
             assert shown(masked(incoming(content, name=name, kind="application/octet-stream"))) == ["file"]
-
-
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n "])
-@pytest.mark.parametrize("beside", [REAL.encode(), b" " + REAL.encode(), b"==" + REAL.encode()])
-def test_a_large_one_is_looked_into_and_what_stands_beside_it_is_read(end: bytes, beside: bytes) -> None:
-    content = by_glyphs("Nobody") + random.Random(7).randbytes(30_000)
-    signs = base64.b64encode(content[: len(content) // 57 * 57])
-    lines = end.join(signs[at : at + 76] for at in range(0, len(signs), 76))
-    text = b"see " + lines + beside
-    found = list(readings.views(text, name="a.txt", claimed="text/plain", budget=readings.Budget()))
-    texts = [view.text for view in found if isinstance(view, readings.Text) and view.text]
-    assert max(map(len, texts)) < 1_000
-    assert any(REAL in read for read in texts)
-    assert shown(masked(incoming(text, name="a.txt", kind="text/plain"))) == []
