@@ -21,7 +21,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from pypdf import PageObject, PdfReader, _text_extraction, apply_configuration
-from pypdf.generic import DecodedStreamObject, NameObject
+from pypdf.generic import DecodedStreamObject, EmbeddedFile, NameObject
 from pypdf.generic._font import Font
 
 MOST = 200  # in one file
@@ -206,7 +206,7 @@ def _attached(reader: PdfReader) -> Iterator[bytes]:
     try:
         for one in islice(reader.attachment_list, MOST):
             _clock.check()
-            content = one.content
+            content = _unpacked(one)
             left -= len(content)
             if left < 0:
                 return
@@ -215,6 +215,15 @@ def _attached(reader: PdfReader) -> Iterator[bytes]:
         raise
     except Exception:  # noqa: BLE001, S110  as above
         pass
+
+
+def _unpacked(file: EmbeddedFile) -> bytes:
+    try:
+        return file.content
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001  as above
+        return b""
 
 
 def _printed(page: PageObject) -> str:

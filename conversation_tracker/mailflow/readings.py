@@ -27,7 +27,7 @@ from conversation_tracker.mailflow import (
     uuencoded,
 )
 
-MOST_MEMBERS = 1_000  # a Word file has some twenty
+MOST_MEMBERS = 500  # a Word file has some twenty
 LARGEST_UNPACKED = 20_000_000  # bytes
 DEEPEST = 3  # packed files in packed files
 MOST_ARCHIVES = 200  # one behind the other in a file of another kind
@@ -144,6 +144,9 @@ def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
         if depth < DEEPEST:
             for inner in islice(paper.files, max(budget.members, 0)):
                 budget.members -= 1
+                budget.size -= len(inner)
+                if budget.size <= 0:
+                    break
                 yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
 
 

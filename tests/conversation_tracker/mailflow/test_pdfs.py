@@ -286,6 +286,7 @@ def test_what_is_attached_is_read_behind_however_much(locked_by: str) -> None:
     """The XML of an invoice, which holds papers in base64; behind whole fonts and the descriptions of many pages."""
     papers = base64.b64encode(by_glyphs(f"Bill to: {REAL}"))
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("BT ET", extra=[packed(b"x" * pdfs.LARGEST_STREAMS)])))
+    writer.add_attachment("beyond.csv", b"0;" * 5_000_000)  # than the library unpacks
     writer.add_attachment("factur-x.xml", b"<AttachmentBinaryObject>" + papers + b"</AttachmentBinaryObject>")
     if locked_by:
         writer.encrypt("", "owner", algorithm=locked_by)
