@@ -23,6 +23,7 @@ from tests.services import scratch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
+BOOT = 5.0  # seconds in which a program starts its children
 PORTS = (20_000, 32_000)
 
 
@@ -58,6 +59,7 @@ class System:
             "smtpd": ["manage.py", "smtpd", "--listen", f"127.0.0.1:{self.smtp_port}"],
         }  # fmt: skip
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, float] = {}
 
     def manage(self, *args: str) -> None:
         """Run a management command to its end."""
@@ -65,6 +67,7 @@ class System:
 
     def start(self, name: str) -> None:
         """Start one program."""
+        self._started[name] = time.monotonic()
         with (self.var / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *self.programs[name]],
@@ -93,7 +96,11 @@ class System:
         process.wait()
 
     def kill_child(self, name: str) -> bool:
-        """SIGKILL one child of a program, as the kernel does when memory ends; False when it has none."""
+        """SIGKILL one child of a program, as the kernel does when memory ends; False when it has none, or only starts:
+        a Celery worker whose child ends just then ends too, for whoever started it to start it again.
+        """
+        if time.monotonic() < self._started[name] + BOOT:
+            return False
         pid = self._running[name].pid
         with suppress(OSError):
             for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
