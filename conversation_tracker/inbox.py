@@ -193,29 +193,7 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         if alone or len(ids) == 1:
             lost = Trouble.FAILED, faults.describe(error)
     if lost is not None:  # only now, when what went wrong and its memory are gone
-        _give_up(ids, *lost, now=now)
-
-
-def _give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
-    """Take apart those that hold several mails or reports, of which one only may be bad; quarantine the others."""
-    for pk in ids:
-        try:
-            with limits.processor_time(), transaction.atomic():
-                is_apart = all(batches.split(row, now=now) for row in _locked([pk], is_large=True))
-        except (limits.TooSlow, MemoryError) as error:
-            log.warning("a receipt could not be split receipt=%s detail=%s", pk, faults.describe(error))
-            is_apart = False
-        except SoftTimeLimitExceeded as error:
-            _put_off_slow([pk], error, now=now)
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
-            if faults.is_passing(error):
-                setbacks.defer([pk], error, now=now)
-                continue
-            log.error("splitting failed receipt=%s\n%s", pk, faults.trace(error))  # noqa: TRY400  it may quote a mail
-            is_apart = False
-        if not is_apart:
-            setbacks.give_up([pk], trouble, detail, now=now)
+        setbacks.split_or_give_up(ids, *lost, now=now)
 
 
 def _pass_over(ids: Sequence[int], error: Exception, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of receipts that cannot be settled as they are: put off, or quarantined."""
+"""What becomes of receipts that cannot be settled as they are: put off, taken apart, or quarantined."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, InternalError, OperationalError, connection
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
-from conversation_tracker import batches
+from conversation_tracker import batches, bytea, limits
 from conversation_tracker.models import Receipt, ReceiptState, Trouble
 from orders import faults
 
@@ -40,6 +41,29 @@ def give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime)
         state=ReceiptState.QUARANTINED, settled_at=batches.moment(now), trouble=trouble, trouble_detail=detail
     )
     log.warning("receipts quarantined receipts=%s trouble=%s detail=%s", ids, trouble, detail)
+
+
+def split_or_give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: datetime) -> None:
+    """Take apart those that hold several mails or reports, of which one only may be bad; quarantine the others."""
+    for pk in ids:
+        rows = Receipt.objects.select_for_update().filter(pk=pk, state=ReceiptState.PENDING)
+        try:
+            with limits.processor_time(), transaction.atomic():
+                is_apart = all(batches.split(row, now=now) for row in bytea.fetched(rows, "body"))
+        except (limits.TooSlow, MemoryError) as error:
+            log.warning("a receipt could not be split receipt=%s detail=%s", pk, faults.describe(error))
+            is_apart = False
+        except SoftTimeLimitExceeded as error:
+            defer([pk], error, trouble=Trouble.TOO_SLOW, now=now)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
+            if faults.is_passing(error):
+                defer([pk], error, now=now)
+                continue
+            log.error("splitting failed receipt=%s\n%s", pk, faults.trace(error))  # noqa: TRY400  it may quote a mail
+            is_apart = False
+        if not is_apart:
+            give_up([pk], trouble, detail, now=now)
 
 
 def defer(
