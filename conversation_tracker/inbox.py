@@ -310,12 +310,12 @@ def _wait(row: Receipt, error: Exception, *, now: datetime) -> None:
     """What heals by itself is one receipt's own affair: its provider's API is away, its mail is not yet sent."""
     if isinstance(error, fetching.NotAlone):
         return  # its attempt is counted, so that it is read by itself next
-    if isinstance(error, fetching.Unavailable):
-        if batches.split(row, now=now):
-            return
-        if now > row.received_at + error.patience:
-            setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
-            return
+    # Reports of one call wait together: an account that others use too has many that are about no mail of ours.
+    if row.channel != Channel.TRACKING and batches.split(row, now=now):
+        return
+    if isinstance(error, fetching.Unavailable) and now > row.received_at + error.patience:
+        setbacks.quarantine(row, Trouble.UNREADABLE, faults.describe(error), now=now)
+        return
     setbacks.defer([row.pk], error, now=now, most=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -147,6 +148,31 @@ def test_a_report_about_another_mail_waits_ten_minutes_at_most(client: Client, w
     assert Receipt.objects.latest("id").state == ReceiptState.PENDING
     inbox.work(now=received_at + timedelta(seconds=900))
     assert Receipt.objects.latest("id").state == ReceiptState.DONE
+
+
+def test_a_returned_mail_of_somebody_else_keeps_no_mail_of_its_batch_waiting(
+    client: Client, work: Work, sent: OutboundMail, placed: Placed, settings: Settings
+) -> None:
+    letters.mount(settings, "sparkpost")
+    OutboundMail.objects.filter(pk=sent.pk).update(state=SendState.SENDING, attempts=1)
+    recipient = placed.customer_alias.address.text()
+    returned = (
+        b"From: MAILER-DAEMON@mx.example\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n"
+        b"\r\n--b\r\n\r\nIt did not arrive.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        b"Action: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+        b"Message-ID: <newsletter@elsewhere.example>\r\n\r\n--b--\r\n"
+    )
+    mails = [letters.sparkpost_mail(recipient, raw) for raw in (returned, letters.mime(Subject="neighbour"))]
+    letters.post(client, "/anymail/sparkpost/inbound/", mails)
+    now = timezone.now()
+    while inbox.work(now=now) is not None:
+        pass
+    assert placed.order.timeline.filter(subject="neighbour").count() == 1
+    waiting = Receipt.objects.get(state=ReceiptState.PENDING)
+    assert base64.b64encode(returned) in waiting.body.bytes()
+    inbox.work(now=now + timedelta(seconds=900))
+    waiting.refresh_from_db()
+    assert waiting.state == ReceiptState.DONE
 
 
 def test_delivered_after_a_soft_bounce_settles_its_alert(client: Client, work: Work, sent: OutboundMail) -> None:
