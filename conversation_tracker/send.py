@@ -85,7 +85,8 @@ PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsi
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
 # What Google, Microsoft, Zoho, cPanel and Amazon answer to a mail when an account has sent too much.
 ABOUT_QUOTA = re.compile(
-    r"5\.4\.[56]\b|5\.1\.90\b|submissionquota|max(?:imum)? emails per (?:hour|day)|sending paused", re.IGNORECASE
+    r"(?<![\d.])5\.4\.[56]\b|5\.1\.90\b|submissionquota|max(?:imum)? emails per (?:hour|day)|sending paused",
+    re.IGNORECASE,
 )
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 

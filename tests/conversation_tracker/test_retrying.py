@@ -57,6 +57,7 @@ LATER_400, LATER_409 = send.Later("HTTP 400"), send.Later("HTTP 409")
         ),
         (smtplib.SMTPRecipientsRefused({"x": (550, b"5.4.5 Daily user sending limit exceeded.")}), SendState.RETRY),
         (smtplib.SMTPDataError(550, b"5.4.1 No such user"), SendState.FAILED),
+        (smtplib.SMTPDataError(550, b"host 192.5.4.5 said: no such user"), SendState.FAILED),
         (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPAuthenticationError(535, b"wrong password"), SendState.RETRY),
