@@ -51,6 +51,18 @@ _NOTHING_FROM_US = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# What is said when an account has sent too much for now. Google, Microsoft, Zoho, cPanel, Amazon, GoDaddy, Postfix's
+# policies, Mailgun, MailerSend.
+_ABOUT_QUOTA = re.compile(
+    r"""
+    (?<![\d.]) (?: 5\.4\.[56] | 5\.1\.90 | 5\.7\.233 | 5\.2\.25[0-9] )\b
+    | submissionquota | sending[ ]paused | sending[ ]too[ ]fast | recipient[ ]limit[ ]exceeded | email[ ]quota[ ]limit
+    | max(?:imum)?[ ] (?:e?mails|defers[ ]and[ ]failures|messages|recipients) [ ]per[ ](?:hour|day)
+    | \b(?:relay|sending|smtp|hourly|daily|outgoing)[ ] (?:(?:relay|sending|smtp|e?mail)[ ])? (?:limit|quota)\b
+    | \blimit[ ]of[ ][0-9]{1,9}[ ](?:rcpts|recipients|messages|e?mails)[ ]per\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 _ANOTHER_S_WORDS = re.compile(r"\bsaid:|\bcall-?out\b|\bresponse\b", re.IGNORECASE)
 
 
@@ -125,6 +137,11 @@ def is_about_us_by_smtp(text: str, *, of_mail: bool) -> bool:
     its_own = _ANOTHER_S_WORDS.split(text[:_MOST_READ], maxsplit=1)[0]
     takes_nothing = _ABOUT_US_BY_SMTP.match(text) or _NOTHING_FROM_US.search(its_own)
     return takes_nothing is not None or (of_mail and is_about_us(text))
+
+
+def is_about_quota(text: str) -> bool:
+    """Whether a refusal is for how much the account has sent of late, which passes with time."""
+    return _ABOUT_QUOTA.search(text[:_MOST_READ]) is not None
 
 
 def names_nobody(error: AnymailRecipientsRefused) -> bool:

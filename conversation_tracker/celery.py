@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import time
+from functools import partial
 from mmap import mmap
+from types import FrameType, FunctionType
 from typing import Any
 
+from billiard import current_process
 from celery import Celery, Task
-from celery.signals import beat_init, setup_logging, worker_init, worker_process_init, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    setup_logging,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_shutting_down,
+)
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conversation_tracker.settings")
@@ -53,6 +65,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 _stopping = mmap(-1, 1)  # a worker's children are forked from it, and see what it writes here
+_TOLD_TOGETHER = 3.0  # seconds in which a worker and its children are told to stop, where all are
 
 
 def is_stopping() -> bool:
@@ -66,6 +79,27 @@ def end_turns(**_: Any) -> None:
     then kills them in the middle of handing over a mail, which leaves once more.
     """
     _stopping[0] = 1
+
+
+@task_prerun.connect
+def outlive_termination(**_: Any) -> None:
+    """Leave it to the worker to end its children. systemd and others send SIGTERM to all processes of a service, and a
+    child that ends by it may be handing over a mail, which leaves once more.
+
+    Only from a task on, since a child's own start sets what Celery wants of it.
+    """
+    usual = signal.getsignal(signal.SIGTERM)
+    if current_process().name != "MainProcess" and isinstance(usual, FunctionType):
+        signal.signal(signal.SIGTERM, partial(_end, usual))
+
+
+def _end(usual: FunctionType, signum: int, frame: FrameType | None) -> None:
+    """Go on where the worker was told as well, since then it waits for us; else it was the worker that told us."""
+    until = time.monotonic() + _TOLD_TOGETHER
+    while not is_stopping() and time.monotonic() < until:
+        time.sleep(0.05)
+    if not is_stopping():
+        usual(signum, frame)
 
 
 @setup_logging.connect

@@ -170,7 +170,7 @@ def _write_down_shortly(attempt: _Attempt, result: send.Sent, *, now: datetime) 
     """A database whose disk is full takes no new row, such as the event that tells of it, and yet a change of one."""
     rows = OutboundMail.objects.filter(pk=attempt.pk, state__in=WAITING, attempts=attempt.number)
     rows.update(
-        state=SendState.SENT, sent_at=now, provider_message_id=result.provider_message_id, problem="",
+        state=SendState.SENT, sent_at=now + attempt.took, provider_message_id=result.provider_message_id, problem="",
         left_out=list(result.left_out), state_changed_at=now,
     )  # fmt: skip
 
@@ -190,8 +190,8 @@ def _send(row: OutboundMail) -> send.Result:
 def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: timedelta) -> None:
     match result:
         case send.Sent(provider_message_id, left_out):
-            row.state, row.sent_at, row.provider_message_id, row.problem = SendState.SENT, now, provider_message_id, ""
-            row.left_out = list(left_out)
+            row.state, row.sent_at, row.left_out = SendState.SENT, now + took, list(left_out)
+            row.provider_message_id, row.problem = provider_message_id, ""
         case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
             row.failures, row.doubts = row.failures + 1, row.doubts + isinstance(result, send.Doubtful)
             # It rests for as long as it kept us, so that a few which a server chokes on do not keep all who send.

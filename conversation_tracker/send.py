@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import smtplib
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -83,11 +82,6 @@ TAKEN_BEFORE = {"duplicate_parameter", "invalid_idempotent_request"}
 # Of Mandrill, which says with 200 and a refused recipient also what is about our domain, our account or the mail.
 PASSING_AT_MANDRILL = {"soft-bounce", "invalid-sender", "test-mode-limit", "unsigned", "rule"}
 ABOUT_CREDENTIALS = {530, 534, 535, 538}  # RFC 4954 §6; also in answer to a recipient or to the mail
-# What Google, Microsoft, Zoho, cPanel and Amazon answer to a mail when an account has sent too much.
-ABOUT_QUOTA = re.compile(
-    r"(?<![\d.])5\.4\.[56]\b|5\.1\.90\b|submissionquota|max(?:imum)? emails per (?:hour|day)|sending paused",
-    re.IGNORECASE,
-)
 TOO_MUCH = 552  # RFC 1870 §6.1: larger than the server takes
 
 
@@ -314,7 +308,8 @@ def _refused_by_postal(error: AnymailRequestsAPIError) -> Result:
 
 def _is_about_us(error: AnymailRequestsAPIError) -> bool:
     text = error.response.text if error.response is not None else ""
-    return answers.postmark_code(error) in PASSING_AT_POSTMARK or answers.is_about_us(text)
+    is_ours = answers.postmark_code(error) in PASSING_AT_POSTMARK or answers.is_about_us(text)
+    return is_ours or answers.is_about_quota(text)
 
 
 def _amazons(error: AnymailAPIError) -> Result:
@@ -336,7 +331,7 @@ def _refused_by_smtp(code: int, said: bytes | str, *, of_mail: bool = False) -> 
     """What an SMTP reply means to this recipient or this mail: one of 5xx refuses it for good (RFC 5321 §4.2.1)."""
     text = _text(said)
     is_about_us = code in ABOUT_CREDENTIALS or answers.is_about_us_by_smtp(text, of_mail=of_mail)
-    may_heal = code < 500 or is_about_us or ABOUT_QUOTA.search(text) is not None  # noqa: PLR2004
+    may_heal = code < 500 or is_about_us or answers.is_about_quota(text)  # noqa: PLR2004
     return Later(f"SMTP {code}") if may_heal else Never(f"SMTP {code}")
 
 

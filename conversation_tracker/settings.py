@@ -27,6 +27,12 @@ def json_or_text(value: str) -> Any:
     return found if isinstance(found, bool | list | dict) else value
 
 
+def timeouts(value: Any) -> tuple[float, float]:
+    """Seconds for a connection and for an answer, from a list of the two or one number for both, which may be text."""
+    connect, read = value if isinstance(value, list | tuple) else (value, value)
+    return float(connect), float(read)
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -214,7 +220,7 @@ EMAIL_TIMEOUT = 30
 INBOUND_PROVIDERS: list[str] = env.list("INBOUND_PROVIDERS", default=[])
 ANYMAIL: dict[str, Any] = {
     "WEBHOOK_SECRET": env.list("WEBHOOK_SECRET", default=[]),
-    "REQUESTS_TIMEOUT": (10, 30),
+    "REQUESTS_TIMEOUT": (10, 150),  # the second is all the time that handing over a mail may take
     # ANYMAIL_<NAME> sets anymail's <NAME>; a JSON list, object or truth value is read as such.
     **{
         name.removeprefix("ANYMAIL_"): json_or_text(value)
@@ -222,6 +228,7 @@ ANYMAIL: dict[str, Any] = {
         if name.startswith("ANYMAIL_") and name != "ANYMAIL_WEBHOOK_SECRET" and value
     },
 }
+ANYMAIL["REQUESTS_TIMEOUT"] = timeouts(ANYMAIL["REQUESTS_TIMEOUT"])
 # The SNS topics that may post Amazon SES's mails and reports.
 ANYMAIL["AMAZON_SES_TOPIC_ARNS"] = env.list("AMAZON_SES_TOPIC_ARNS", default=[])
 if MAILGUN_WEBHOOK_SIGNING_KEY := env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default=""):

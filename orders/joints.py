@@ -23,7 +23,7 @@ _ROLES = frozenset(
 _TELLING, _TELLING_PLAIN = 7, 9  # signs
 _SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
 _NO_LOCAL = re.compile(r"[^\w.+-]+")
-_HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
+_LABEL = re.compile(r"[a-z0-9-]*", re.IGNORECASE)
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
 _FEWEST = 2  # signs of a domain by which it is told
@@ -65,12 +65,12 @@ def _local_before(at: str) -> str:
 
 
 def is_host(text: str, start: int, end: int) -> bool:
-    """Whether the domain that begins at ``start``, read beyond ``end`` as far as it goes, can exist, which
-    "example.comtelefone" cannot.
+    """Whether the domain that begins at ``start`` can exist with the letters that follow at ``end``, which
+    "example.comtelefone" cannot. What stands behind these says nothing: a website may be written on to an address,
+    "example.comwww.example.com".
     """
-    found = _HOST.match(text, end)
-    host = text[start : found.end() if found else end].rstrip(".-")
-    return addresses.has_known_suffix(host)
+    found = _LABEL.match(text, end)
+    return addresses.has_known_suffix(text[start : found.end() if found else end].rstrip("-"))
 
 
 def cut_short(text: str, lowered: str, *, local: str, domain: str) -> Iterator[tuple[int, int]]:

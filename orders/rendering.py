@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import nh3
 
-from orders import markup
+from orders import grounds, markup
 
 POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 MAX_HTML = 2_000_000  # characters; what is longer is cut, since no person reads it and no browser should
@@ -142,7 +142,8 @@ def _filter(own: Mapping[str, str], left_out: list[str]) -> Callable[[str, str, 
         if name == "src":
             return source(value.strip())
         if name == "style":
-            return ";".join(part for part in value.split(";") if not _STYLE_TRICKS.search(part)) or None
+            parts = grounds.coloured(value).split(";")
+            return ";".join(part for part in parts if not _STYLE_TRICKS.search(part)) or None
         return value
 
     def source(value: str) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import nh3
 
 from conversation_tracker.mailflow import headers
-from orders import markup
+from orders import grounds, markup
 
 _TAGS = nh3.ALLOWED_TAGS | {"center", "font", "big", "u", "s", "section", "main", "address", "tfoot", "label"}
 _LAYOUT = {"style", "align", "valign", "width", "height", "bgcolor", "dir", "lang", "title", "role", "aria-label"}
@@ -47,7 +47,7 @@ _CLEANER = nh3.Cleaner(
     url_schemes=_SCHEMES,
     link_rel=None,
     strip_comments=True,
-    filter_style_properties=_STYLES,
+    filter_style_properties=_STYLES | {"background"},  # of which the colour is kept, see below
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
@@ -100,7 +100,7 @@ def clean(source: str) -> str:
     Entities come out decoded but for ``& < > " nbsp``, so that what follows can search the result as text. Of what
     would keep the cleaner busy for long only the text is left.
     """
-    source = _APART.sub(" <", _NO_SCRIPT.sub(" ", headers.clean(source)))
+    source = _APART.sub(" <", grounds.on_body(_NO_SCRIPT.sub(" ", headers.clean(source))))
     if markup.is_absurd(source):
         return markup.from_text(to_text(source))
     cleaned = _shown(headers.clean(_CLEANER.clean(source)))
@@ -114,7 +114,11 @@ def _shown(cleaned: str) -> str:
 
 
 def _without_hiding(found: re.Match[str]) -> str:
-    kept = ";".join(one for one in found[1].split(";") if not _hides(one.partition("!")[0].strip().lower()))
+    style = found[1]
+    if "background:" in style:
+        coloured = grounds.coloured(html.unescape(style))
+        style = html.escape(coloured, quote=False).replace('"', "&quot;")
+    kept = ";".join(one for one in style.split(";") if not _hides(one.partition("!")[0].strip().lower()))
     return f' style="{kept}"'
 
 

@@ -53,10 +53,17 @@ LATER_400, LATER_409 = send.Later("HTTP 400"), send.Later("HTTP 409")
                 b"5.4.6 Unusual sending activity detected",
                 b"Domain x.example has exceeded the max emails per hour (100) allowed",
                 b"Message rejected: Sending paused for this account.",
+                b"5.7.1 Daily SMTP relay limit exceeded for customer 1234. For more information on SMTP relay limits",
+                b"User a@x.example has exceeded its 24-hour sending limit. Messages to 500 recipients out of 500 "
+                b"allowed have been sent. Relay quota will reset in 1.53 hours.",
+                b"Message would take you over your relay quota of 500",
+                b"Domain x.example has exceeded the max defers and failures per hour (5/5 (100%)) allowed.",
+                b"5.7.1 <DATA>: Data command rejected: limit of 400 rcpts per 24 hours",
             )
         ),
         (smtplib.SMTPRecipientsRefused({"x": (550, b"5.4.5 Daily user sending limit exceeded.")}), SendState.RETRY),
         (smtplib.SMTPDataError(550, b"5.4.1 No such user"), SendState.FAILED),
+        (smtplib.SMTPDataError(552, b"5.2.2 The mailbox is over its quota"), SendState.FAILED),
         (smtplib.SMTPDataError(550, b"host 192.5.4.5 said: no such user"), SendState.FAILED),
         (smtplib.SMTPConnectError(554, b"no service"), SendState.RETRY),
         (smtplib.SMTPHeloError(554, b"no service"), SendState.RETRY),

@@ -55,6 +55,14 @@ class System:
         os.killpg(process.pid, 9)
         process.wait()
 
+    def wait(self, name: str, *, seconds: float) -> None:
+        """Wait until it ended by itself, whatever became of its children. Raises TimeoutError when it does not."""
+        try:
+            self._running[name].wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(name) from error
+        del self._running[name]
+
     def pid(self, name: str) -> int:
         """The process it was started as; its children are in a group of that number."""
         return self._running[name].pid
