@@ -12,6 +12,8 @@ from django.db import DatabaseError, connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model, QuerySet
 
+from orders import faults
+
 LARGE = 500_000  # bytes of a column; what is larger is dealt with alone, so that it stays within a worker's memory
 PIECE = 4_000_000  # bytes that are fetched at once: libpq keeps room for twice the longest answer that it ever had
 
@@ -60,8 +62,7 @@ def fetch(row: Model, name: str) -> None:
                 if value is not None and found is not None:
                     value.write(found[0])
     except DatabaseError as error:
-        cause = error.__cause__
-        if type(cause) is psycopg.DatabaseError and cause.sqlstate is None:  # libpq's own, and not the server's
+        if faults.lacks_memory(error):
             raise MemoryError(str(error)) from error
         raise
     setattr(row, name, field.from_db_value(None if value is None else value.getvalue(), None, connection))

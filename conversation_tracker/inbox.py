@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min
 
@@ -147,8 +148,10 @@ def work(*, now: datetime) -> int | None:
         together = sorted(pk for pk, is_lone in taken if not is_lone)
         if together:
             _work_on(together, attempts=1, now=now)
+        # What the batch left of this process's memory may be too little: another one takes the lone one's turn.
+        is_full = bool(together) and limits.has_grown(settings.WORKER_MEMORY_BYTES)
         for pk, is_lone in taken:
-            if is_lone:
+            if is_lone and not is_full:
                 _work_alone(pk, now=now)
     return len(taken) or None
 
@@ -173,12 +176,6 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
     try:
         with limits.processor_time(), transaction.atomic():
             _settle(_locked(ids, is_large=is_large), alone=alone, now=now)
-    except (IntegrityError, MemoryError) as error:
-        # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat. Or
-        # mails before these filled the memory of this process, in whose place another one comes.
-        log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
-        if attempts >= MOST_ATTEMPTS:
-            lost = Trouble.FAILED, faults.describe(error)
     except limits.TooSlow as error:
         if alone or len(ids) == 1:  # in a batch each is tried again by itself, so that the good ones are recorded
             lost = Trouble.TOO_SLOW, faults.describe(error)
@@ -189,8 +186,14 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         if faults.is_passing(error):
             _pass_over(ids, error, now=now)
             return
-        log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
-        if alone or len(ids) == 1:
+        # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat. Or
+        # mails before these filled the memory of this process, in whose place another one comes.
+        is_tried_again = isinstance(error, IntegrityError) or faults.lacks_memory(error)
+        if is_tried_again:
+            log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
+        else:
+            log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
+        if attempts >= MOST_ATTEMPTS or (not is_tried_again and (alone or len(ids) == 1)):
             lost = Trouble.FAILED, faults.describe(error)
     if lost is not None:  # only now, when what went wrong and its memory are gone
         setbacks.split_or_give_up(ids, *lost, now=now)

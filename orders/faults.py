@@ -6,7 +6,8 @@ import errno
 import traceback
 from gzip import BadGzipFile
 
-from django.db import InterfaceError, InternalError, OperationalError
+import psycopg
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from orders import secrecy
@@ -27,6 +28,15 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, OSError):  # network errors of every library that we use are, but for botocore's
         return error.errno not in _ABOUT_VALUES and not isinstance(error, BadGzipFile)
     return any(kind.__module__.startswith("botocore.") for kind in type(error).__mro__)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether it says that this process has no memory left, in whatever words."""
+    if isinstance(error, DatabaseError):
+        cause = error.__cause__
+        return type(cause) is psycopg.DatabaseError and cause.sqlstate is None  # libpq's own, and not the server's
+    no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)  # there is none for its stack
+    return no_thread or isinstance(error, MemoryError)
 
 
 def describe(error: BaseException) -> str:

@@ -23,7 +23,11 @@ _ROLES = frozenset(
 _TELLING, _TELLING_PLAIN = 7, 9  # signs
 _SEPARATED = re.compile(r"[a-z0-9][._-][a-z0-9]|[0-9]")
 _NO_LOCAL = re.compile(r"[^\w.+-]+")
-_LABEL = re.compile(r"[a-z0-9-]*", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
+# Where else a shop is found, which may be written on to its address.
+_WEBSITE = re.compile(
+    r"www\.|(?:facebook|instagram|linkedin|tiktok|twitter|youtube)\.com|linktr\.ee|wa\.me", re.IGNORECASE
+)
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
 _FEWEST = 2  # signs of a domain by which it is told
@@ -65,12 +69,16 @@ def _local_before(at: str) -> str:
 
 
 def is_host(text: str, start: int, end: int) -> bool:
-    """Whether the domain that begins at ``start`` can exist with the letters that follow at ``end``, which
-    "example.comtelefone" cannot. What stands behind these says nothing: a website may be written on to an address,
-    "example.comwww.example.com".
+    """Whether the domain that begins at ``start``, read beyond ``end`` as far as it goes, can exist, which
+    "example.comtelefone" cannot; nor is it one where a website was written on, "example.com.brwww.example.com.br".
     """
-    found = _LABEL.match(text, end)
-    return addresses.has_known_suffix(text[start : found.end() if found else end].rstrip("-"))
+    domain, found = text[start:end], _HOST.match(text, end)
+    rest = found[0].rstrip(".-") if found else ""
+    if _WEBSITE.match(rest) or rest.lower().startswith(domain.lower()):
+        return False
+    # Nobody has "com.brother" below a domain; what goes on in "com2" may be a name there.
+    is_deep = "." in (addresses.suffixes().publicsuffix(domain.lower(), accept_unknown=False) or "")
+    return addresses.has_known_suffix(domain + (rest.partition(".")[0] if is_deep else rest))
 
 
 def cut_short(text: str, lowered: str, *, local: str, domain: str) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from orders import addresses, joints
 
 _AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\{1,4}(?:u00|x)40|＠|﹫)"
+APOSTROPHES = "’‘ʼ"  # what programs that write well make of one
 _PLUS = r"(?:\??\+|%(?:25){0,4}2b|&\#0*43;|\\{1,4}(?:u00|x)2b)"  # ?+ is EDIFACT's
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
 # Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a
@@ -125,10 +126,14 @@ def _sign(char: str) -> str:
         return _PLUS
     if char.isascii() and (char.isalnum() or char == "."):
         return re.escape(char)
+    return "(?:" + "|".join(map(_written, f"'{APOSTROPHES}" if char == "'" else char)) + ")"
+
+
+def _written(char: str) -> str:
     linked = "".join(f"%(?:25){{0,4}}{octet:02x}" for octet in char.encode())
     code = f"{ord(char):02x}"
-    named = {"&": "|&amp;", "'": r"|&apos;|''|\\{1,4}'", '"': "|&quot;"}.get(char, "")
-    return rf"(?:{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named})"
+    named = {"&": "|&amp;", "'": r"|&apos;|''|\\{1,4}'", '"': "|&quot;", "’": "|&rsquo;", "‘": "|&lsquo;"}.get(char, "")
+    return rf"{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named}"
 
 
 @lru_cache(maxsize=4096)

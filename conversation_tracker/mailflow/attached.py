@@ -105,4 +105,4 @@ def raw(part: Message[Any, Any]) -> bytes:
 
 
 def _flat(message: Message[Any, Any]) -> bytes:
-    return message.as_bytes(policy=policy.compat32.clone(max_line_length=0)).lstrip(b"\n")
+    return message.as_bytes(policy=frugal.AS_IT_CAME).lstrip(b"\n")

@@ -34,6 +34,19 @@ class _Watched(Compat32):
         return name, value
 
 
+class _AsItCame(Compat32):
+    """Writes each field as it stood, where Python's fold it anew: of hostile ones that takes for ever."""
+
+    verify_generated_headers = False  # of a field as it came there is nothing to refuse
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """The field in one piece, with the line ends that it had."""
+        return f"{name}: {value}{self.linesep}".encode("utf-8", "surrogateescape")
+
+
+AS_IT_CAME = _AsItCame()
+
+
 def parse(raw: bytes, kind: type[M], *, policy: Any, watch: guards.Watch | None = None) -> M:
     """The mail in these bytes. Given to the parser whole, they would be made text whole first.
 

@@ -247,7 +247,8 @@ def _payload(part: Message[Any, Any]) -> bytes:
     """The decoded bytes of a leaf; the flattened ones of a structured leaf; empty when there is no getting at it."""
     if part.is_multipart():
         children: Any = part.get_payload()
-        return b"\n".join(_guarded(one.as_bytes, b"") for one in children[:MOST_PARTS] if isinstance(one, Message))
+        inner = [one for one in children[:MOST_PARTS] if isinstance(one, Message)]
+        return b"\n".join(_guarded(partial(one.as_bytes, policy=frugal.AS_IT_CAME), b"") for one in inner)
     decoded = _guarded(lambda: _decoded(part), None)
     if isinstance(decoded, bytes):
         return decoded

@@ -25,6 +25,12 @@ def _own_topic(settings: Settings) -> None:
     settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_TOPIC_ARNS": [signatures.TOPIC]}
 
 
+@pytest.fixture(autouse=True)
+def _room(settings: Settings) -> None:
+    """The tests' one process holds more than a worker ever does, and is not full by that."""
+    settings.WORKER_MEMORY_BYTES = 64 * 10**9
+
+
 @pytest.fixture
 def three_providers(settings: Settings) -> None:
     """Mail may come by any of three providers."""

@@ -20,6 +20,10 @@ ANNA = Known(REAL, HARD)
         f"{REAL}telefone 11 5555",
         f"{REAL}telefone.",
         f"Souza{REAL}telefone",
+        f"{REAL}www.people.com.br",
+        f"{REAL}www.people.com.br(11) 4002-8922",
+        f"{REAL}pinterest.com/people",
+        f"{REAL}people.com.br",
         f"souza+{REAL}",
         f"nome;Souza{REAL}11;sim",
     ],
@@ -34,12 +38,19 @@ def test_an_address_written_on_to_words_is_replaced(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "anna.real@people.com.brasil.example.org",  # another domain that can exist
+        "anna.real@people.com.bradesco",  # another domain that can exist
+        "anna.real@people.com.bradesco.",
         "bob@people.com.br",
     ],
 )
 def test_somebody_elses_address_stays(text: str) -> None:
     assert spellings.replace(text, [ANNA]) == (text, 0)
+
+
+@pytest.mark.parametrize("website", ["www.anna.example.org", "Instagram.com/anna", "wa.me/5511", "gmail.com"])
+def test_a_website_is_written_on_to_an_address(website: str) -> None:
+    known = [Known("anna@gmail.com", HARD)]
+    assert spellings.replace(f"anna@gmail.com{website}", known) == (f"{HARD}{website}", 1)
 
 
 def test_a_plain_name_at_the_end_of_somebody_elses_stays() -> None:

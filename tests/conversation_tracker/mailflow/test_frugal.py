@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from base64 import b64encode, encodebytes
 from email import message_from_bytes, policy
@@ -70,6 +71,23 @@ def test_a_large_mail_is_read_in_less_than_four_times_its_size() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(raw) * 4
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Content-Type: text/plain; " + b"n" * 75 + b'="' + b"\xff" * 10 + b'a"',
+        b"From: " + b'"' * 98_000,
+        b"To: " + b", ".join([b"a@people.example"] * 50_000),
+        b"Subject: " + b" ".join([b"=?utf-8?q?a?="] * 20_000),
+        b"Subject: Caf\xe9\n and\n\tmore  ",
+    ],
+)
+def test_a_field_is_written_as_it_came_whatever_is_in_it(field: bytes) -> None:
+    raw = field + b"\n\nbody"
+    began = time.process_time()
+    assert frugal.parse(raw, Message, policy=policy.default).as_bytes(policy=frugal.AS_IT_CAME) == raw
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
