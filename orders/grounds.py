@@ -6,9 +6,7 @@ import html
 import re
 
 # A declaration, in which a string may hold the sign that ends it (CSS Syntax §4.3.5).
-_DECLARATION = re.compile(
-    r"""(?>(?:"(?:\\.?|[^"\\])*(?:"|\Z)|'(?:\\.?|[^'\\])*(?:'|\Z)|[^;"'])+)""", re.DOTALL
-)
+_DECLARATION = re.compile(r"""(?>(?:"(?:\\.?|[^"\\])*(?:"|\Z)|'(?:\\.?|[^'\\])*(?:'|\Z)|[^;"'])+)""", re.DOTALL)
 _OTHER_SIGNS = re.compile(r"""url\([^)]*\)?|"[^"]*"?|'[^']*'?""", re.IGNORECASE)
 # What the shorthand and gradients may say besides (CSS Backgrounds §3.10, CSS Images §3.1), which is no colour's name.
 _NO_COLOUR = (
