@@ -12,11 +12,13 @@ from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, MemoryFileUploadHandler, SkipFile
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, QueryDict, multipartparser
 from django.http.multipartparser import MultiPartParser
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 
+# Bytes of what stands before a file. Django's 1,024 are too few for the longest name of a file, percent-encoded.
+multipartparser.MAX_TOTAL_HEADER_SIZE = 8_192
 PIECE = 200_000  # octets that are decoded at once, so that large ones are copied within the processor's cache
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"

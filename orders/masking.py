@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from orders import addresses, spellings
+from orders import addresses, blotting, spellings
 from orders.known import Known
 from orders.models import Alias, Attachment, Order, TimelineEntry, TrackingEvent
 from orders.secrecy import Secret
@@ -35,11 +35,16 @@ def of_orders(ids: Iterable[int]) -> dict[int, tuple[Known, ...]]:
 
 
 def text(value: str, parties: tuple[Known, ...]) -> str:
-    """The text with aliases for addresses; dots where one is still to be read in it, in a spelling of its own."""
+    """The text with aliases for addresses and dots for words that pack one; dots alone where one is still to be read in
+    it, in a spelling of its own.
+    """
     if not spellings.glance(parties).may_show(value):
         return value
     masked, _ = spellings.replace(value, parties)
-    return Secret.DOTS if spellings.find(masked, parties) else masked
+    if spellings.find(masked, parties):
+        masked, _ = blotting.blot(masked, parties)
+        return Secret.DOTS if spellings.find(masked, parties) else masked
+    return masked
 
 
 def shows(value: str, parties: tuple[Known, ...]) -> bool:

@@ -49,6 +49,14 @@ _MAGIC = (
 )
 
 
+# Zips, Microsoft's containers and signed data, for all of which one of their kinds is guessed; and how one is named.
+_CONTAINERS = (
+    "application/zip", "application/vnd.openxmlformats-officedocument", "application/excel", "application/msword",
+    "application/vnd.ms-", "application/x-pkcs",
+)  # fmt: skip
+_NAMED = ("application/vnd.", "application/pkcs7-", "application/x-pkcs7-", "application/epub+zip")
+
+
 @dataclass(frozen=True, slots=True)
 class Nature:
     """What a file is; ``codec`` is set when its content is text that can be edited and written back."""
@@ -66,7 +74,7 @@ def nature(content: bytes, *, name: str, claimed: str, charset: str = "") -> Nat
     if codec is not None:
         content_type = _text_type(content, claimed, ending)
     else:
-        content_type = _sniff(content, name) or _safe_claim(claimed)
+        content_type = _specific(_sniff(content, name), _safe_claim(claimed))
     dangerous = ending in _DANGEROUS_ENDINGS or content_type in _DANGEROUS_TYPES or content.startswith(b"#!")
     return Nature(content_type, codec, dangerous)
 
@@ -133,6 +141,13 @@ def _sniff(content: bytes, name: str) -> str:
         return puremagic.from_string(content[:_SNIFFED] + content[-_SNIFFED:], mime=True, filename=name)[:100]
     except (puremagic.PureError, ValueError, IndexError):
         return ""
+
+
+def _specific(sniffed: str, claim: str) -> str:
+    """What it is by its content, unless that tells its container only, and the claim what is in there."""
+    if not sniffed:
+        return claim
+    return claim if sniffed.startswith(_CONTAINERS) and claim.startswith(_NAMED) else sniffed
 
 
 def _safe_claim(claimed: str) -> str:

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from unittest.mock import patch
+from urllib.parse import quote
 
 import pytest
 from django.db import OperationalError
@@ -159,6 +160,14 @@ def test_an_invitation_that_stands_in_a_field_is_a_file(client: Client, settle: 
     (file,) = entry.attachments.all()
     assert (file.name, file.content_type) == ("invite.ics", "text/calendar")
     assert vault.load(file.stored_as) == invitation.encode()
+
+
+def test_a_file_with_the_longest_name_is_taken(client: Client, settle: Settle, two: list[str]) -> None:
+    name = "щ" * 251 + ".pdf"
+    form = form_with_files(two[0], ["x"]).replace(b'filename="x"', b"filename*=utf-8''" + quote(name).encode())
+    assert post_form(client, form) == 200
+    (entry,) = settle()
+    assert entry.attachments.get().size == 8
 
 
 def test_no_file_is_lost_for_its_name(client: Client, settle: Settle, two: list[str]) -> None:
