@@ -18,7 +18,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 
 # Bytes of what stands before a file. Django's 1,024 are too few for the longest name of a file, percent-encoded.
-multipartparser.MAX_TOTAL_HEADER_SIZE = 8_192
+multipartparser.MAX_TOTAL_HEADER_SIZE = 8_192  # type: ignore[attr-defined]  # not in the stubs
 PIECE = 200_000  # octets that are decoded at once, so that large ones are copied within the processor's cache
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
