@@ -18,7 +18,7 @@ _COLOUR = re.compile(
     rf"|(?<![\w.#-])(?!(?:{_NO_COLOUR})\b)[a-z]{{3,22}}(?![\w(-])",
     re.IGNORECASE,
 )
-_BODY = re.compile(r"<body\b(?=[^<>]{0,4000}(?:bgcolor|background))([^<>]{1,4000})>", re.IGNORECASE)
+_BODY = re.compile(r"""<body\b((?>(?:[^<>"']|"[^"<]{0,4000}"|'[^'<]{0,4000}'){1,4000}))>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]{1,40})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 
 
@@ -40,12 +40,18 @@ def _coloured(declaration: str) -> str:
 
 
 def on_body(source: str) -> str:
-    """The HTML with an element of the body's colours round all that follows, since the body itself is not kept."""
+    """The HTML with an element of the body's colours round all that follows, since the body itself is not kept.
+
+    Where its ground is a picture, which is not kept either, the words do without its colours.
+    """
     return _BODY.sub(_as_element, source, count=1)
 
 
 def _as_element(body: re.Match[str]) -> str:
     said = {name.lower(): html.unescape("".join(values)) for name, *values in _ATTRIBUTE.findall(body[1])}
-    ground, letters = said.get("bgcolor", ""), said.get("text", "")
-    style = f"background-color:{ground};color:{letters};{said.get('style', '')}"
-    return f'<div style="{html.escape(style)}">'
+    style = coloured(said.get("style", ""))
+    if "bgcolor" not in said and "background-color" not in style.lower():
+        return body[0]
+    ground = f"background-color:{said['bgcolor']};" if "bgcolor" in said else ""
+    letters = f"color:{said['text']};" if "text" in said else ""
+    return f'<div style="{html.escape(ground + letters + style)}">'

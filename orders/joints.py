@@ -26,7 +26,9 @@ _NO_LOCAL = re.compile(r"[^\w.+-]+")
 _HOST = re.compile(r"[a-z0-9.-]*", re.IGNORECASE)
 # Where else a shop is found, which may be written on to its address.
 _WEBSITE = re.compile(
-    r"www\.|(?:facebook|instagram|linkedin|tiktok|twitter|youtube)\.com|linktr\.ee|wa\.me", re.IGNORECASE
+    r"www\.|(?:facebook|instagram|linkedin|pinterest|tiktok|twitter|(?:api\.)?whatsapp|x|youtube)\.com"
+    r"|(?:t|wa)\.me|bit\.ly|g\.page|linktr\.ee",
+    re.IGNORECASE,
 )
 # Where a column, a field or a sentence may end.
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)

@@ -35,13 +35,15 @@ def of_orders(ids: Iterable[int]) -> dict[int, tuple[Known, ...]]:
 
 
 def text(value: str, parties: tuple[Known, ...]) -> str:
-    """The text with aliases for addresses and dots for words that pack one; dots alone where one is still to be read in
-    it, in a spelling of its own.
+    """The text with aliases for addresses, cut ones too, and dots for words that pack one.
+
+    Dots alone where one is still to be read in it, in a spelling of its own.
     """
     if not spellings.glance(parties).may_show(value):
         return value
     masked, _ = spellings.replace(value, parties)
     if spellings.find(masked, parties):
+        masked, _ = spellings.rewrite(masked, parties)
         masked, _ = blotting.blot(masked, parties)
         return Secret.DOTS if spellings.find(masked, parties) else masked
     return masked

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from orders import addresses, joints
 
 _AT = r"(?:\s{0,8}@\s{0,8}|%(?:25){0,4}40|=40|&\#0*64;|&\#x0*40;|&commat;|\\{1,4}(?:u00|x)40|＠|﹫)"
-APOSTROPHES = "’‘ʼ"  # what programs that write well make of one
+APOSTROPHES = "’‘ʼ\x92\x91"  # what programs that write well make of one; and those of Windows, read as Latin-1
 _PLUS = r"(?:\??\+|%(?:25){0,4}2b|&\#0*43;|\\{1,4}(?:u00|x)2b)"  # ?+ is EDIFACT's
 _QUOTE = r"(?:\\?\"|&quot;)?"  # "john"@example.com is john@example.com (RFC 5321 §4.1.2)
 # Not the end of somebody else's longer address: a letter or digit before, or one before a +. What stands for a

@@ -31,14 +31,15 @@ _ATTRIBUTES: dict[str, set[str]] = {
 }
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 _DROPPED_WHOLE = {"script", "style", "title", "template", "svg", "math"}
-# Nothing here can fetch or cover the page; values that hide text from the reader are taken out below.
+# Nothing here can fetch or cover the page; values that hide text from the reader are taken out below, and all of a
+# background but its colour.
 _STYLES = {
-    "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius",
-    "border-right", "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "display",
-    "font-family", "font-size", "font-style", "font-weight", "height", "letter-spacing", "line-height",
-    "list-style-type", "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width",
-    "min-width", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
-    "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break",
+    "background", "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left",
+    "border-radius", "border-right", "border-spacing", "border-style", "border-top", "border-width", "color",
+    "direction", "display", "font-family", "font-size", "font-style", "font-weight", "height", "letter-spacing",
+    "line-height", "list-style-type", "margin", "margin-bottom", "margin-left", "margin-right", "margin-top",
+    "max-width", "min-width", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top",
+    "text-align", "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break",
 }  # fmt: skip
 _CLEANER = nh3.Cleaner(
     tags=_TAGS - _DROPPED_WHOLE,
@@ -47,7 +48,7 @@ _CLEANER = nh3.Cleaner(
     url_schemes=_SCHEMES,
     link_rel=None,
     strip_comments=True,
-    filter_style_properties=_STYLES | {"background"},  # of which the colour is kept, see below
+    filter_style_properties=_STYLES | {name.upper() for name in _STYLES},  # as old programs write them
 )
 _STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_DROPPED_WHOLE, attributes={}, link_rel=None)
 
@@ -115,7 +116,7 @@ def _shown(cleaned: str) -> str:
 
 def _without_hiding(found: re.Match[str]) -> str:
     style = found[1]
-    if "background:" in style:
+    if "background:" in style.lower():
         coloured = grounds.coloured(html.unescape(style))
         style = html.escape(coloured, quote=False).replace('"', "&quot;")
     kept = ";".join(one for one in style.split(";") if not _hides(one.partition("!")[0].strip().lower()))

@@ -36,8 +36,8 @@ MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their byte
 _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
 _RTF = re.compile(
-    r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?\??|\\\*|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]"
-    r"|\r?\n",
+    r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?\??|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
+    r"|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]|\r?\n",
     re.IGNORECASE,
 )
 _ZIP = b"PK\x03\x04"
@@ -241,6 +241,8 @@ def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
 def _of_rtf(found: re.Match[str]) -> str:
     if found["octet"] is not None:
         return chr(int(found["octet"], 16))
+    if found["apostrophe"] is not None:
+        return "'"
     return chr(int(found["point"]) % 0xD800) if found["point"] is not None else ""
 
 

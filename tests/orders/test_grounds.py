@@ -30,6 +30,8 @@ def cleaned(style: str) -> str:
         ("background:none", ""),
         ("background:url(//x.example/red)", ""),
         ("background-image:url(//x.example/red)", ""),
+        ("BACKGROUND: #000080; COLOR: #ffffff", "background-color:#000080;COLOR:#ffffff"),
+        ("BACKGROUND-COLOR: #000080", "BACKGROUND-COLOR:#000080"),
         ('font-family:"A;B";background:red', "font-family:&quot;A;B&quot;;background-color:red"),
     ],
 )
@@ -48,11 +50,29 @@ def test_a_ground_does_not_bring_back_what_hides_text() -> None:
         ('<body bgcolor="#000000" text=white link=red>', "background-color:#000000;color:white"),
         ("<BODY style='margin:0;background:#111;color:#eee' class=x>", "margin:0;background-color:#111;color:#eee"),
         ('<body style="background-color: #f4f4f4">', "background-color:#f4f4f4"),
+        ("<body bgcolor=black data-x='a>b' onload=\"if (a > b) c()\">", "background-color:black"),
     ],
 )
 def test_the_body_s_colours_are_kept(body: str, style: str) -> None:
     found = bodies.clean(f"<html><head><title>t</title></head>{body}<p>x</p></body></html>")
     assert found.split() == f'<div style="{style}"><p>x</p> </div>'.split()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<body background="https://x.example/dark.jpg" text="#ffffff">',
+        '<body style="background:url(//x.example/dark.jpg);color:#fff">',
+        "<body text=white>",
+    ],
+)
+def test_words_of_a_body_without_a_colour_have_none_either(body: str) -> None:
+    assert bodies.clean(f"{body}<p>x</p>") == "<p>x</p>"
+
+
+@pytest.mark.parametrize("style", ["DISPLAY: none", "COLOR: transparent", "FONT-SIZE: 1px", "Color:TRANSPARENT"])
+def test_capitals_hide_nothing(style: str) -> None:
+    assert cleaned(style) == '<p style="">x</p>'
 
 
 @pytest.mark.parametrize("body", ["<body>", '<body class="x" dir=ltr>', "<body style='margin:0'>"])
@@ -76,6 +96,7 @@ def test_pages_show_the_colour_too() -> None:
         "<p style=\"background:red;x:'" + "\\'" * 200_000 + '\\">',
         '<p style="background:' + "url(" * 200_000 + '">',
         "<body " * 200_000 + "background" + " a" * 200_000,
+        "<body '\"" * 200_000,
     ],
 )
 def test_what_is_hostile_takes_no_time(source: str) -> None:

@@ -47,7 +47,9 @@ def test_somebody_elses_address_stays(text: str) -> None:
     assert spellings.replace(text, [ANNA]) == (text, 0)
 
 
-@pytest.mark.parametrize("website", ["www.anna.example.org", "Instagram.com/anna", "wa.me/5511", "gmail.com"])
+@pytest.mark.parametrize(
+    "website", ["www.anna.example.org", "Instagram.com/anna", "wa.me/5511", "gmail.com", "x.com/a"]
+)
 def test_a_website_is_written_on_to_an_address(website: str) -> None:
     known = [Known("anna@gmail.com", HARD)]
     assert spellings.replace(f"anna@gmail.com{website}", known) == (f"{HARD}{website}", 1)

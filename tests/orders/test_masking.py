@@ -25,5 +25,12 @@ def test_of_a_text_with_a_packed_address_the_rest_is_left() -> None:
     assert token not in shown
 
 
+def test_of_a_text_that_cuts_an_address_the_rest_is_left() -> None:
+    html = "<p>Ask anna.<wbr>real@people.example, or <span>anna.real</span><span>@people.example</span>.</p>"
+    shown = masking.text(html, (ANNA,))
+    assert shown == f"<p>Ask {HARD}<wbr>, or <span>{HARD}</span><span></span>.</p>"
+    assert masking.text("> anna.real@peo\n> ple.example\n> Kim", (ANNA,)) == f"> {HARD}\n> Kim"
+
+
 def test_what_is_spelled_in_a_way_of_its_own_becomes_dots() -> None:
     assert masking.text("anna.r\u200beal@people.example", (ANNA,)) == Secret.DOTS

@@ -356,6 +356,14 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("written", [rb"o\rquote brien", rb"o\rquote\b brien", rb"o\'92brien", rb"o\u8217?brien"])
+def test_a_curly_apostrophe_of_rich_text_is_read(written: bytes) -> None:
+    content = b"{\\rtf1 shane." + written + b"@people.example}"
+    known = [Known("shane.o'brien@people.example", HARD.alias)]
+    found = readings.views(content, name="a.rtf", claimed="application/rtf", budget=readings.Budget())
+    assert any(spellings.find(view.text, known) for view in found if isinstance(view, readings.Text))
+
+
 @pytest.mark.parametrize(("content", "kind"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_takes_no_longer_than_its_size(content: bytes, kind: str) -> None:
     assert len(masked(incoming(content, kind=kind, name="a.x"), SOFT).files) >= 1

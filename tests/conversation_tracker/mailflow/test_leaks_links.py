@@ -43,6 +43,7 @@ PACKED = b"https://erp.example/c?email=shane.o%27brien%2Bshop%40people.example&n
         (APOSTROPHE, V2.format("-3Femail-3Dshane.o-2527brien-2540people.example")),
         (APOSTROPHE, f"https://p.example?d=erp.example&u={base64.b64encode(PACKED).decode()}&i=NWY=&t=Z"),
         (APOSTROPHE, "shane.o’brien@people.example"),
+        (APOSTROPHE, b"shane.o\x92brien@people.example".decode("latin-1")),
         (APOSTROPHE, "mailto:shane.o&#8217;brien@people.example"),
         (APOSTROPHE, "mailto:shane.o&rsquo;brien@people.example"),
         (APOSTROPHE, "mailto:shane.o%E2%80%99brien@people.example"),
