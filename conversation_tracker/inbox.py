@@ -183,7 +183,7 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
         _put_off_slow(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
-        if faults.is_passing(error):
+        if faults.is_passing(error) and not faults.lacks_memory(error):
             _pass_over(ids, error, now=now)
             return
         # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat. Or
@@ -301,7 +301,7 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
         raise
     except Exception as error:
         # anymail's views raise whatever the payload makes them raise.
-        if faults.is_passing(error):
+        if faults.is_passing(error) or faults.lacks_memory(error):
             raise
         # In a batch it is tried again alone, since it may have been a neighbour's doing.
         if alone and not batches.split(row, now=now):

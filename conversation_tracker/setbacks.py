@@ -57,7 +57,7 @@ def split_or_give_up(ids: Sequence[int], trouble: Trouble, detail: str, *, now: 
             defer([pk], error, trouble=Trouble.TOO_SLOW, now=now)
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
-            if faults.is_passing(error):
+            if faults.is_passing(error) and not faults.lacks_memory(error):
                 defer([pk], error, now=now)
                 continue
             log.error("splitting failed receipt=%s\n%s", pk, faults.trace(error))  # noqa: TRY400  it may quote a mail

@@ -176,7 +176,7 @@ CELERY_TASK_TIME_LIMIT = 120
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # What one worker process may hold: a mail that needs more is quarantined. A child that stays large is replaced.
 WORKER_MEMORY_BYTES: int = env.int("WORKER_MEMORY_BYTES", default=512_000_000)
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_BYTES // 2 // 1_000  # kB
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MEMORY_BYTES // 2 // 1_024  # KiB; limits.has_grown says the same
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 # What asks somebody outside has a queue of its own, so that a provider that hangs keeps no worker from recording, where

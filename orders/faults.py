@@ -34,7 +34,9 @@ def lacks_memory(error: BaseException) -> bool:
     """Whether it says that this process has no memory left, in whatever words."""
     if isinstance(error, DatabaseError):
         cause = error.__cause__
-        return type(cause) is psycopg.DatabaseError and cause.sqlstate is None  # libpq's own, and not the server's
+        if not isinstance(cause, psycopg.Error) or cause.sqlstate is not None:  # the server's, and not libpq's own
+            return False
+        return type(cause) is psycopg.DatabaseError or "memory" in str(cause)
     no_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)  # there is none for its stack
     return no_thread or isinstance(error, MemoryError)
 

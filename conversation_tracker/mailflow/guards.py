@@ -20,7 +20,8 @@ MOST_PARTS = 500
 MOST_FIELDS_IN_PARTS = 50_000  # of all parts, and of the mails in them
 MOST_RECEIVED = 50
 MOST_ENCODED_WORDS = 500  # in one field
-MOST_PARAMETERS = 100  # in one field
+MOST_PARAMETERS = 100  # in one field, of those that are written in pieces
+MOST_SEMICOLONS = 1_000  # in one field: behind an open quote Python looks at each for each
 MOST_OPENED = 200  # round brackets in one field: a comment in a comment in a comment …
 MOST_RECIPIENTS = 1_000  # addresses in one field
 
@@ -152,7 +153,8 @@ def _check_value(value: str) -> None:
         raise OverLimit(Limit.COMMENTS)
     if value.count("@") > MOST_RECIPIENTS:
         raise OverLimit(Limit.RECIPIENTS)
-    if value.count("*") > MOST_PARAMETERS and value.count(";") > MOST_PARAMETERS:
+    semicolons = value.count(";")
+    if semicolons > MOST_SEMICOLONS or (semicolons > MOST_PARAMETERS and value.count("*") > MOST_PARAMETERS):
         raise OverLimit(Limit.PARAMETERS)
 
 

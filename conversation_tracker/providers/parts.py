@@ -16,6 +16,7 @@ from anymail.inbound import AnymailInboundMessage
 from conversation_tracker.mailflow import charsets, guards, headers
 from conversation_tracker.providers import base
 
+LONGEST_TYPE = 1_000  # characters of a file's type and what it says besides
 MOST_NAMED = 500  # addresses of a field that is written anew
 _MADE_ANEW = {"content-type", "content-transfer-encoding", "mime-version"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -91,7 +92,7 @@ def _sorted(files: Iterable[AnymailInboundMessage]) -> tuple[list[AnymailInbound
 def file(content: bytes, *, content_type: object, name: object, content_id: object = None) -> AnymailInboundMessage:
     """A file of a mail. An attached mail stays bytes, and our own parser opens it."""
     part = AnymailInboundMessage(policy=policy.compat32)  # its fields are not parsed when they are set
-    part["Content-Type"] = _line(content_type) or "application/octet-stream"
+    part["Content-Type"] = _line(content_type)[:LONGEST_TYPE] or "application/octet-stream"
     named = {"filename": _line(name)} if _line(name) else {}
     part.add_header("Content-Disposition", "inline" if content_id else "attachment", **named)
     if _line(content_id):

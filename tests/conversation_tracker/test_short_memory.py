@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import psycopg
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -27,7 +27,19 @@ def libpqs() -> DatabaseError:
     return error
 
 
-SHORT = [MemoryError(), RuntimeError("can't start new thread"), libpqs()]
+def psycopgs(said: str) -> OperationalError:
+    error = OperationalError(said)
+    error.__cause__ = psycopg.OperationalError(said)
+    return error
+
+
+SHORT = [
+    MemoryError(),
+    RuntimeError("can't start new thread"),
+    libpqs(),
+    psycopgs("sending query and params failed: cannot allocate memory for output buffer"),
+    psycopgs("escape_literal failed: out of memory"),
+]
 
 
 def servers() -> DatabaseError:
@@ -36,12 +48,20 @@ def servers() -> DatabaseError:
     return error
 
 
+def gone() -> OperationalError:
+    error = OperationalError("the connection is lost")
+    error.__cause__ = psycopg.OperationalError("the connection is lost")
+    return error
+
+
 @pytest.mark.parametrize("error", SHORT)
 def test_what_says_that_memory_is_short_is_known(error: Exception) -> None:
     assert faults.lacks_memory(error)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("dictionary changed size"), servers(), DatabaseError(), ValueError()])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("dictionary changed size"), servers(), gone(), DatabaseError(), ValueError()]
+)
 def test_what_says_something_else_is_not(error: Exception) -> None:
     assert not faults.lacks_memory(error)
 

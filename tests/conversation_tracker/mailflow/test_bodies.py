@@ -106,6 +106,19 @@ def test_formatting_that_would_be_opened_again_in_each_block_is_dropped(source: 
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize("sign", ["&", "\xa0", "\xb0", "\x85"])
+def test_a_long_text_of_what_the_cleaner_is_slow_at_is_text(sign: str) -> None:
+    began = time.process_time()
+    cleaned = bodies.clean(f"<p>Hello <b>you</b></p>{sign * 800_000}")
+    assert bodies.to_text(cleaned).startswith("Hello you")
+    assert time.process_time() - began < 5
+
+
+def test_a_long_text_with_some_of_it_is_cleaned() -> None:
+    words = "O nº 1\xa0da 2ª rua está a 3°, é só seguir em frente até ao fim. " * 6_000
+    assert "<b>you</b>" in bodies.clean(f"<p>Hello <b>you</b></p>{words}")
+
+
 def test_formatting_left_open_here_and_there_stays() -> None:
     cleaned = bodies.clean("<p><font color=red><b>x</p>" * 100 + "<table>" + "<tr><td>y" * 5_000 + "</table>")
     assert cleaned.count("<td>") == 5_000

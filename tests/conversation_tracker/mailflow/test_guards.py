@@ -51,6 +51,12 @@ ABSURD = {
 }
 
 
+def test_a_field_of_semicolons_is_turned_away() -> None:
+    with pytest.raises(OverLimit) as caught:
+        guards.check_raw(b'Content-Type: text/plain; x="' + b";" * 1_001 + b"\r\n\r\n")
+    assert caught.value.limit == Limit.PARAMETERS
+
+
 @pytest.mark.parametrize("raw", ORDINARY.values(), ids=ORDINARY.keys())
 def test_an_ordinary_mail_passes(raw: bytes) -> None:
     assert guards.check_raw(raw) is None  # type: ignore[func-returns-value]  # that it returns is the claim
