@@ -52,17 +52,19 @@ _NOTHING_FROM_US = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 # What is said when an account has sent too much for now. Google, Microsoft, Zoho, cPanel, Amazon, GoDaddy, Postfix's
-# policies, Mailgun, MailerSend.
+# policies, Plesk, iRedMail, Mailgun, MailerSend.
 _ABOUT_QUOTA = re.compile(
     r"""
-    (?<![\d.]) (?: 5\.4\.[56] | 5\.1\.90 | 5\.7\.233 | 5\.2\.25[0-9] )\b
-    | submissionquota | sending[ ]paused | sending[ ]too[ ]fast | recipient[ ]limit[ ]exceeded | email[ ]quota[ ]limit
+    (?<![\d.]) (?: 5\.4\.[56] | 5\.1\.90 | 5\.7\.23[36] | 5\.2\.25[0-9] )\b
+    | submissionquota | (?:throttling|message[ ]count)[ ]quota | email[ ]quota[ ]limit
+    | sending[ ]paused | sending[ ]too[ ]fast | recipient[ ]limit[ ]exceeded | limit[ ]on[ ]the[ ]number[ ]of[ ]allowed
     | max(?:imum)?[ ] (?:e?mails|defers[ ]and[ ]failures|messages|recipients) [ ]per[ ](?:hour|day)
-    | \b(?:relay|sending|smtp|hourly|daily|outgoing)[ ] (?:(?:relay|sending|smtp|e?mail)[ ])? (?:limit|quota)\b
+    | \b(?:relay|sending|smtp|hourly|daily|outgoing)[ ] (?:(?:relay|sending|smtp|e-?mail)[ ])? (?:limits?|quota)\b
     | \blimit[ ]of[ ][0-9]{1,9}[ ](?:rcpts|recipients|messages|e?mails)[ ]per\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_ABOUT_SIZE = re.compile(r"\b(?:size|too large|[0-9]*[ ]?(?:[kmg]i?b|bytes))\b", re.IGNORECASE)
 _ANOTHER_S_WORDS = re.compile(r"\bsaid:|\bcall-?out\b|\bresponse\b", re.IGNORECASE)
 
 
@@ -141,7 +143,8 @@ def is_about_us_by_smtp(text: str, *, of_mail: bool) -> bool:
 
 def is_about_quota(text: str) -> bool:
     """Whether a refusal is for how much the account has sent of late, which passes with time."""
-    return _ABOUT_QUOTA.search(text[:_MOST_READ]) is not None
+    said = text[:_MOST_READ]
+    return _ABOUT_QUOTA.search(said) is not None and _ABOUT_SIZE.search(said) is None
 
 
 def names_nobody(error: AnymailRecipientsRefused) -> bool:

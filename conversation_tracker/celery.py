@@ -16,6 +16,7 @@ from celery import Celery, Task
 from celery.signals import (
     beat_init,
     setup_logging,
+    task_postrun,
     task_prerun,
     worker_init,
     worker_process_init,
@@ -64,42 +65,51 @@ app = Celery("conversation_tracker", task_cls=_Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-_stopping = mmap(-1, 1)  # a worker's children are forked from it, and see what it writes here
-_TOLD_TOGETHER = 3.0  # seconds in which a worker and its children are told to stop, where all are
+# When the worker was last told to stop, by the clock of ``time.monotonic``; 0 while it was not. Its children are forked
+# from it, and see what it writes here.
+_told = memoryview(mmap(-1, 8)).cast("d")
+_TOLD_TOGETHER = 5.0  # seconds within which a worker and its children are told to stop, where all are
 
 
 def is_stopping() -> bool:
     """Whether this worker was told to stop, so that its tasks begin with nothing more."""
-    return _stopping[0] == 1
+    return _told[0] != 0
 
 
 @worker_shutting_down.connect
-def end_turns(**_: Any) -> None:
+def end_turns(how: str = "Warm", **_: Any) -> None:
     """Tell the children. Celery waits for their tasks and tells them nothing; a supervisor waits for some seconds, and
     then kills them in the middle of handing over a mail, which leaves once more.
     """
-    _stopping[0] = 1
+    if how == "Warm" or not is_stopping():
+        _told[0] = time.monotonic()
 
 
 @task_prerun.connect
 def outlive_termination(**_: Any) -> None:
-    """Leave it to the worker to end its children. systemd and others send SIGTERM to all processes of a service, and a
-    child that ends by it may be handing over a mail, which leaves once more.
-
-    Only from a task on, since a child's own start sets what Celery wants of it.
+    """Leave it to the worker to end a child that is at work. systemd and others send SIGTERM to all processes of a
+    service, and a child that ends by it may be handing over a mail, which leaves once more.
     """
     usual = signal.getsignal(signal.SIGTERM)
     if current_process().name != "MainProcess" and isinstance(usual, FunctionType):
         signal.signal(signal.SIGTERM, partial(_end, usual))
 
 
+@task_postrun.connect
+def end_as_usual(**_: Any) -> None:
+    """A child that is at nothing ends at once."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, partial):
+        signal.signal(signal.SIGTERM, *handler.args)
+
+
 def _end(usual: FunctionType, signum: int, frame: FrameType | None) -> None:
-    """Go on where the worker was told as well, since then it waits for us; else it was the worker that told us."""
+    """Go on where the worker is told too, since then it waits for us; else it was the worker that told us."""
     until = time.monotonic() + _TOLD_TOGETHER
-    while not is_stopping() and time.monotonic() < until:
+    while time.monotonic() - _told[0] > _TOLD_TOGETHER:
+        if time.monotonic() > until:
+            usual(signum, frame)
         time.sleep(0.05)
-    if not is_stopping():
-        usual(signum, frame)
 
 
 @setup_logging.connect

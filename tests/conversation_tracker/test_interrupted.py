@@ -208,7 +208,7 @@ def test_a_mail_that_is_leaving_is_not_said_to_be_interrupted(
 @pytest.fixture
 def starting_anew() -> Iterator[Callable[[], None]]:
     def start() -> None:
-        celery._stopping[0] = 0
+        celery._told[0] = 0
 
     yield start
     start()

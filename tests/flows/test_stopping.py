@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,6 +79,25 @@ def test_a_service_whose_processes_are_all_told_to_end_hands_its_mail_over_once(
     provider.may_answer.set()
     leaving.wait("worker", seconds=30)
     assert (outbox.counts()["sent"], len(provider.taken)) == (1, 1)
+
+
+def test_they_may_be_told_more_than_once(leaving: System, provider: Provider) -> None:
+    for _ in range(3):
+        os.killpg(leaving.pid("worker"), signal.SIGTERM)
+        time.sleep(0.5)
+    provider.may_answer.set()
+    leaving.wait("worker", seconds=30)
+    assert (outbox.counts()["sent"], len(provider.taken)) == (1, 1)
+
+
+def test_a_worker_that_is_stopping_can_be_told_to_end_at_once(leaving: System, provider: Provider) -> None:
+    os.kill(leaving.pid("worker"), signal.SIGTERM)
+    with pytest.raises(TimeoutError):
+        leaving.wait("worker", seconds=6)
+    os.kill(leaving.pid("worker"), signal.SIGQUIT)
+    leaving.wait("worker", seconds=50)
+    assert outbox.counts()["sending"] == 1
+    assert not provider.may_answer.is_set()
 
 
 def test_a_worker_that_is_told_to_end_at_once_waits_for_nobody(leaving: System, provider: Provider) -> None:
