@@ -57,14 +57,18 @@ _ABOUT_QUOTA = re.compile(
     r"""
     (?<![\d.]) (?: 5\.4\.[56] | 5\.1\.90 | 5\.7\.23[36] | 5\.2\.25[0-9] )\b
     | submissionquota | (?:throttling|message[ ]count)[ ]quota | email[ ]quota[ ]limit
-    | sending[ ]paused | sending[ ]too[ ]fast | recipient[ ]limit[ ]exceeded | limit[ ]on[ ]the[ ]number[ ]of[ ]allowed
+    | sending[ ]paused | sending[ ]too[ ]fast | too[ ]many[ ](?:e?mails|messages)[ ]per
+    | recipient[ ]limit[ ]exceeded | limit[ ]on[ ]the[ ]number[ ]of[ ]allowed
     | max(?:imum)?[ ] (?:e?mails|defers[ ]and[ ]failures|messages|recipients) [ ]per[ ](?:hour|day)
     | \b(?:relay|sending|smtp|hourly|daily|outgoing)[ ] (?:(?:relay|sending|smtp|e-?mail)[ ])? (?:limits?|quota)\b
     | \blimit[ ]of[ ][0-9]{1,9}[ ](?:rcpts|recipients|messages|e?mails)[ ]per\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_ABOUT_SIZE = re.compile(r"\b(?:size|too large|[0-9]*[ ]?(?:[kmg]i?b|bytes))\b", re.IGNORECASE)
+_ABOUT_SIZE = re.compile(
+    r"\b(?:message|mail) size\b|\bsize (?:limit|exceeds)|\btoo (?:large|big)\b|(?<![\w.-])[0-9]+ ?(?:[kmg]i?b|bytes)\b",
+    re.IGNORECASE,
+)
 _ANOTHER_S_WORDS = re.compile(r"\bsaid:|\bcall-?out\b|\bresponse\b", re.IGNORECASE)
 
 

@@ -60,7 +60,8 @@ PASSING = {
     HTTPStatus.TOO_MANY_REQUESTS,
     420,  # a limit of sending, at Mailgun and SparkPost
 }
-# Of a gateway before the provider: what lies behind it may have taken the mail, where no key tells it of a repeat.
+# Of a gateway before the provider: what lies behind it may have taken the mail. Where it knows a repeat by its key, the
+# next answer tells.
 UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 520, 524}
 # Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
 PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}
@@ -285,7 +286,7 @@ def _refused_recipient(error: AnymailRecipientsRefused) -> Result:
 
 def _refused(error: AnymailRequestsAPIError, *, may_have_left: bool) -> Result:
     """What a call over HTTP that did not succeed means."""
-    if error.status_code in UNTOLD and not finishing.takes_key():
+    if error.status_code in UNTOLD:
         return Doubtful(_status(error))
     if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
         return Sent("") if may_have_left else Later(answers.code(error)[:100])  # a key is forgotten some time

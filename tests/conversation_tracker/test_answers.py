@@ -83,13 +83,6 @@ def test_a_gateway_that_waits_no_longer_leaves_a_doubt(settings: Settings, statu
         assert send.hand_over(message(), key="k") == send.Doubtful(f"HTTP {status}")
 
 
-def test_a_gateway_leaves_no_doubt_where_a_key_tells_of_a_repeat(settings: Settings) -> None:
-    settings.EMAIL_BACKEND = "anymail.backends.resend.EmailBackend"
-    with http_server(b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n") as url:
-        settings.ANYMAIL = {**settings.ANYMAIL, "RESEND_API_KEY": "t", "RESEND_API_URL": url}
-        assert send.hand_over(message(), key="k") == send.Later("HTTP 504")
-
-
 @pytest.mark.parametrize(
     ("code", "result"),
     [

@@ -20,7 +20,7 @@ from conversation_tracker.models import OutboundMail, SendState
 from orders.models import Alert, AlertKind, Suppression, User
 from orders.placing import Placed
 from tests import letters
-from tests.conversation_tracker.failing import http, lose_worker, smtp_server
+from tests.conversation_tracker.failing import http, http_server, lose_worker, smtp_server
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., list[EmailMultiAlternatives]]
@@ -57,6 +57,8 @@ LATER_400, LATER_409 = send.Later("HTTP 400"), send.Later("HTTP 409")
                 b"User a@x.example has exceeded its 24-hour sending limit. Messages to 500 recipients out of 500 "
                 b"allowed have been sent. Relay quota will reset in 1.53 hours.",
                 b"Message would take you over your relay quota of 500",
+                b"Domain mb-plus.size.example has exceeded the max emails per hour (120/100 (120%)) allowed.",
+                b"5.7.0 Requested action not taken: too many emails per second",
                 b"Domain x.example has exceeded the max defers and failures per hour (5/5 (100%)) allowed.",
                 b"5.7.0 Not sent. The limit on the number of allowed outgoing messages was exceeded. Try again later.",
                 b"5.7.1 <a@x.example>: Sender address rejected: Throttling quota exceeded",
@@ -88,6 +90,28 @@ def test_what_can_heal_is_tried_again_and_nothing_else(
     row = OutboundMail.objects.get()
     assert (row.state, row.attempts) == (state, 1)
     assert "@" not in row.problem
+
+
+@pytest.mark.parametrize("status", [504, 520, 524])
+@pytest.mark.parametrize(
+    ("name", "repeat", "code"), [("brevo", 400, "duplicate_parameter"), ("resend", 409, "invalid_idempotent_request")]
+)
+def test_what_a_gateway_did_not_hear_of_is_told_by_the_key(
+    client: Client, placed: Placed, settings: Settings, name: str, repeat: int, code: str, status: int
+) -> None:
+    said = json.dumps({"code": code, "name": code}).encode()
+    told = [(status, b""), (repeat, said)]
+    settings.EMAIL_BACKEND = f"anymail.backends.{name}.EmailBackend"
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    for answer, body in told:
+        with http_server(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (answer, len(body), body)) as url:
+            own = {f"{name.upper()}_API_KEY": "t", f"{name.upper()}_API_URL": url}
+            settings.ANYMAIL = {**settings.ANYMAIL, **own}
+            outbox.work(now=timezone.now())
+        OutboundMail.objects.update(next_attempt_at=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.attempts, row.doubts) == (SendState.SENT, 2, 1)
 
 
 @pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])
