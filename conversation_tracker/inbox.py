@@ -148,15 +148,15 @@ def work(*, now: datetime) -> int | None:
         together = sorted(pk for pk, is_lone in taken if not is_lone)
         if together:
             _work_on(together, attempts=1, now=now)
-        # What the batch left of this process's memory may be too little: another one takes the lone one's turn.
         is_full = bool(together) and limits.has_grown(settings.WORKER_MEMORY_BYTES)
         for pk, is_lone in taken:
-            if is_lone and not is_full:
-                _work_alone(pk, now=now)
+            if is_lone:
+                _work_alone(pk, is_full=is_full, now=now)
     return len(taken) or None
 
 
-def _work_alone(pk: int, *, now: datetime) -> None:
+def _work_alone(pk: int, *, is_full: bool, now: datetime) -> None:
+    """``is_full``: what a batch left of this process's memory may be too little, which is not this one's fault."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [pk])
         counted = cursor.fetchone()
@@ -166,13 +166,16 @@ def _work_alone(pk: int, *, now: datetime) -> None:
     if attempts > MOST_ATTEMPTS:  # every attempt so far ended with its worker
         setbacks.give_up([pk], Trouble.KILLED_WORKER, "", now=now)
     else:
-        _work_on([pk], attempts=attempts, is_large=size > bytea.LARGE, now=now)
+        _work_on([pk], attempts=attempts, is_large=size > bytea.LARGE, is_full=is_full, now=now)
 
 
-def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: datetime) -> None:
+def _work_on(
+    ids: Sequence[int], *, attempts: int, is_large: bool = False, is_full: bool = False, now: datetime
+) -> None:
     """Settle these receipts, all in one transaction; what goes wrong becomes their state."""
     alone = attempts > 1
     lost: tuple[Trouble, str] | None = None
+    was_full = False
     try:
         with limits.processor_time(), transaction.atomic():
             _settle(_locked(ids, is_large=is_large), alone=alone, now=now)
@@ -193,9 +196,12 @@ def _work_on(ids: Sequence[int], *, attempts: int, is_large: bool = False, now: 
             log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
         else:
             log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
+        was_full = is_full and faults.lacks_memory(error)
         if attempts >= MOST_ATTEMPTS or (not is_tried_again and (alone or len(ids) == 1)):
             lost = Trouble.FAILED, faults.describe(error)
-    if lost is not None:  # only now, when what went wrong and its memory are gone
+    if was_full:
+        setbacks.defer(ids, MemoryError(), now=now)
+    elif lost is not None:  # only now, when what went wrong and its memory are gone
         setbacks.split_or_give_up(ids, *lost, now=now)
 
 
