@@ -193,7 +193,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
             row.state, row.sent_at, row.left_out = SendState.SENT, now + took, list(left_out)
             row.provider_message_id, row.problem = provider_message_id, ""
         case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
-            row.failures, row.doubts = row.failures + 1, row.doubts + isinstance(result, send.Doubtful)
+            row.failures, row.doubts = row.failures + 1, _doubts(row, result)
             # It rests for as long as it kept us, so that a few which a server chokes on do not keep all who send.
             row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + max(wait, took)
         case send.Later(problem) | send.Doubtful(problem) | send.Never(problem):
@@ -222,6 +222,13 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         )
         events.publish([sent])
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
+
+
+def _doubts(row: OutboundMail, result: send.Later | send.Doubtful) -> int:
+    """After how many attempts the mail may have arrived; those whose repeat a key tells count as one."""
+    if isinstance(result, send.Doubtful):
+        return row.doubts + 1
+    return max(row.doubts, int(result.may_have_left))
 
 
 def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime) -> timedelta | None:

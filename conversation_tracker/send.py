@@ -60,8 +60,8 @@ PASSING = {
     HTTPStatus.TOO_MANY_REQUESTS,
     420,  # a limit of sending, at Mailgun and SparkPost
 }
-# Of a gateway before the provider: what lies behind it may have taken the mail. Where it knows a repeat by its key, the
-# next answer tells.
+# Of a gateway before the provider: what lies behind it may have taken the mail. Where it knows a repeat by its key, one
+# of the next answers tells, and trying on does no harm.
 UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 520, 524}
 # Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
 PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}
@@ -96,10 +96,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """It may go another time, and not before the provider asks for it."""
+    """It may go another time, and not before the provider asks for it.
+
+    ``may_have_left``: it may have been taken after all, and the provider will know the next try for a repeat.
+    """
 
     problem: str
     wait: timedelta = timedelta()
+    may_have_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +290,15 @@ def _refused_recipient(error: AnymailRecipientsRefused) -> Result:
 
 def _refused(error: AnymailRequestsAPIError, *, may_have_left: bool) -> Result:
     """What a call over HTTP that did not succeed means."""
-    if error.status_code in UNTOLD:
+    if error.status_code in UNTOLD and not finishing.takes_key():
         return Doubtful(_status(error))
     if finishing.takes_key() and answers.code(error) in TAKEN_BEFORE:
         return Sent("") if may_have_left else Later(answers.code(error)[:100])  # a key is forgotten some time
     if error.status_code is not None and error.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return _refused_by_postal(error)
     if _may_heal(error.status_code) or _is_about_us(error):
-        return Later(_status(error), wait=answers.asked_to_wait(error.response, now=timezone.now()))
+        wait = answers.asked_to_wait(error.response, now=timezone.now())
+        return Later(_status(error), wait=wait, may_have_left=error.status_code in UNTOLD)
     return Never(_status(error))
 
 

@@ -83,6 +83,14 @@ def test_a_gateway_that_waits_no_longer_leaves_a_doubt(settings: Settings, statu
         assert send.hand_over(message(), key="k") == send.Doubtful(f"HTTP {status}")
 
 
+def test_a_gateway_s_doubt_does_not_hurry_where_a_key_tells_of_a_repeat(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.resend.EmailBackend"
+    with http_server(b"HTTP/1.1 504 No\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n") as url:
+        settings.ANYMAIL = {**settings.ANYMAIL, "RESEND_API_KEY": "t", "RESEND_API_URL": url}
+        found = send.hand_over(message(), key="k")
+    assert found == send.Later("HTTP 504", wait=timedelta(minutes=10), may_have_left=True)
+
+
 @pytest.mark.parametrize(
     ("code", "result"),
     [
