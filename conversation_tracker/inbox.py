@@ -186,17 +186,18 @@ def _work_on(
         _put_off_slow(ids, error, now=now)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the receipt is kept and shown
-        if faults.is_passing(error) and not faults.lacks_memory(error):
+        is_short = faults.lacks_memory(error)
+        if faults.is_passing(error) and not is_short:
             _pass_over(ids, error, now=now)
             return
         # Another worker recorded a copy of the same mail at this moment: looked at again, it is known as a repeat. Or
         # mails before these filled the memory of this process, in whose place another one comes.
-        is_tried_again = isinstance(error, IntegrityError) or faults.lacks_memory(error)
+        is_tried_again = isinstance(error, IntegrityError) or is_short
         if is_tried_again:
             log.info("receipts are to be looked at again receipts=%s detail=%s", ids, faults.describe(error))
         else:
             log.error("recording failed receipts=%s\n%s", ids, faults.trace(error))  # noqa: TRY400  the text may quote a mail
-        was_full = is_full and faults.lacks_memory(error)
+        was_full = is_full and is_short
         if attempts >= MOST_ATTEMPTS or (not is_tried_again and (alone or len(ids) == 1)):
             lost = Trouble.FAILED, faults.describe(error)
     if was_full:

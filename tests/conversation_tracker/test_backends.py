@@ -17,6 +17,7 @@ from pytest_django import Settings
 from conversation_tracker import inbox, limits, outbox, send, tasks
 from conversation_tracker.backends import smtp
 from conversation_tracker.models import OutboundMail, SendState
+from conversation_tracker.settings import timeouts
 from orders.placing import Placed
 from tests import letters
 from tests.conversation_tracker.providers.conftest import Api
@@ -96,6 +97,15 @@ def test_a_task_that_sends_has_time_for_the_longest_mail() -> None:
     building = limits.SECONDS + limits.MOST_MORE
     by_smtp = smtp.UNTIL_DATA + smtp.FOR_THE_MAIL + smtp.FOR_ITS_ANSWER + smtp.TO_QUIT
     assert tasks.TURN + building + max(by_smtp, send.PATIENCE) + outbox.PATIENCE < tasks.SENDING_SOFT
+
+
+def test_a_provider_s_api_has_all_of_the_time_to_answer(settings: Settings) -> None:
+    assert settings.ANYMAIL["REQUESTS_TIMEOUT"][1] >= send.PATIENCE
+
+
+@pytest.mark.parametrize(("said", "read"), [("60", (60.0, 60.0)), ([10, 60], (10.0, 60.0)), ((5, 9.5), (5.0, 9.5))])
+def test_how_long_to_wait_may_be_set(said: object, read: tuple[float, float]) -> None:
+    assert timeouts(said) == read
 
 
 @pytest.mark.usefixtures("door")
