@@ -108,8 +108,8 @@ _DONE = f"""
 
 # A batch of new receipts, whose attempt is counted here, and one that is to be read alone: tried before, large, or
 # slow because its mail has to be fetched. All of those have a turn before one has its next, so that a good mail waits
-# for one attempt of each bad one at most, and not for all. What has to be fetched waits until nothing new does: while
-# an API is slow, a worker stands still for the better part of a minute.
+# for one attempt of each bad one at most, and not for all; one that was put off goes behind what came until it was due.
+# What has to be fetched waits until nothing new does: while an API is slow, a worker stands still for most of a minute.
 _TAKE = """
     WITH new AS (
         SELECT id FROM conversation_tracker_receipt
@@ -121,7 +121,7 @@ _TAKE = """
         WHERE state = 'pending' AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
           AND (provider = ANY(%(slow)s) AND NOT EXISTS (SELECT FROM new)
                OR provider <> ALL(%(slow)s) AND (attempts > 0 OR size > %(large)s))
-        ORDER BY attempts, id LIMIT 200 FOR UPDATE SKIP LOCKED
+        ORDER BY attempts, next_attempt_at, id LIMIT 200 FOR UPDATE SKIP LOCKED
     ), batch AS MATERIALIZED (
         SELECT id FROM new WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT %(batch)s
     ), held AS MATERIALIZED (

@@ -126,3 +126,16 @@ def test_a_lone_one_has_its_turn_whatever_the_batch_before_it_took(client: Clien
     with patch.object(limits, "has_grown", return_value=True):
         inbox.work(now=timezone.now())
     assert list(Receipt.objects.values_list("state", flat=True)) == [ReceiptState.DONE] * 2
+
+
+def test_a_lone_one_that_was_put_off_goes_behind_what_came_meanwhile(client: Client, placed: Placed) -> None:
+    for _ in range(2):
+        letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    put_off, younger = Receipt.objects.order_by("pk")
+    now = timezone.now()
+    Receipt.objects.filter(pk=put_off.pk).update(attempts=1, deferrals=1, next_attempt_at=now - timedelta(seconds=1))
+    Receipt.objects.filter(pk=younger.pk).update(attempts=1, next_attempt_at=now - timedelta(seconds=3))
+    inbox.work(now=now)
+    assert list(Receipt.objects.filter(state=ReceiptState.DONE)) == [younger]
+    inbox.work(now=now)
+    assert set(Receipt.objects.filter(state=ReceiptState.DONE)) == {put_off, younger}
