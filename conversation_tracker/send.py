@@ -54,6 +54,7 @@ PASSING = {
     HTTPStatus.PAYMENT_REQUIRED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,  # the sending domain, or where the API is
+    HTTPStatus.METHOD_NOT_ALLOWED,  # where the API was: a redirect makes a GET of what is sent
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.CONFLICT,
     HTTPStatus.TOO_EARLY,
@@ -323,6 +324,8 @@ def _amazons(error: AnymailAPIError) -> Result:
     status = base.dig(error.response, "ResponseMetadata", "HTTPStatusCode")
     if not isinstance(status, int):
         return Later(type(error).__name__)
+    if status in UNTOLD:
+        return Doubtful(f"HTTP {status}")
     said = base.dig(error.response, "Error") or {}
     is_ours = said.get("Code") in PASSING_AT_AMAZON or answers.is_about_us(str(said.get("Message")))
     is_passing = _may_heal(status) or is_ours

@@ -74,12 +74,12 @@ def is_host(text: str, start: int, end: int) -> bool:
     """Whether the domain that begins at ``start``, read beyond ``end`` as far as it goes, can exist, which
     "example.comtelefone" cannot; nor is it one where a website was written on, "example.com.brwww.example.com.br".
     """
-    domain, found = text[start:end], _HOST.match(text, end)
-    rest = found[0].rstrip(".-") if found else ""
-    if _WEBSITE.match(rest) or rest.lower().startswith(domain.lower()):
+    domain, found = text[start:end].lower(), _HOST.match(text, end)
+    rest = found[0].rstrip(".-").lower() if found else ""
+    if _WEBSITE.match(rest) or "www." in rest or domain in rest:
         return False
     # Nobody has "com.brother" below a domain; what goes on in "com2" may be a name there.
-    is_deep = "." in (addresses.suffixes().publicsuffix(domain.lower(), accept_unknown=False) or "")
+    is_deep = "." in (addresses.suffixes().publicsuffix(domain, accept_unknown=False) or "")
     return addresses.has_known_suffix(domain + (rest.partition(".")[0] if is_deep else rest))
 
 

@@ -18,10 +18,8 @@ _BEGIN = re.compile(r"\ufeff?\s{0,20}BEGIN:(?:VCALENDAR|VCARD|VEVENT|VTODO|VJOUR
 # Before vCard 3.0 and iCalendar, unfolding left a space behind: there lines are better long than folded.
 _OLD = re.compile(r"^VERSION:(?:2\.1|1\.0)\s*$", re.IGNORECASE | re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]")
-_ENCODED = re.compile(
-    r"(?P<name>[^:\r\n]{0,1000};(?:ENCODING=)?\"?(?P<how>QUOTED-PRINTABLE|BASE64|B)\"?(?:;[^:\r\n]{0,1000})?):(?P<value>.*)",
-    re.IGNORECASE | re.DOTALL,
-)
+LONGEST_NAME = 2_000  # characters of a property's name and parameters
+_HOW = re.compile(r';(?:ENCODING=)?"?(QUOTED-PRINTABLE|BASE64|B)"?(?=;|\Z)', re.IGNORECASE)
 # What a program calls the entry, or another one: no text that anybody reads, and often made of an address.
 _ID = re.compile(r"(?:[A-Z-]{0,40}UID|RELATED-TO)[;:]", re.IGNORECASE)
 
@@ -56,8 +54,18 @@ def values(text: str) -> Iterator[bytes]:
     for line in _lines(text):
         if _ID.match(line) is not None:
             yield line.encode("utf-8", "surrogateescape")
-        elif (found := _ENCODED.match(line)) is not None:
-            yield _decode(found["value"], found["how"])
+        elif (found := _encoded(line)) is not None:
+            _, how, value = found
+            yield _decode(value, how)
+
+
+def _encoded(line: str) -> tuple[str, str, str] | None:
+    """A line's name with its parameters, how its value is encoded, and that; None where it is not encoded."""
+    name, colon, value = line.partition(":")
+    if not colon or len(name) > LONGEST_NAME:
+        return None
+    how = _HOW.findall(name)
+    return (name, how[-1].upper(), value) if how else None
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -81,22 +89,23 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _hidden(line: str, hide: Hide, blot: Hide) -> str:
-    found = _ENCODED.match(line)
+    found = _encoded(line)
     if found is None:
         return blot(line)
+    name, how, written = found
     try:
-        value = _decode(found["value"], found["how"]).decode("utf-8")
+        value = _decode(written, how).decode("utf-8")
     except UnicodeDecodeError:  # a picture, or another charset: the gate looks at it
         return line
     hidden = hide(value)
     if hidden == value:
         return line
-    return f"{found['name']}:{_encode(hidden.encode(), found['how'])}"
+    return f"{name}:{_encode(hidden.encode(), how)}"
 
 
 def _decode(value: str, how: str) -> bytes:
     written = value.encode("utf-8", "surrogateescape")
-    if how.upper() == "QUOTED-PRINTABLE":
+    if how == "QUOTED-PRINTABLE":
         return quopri.decodestring(written)
     try:
         return base64.b64decode(written + b"===")
@@ -105,7 +114,7 @@ def _decode(value: str, how: str) -> bytes:
 
 
 def _encode(value: bytes, how: str) -> str:
-    if how.upper() == "QUOTED-PRINTABLE":
+    if how == "QUOTED-PRINTABLE":
         return "".join(chr(one) if one in _PLAIN else f"={one:02X}" for one in value)
     return base64.b64encode(value).decode()
 

@@ -87,5 +87,7 @@ def _letters(text: str, addresses: Container[str]) -> str:
 
 
 def _of_file(file: File) -> list[str]:
-    line = f"{file.name}:{secrecy.digest(file.content, purpose='file').hex()}"
+    is_text = file.content_type.startswith(("text/", "message/"))
+    content = file.content.replace(b"\r\n", b"\n") if is_text else file.content
+    line = f"{file.name}:{secrecy.digest(content, purpose='file').hex()}"
     return [line, *(_written(file.nested) if file.nested is not None else ())]

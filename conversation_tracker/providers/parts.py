@@ -17,6 +17,7 @@ from conversation_tracker.mailflow import charsets, guards, headers
 from conversation_tracker.providers import base
 
 LONGEST_TYPE = 1_000  # characters of a file's type and what it says besides
+LONGEST_NAME = 1_000  # characters; no more of it is read later
 MOST_NAMED = 500  # addresses of a field that is written anew
 _MADE_ANEW = {"content-type", "content-transfer-encoding", "mime-version"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -93,7 +94,8 @@ def file(content: bytes, *, content_type: object, name: object, content_id: obje
     """A file of a mail. An attached mail stays bytes, and our own parser opens it."""
     part = AnymailInboundMessage(policy=policy.compat32)  # its fields are not parsed when they are set
     part["Content-Type"] = _line(content_type)[:LONGEST_TYPE] or "application/octet-stream"
-    named = {"filename": _line(name)} if _line(name) else {}
+    title = _line(name)[:LONGEST_NAME]
+    named = {"filename": title} if title else {}
     part.add_header("Content-Disposition", "inline" if content_id else "attachment", **named)
     if _line(content_id):
         part["Content-ID"] = f"<{_line(content_id).strip('<>')}>"

@@ -91,6 +91,12 @@ def test_a_gateway_s_doubt_does_not_hurry_where_a_key_tells_of_a_repeat(settings
     assert found == send.Later("HTTP 504", wait=timedelta(minutes=10), may_have_left=True)
 
 
+def test_an_address_that_the_api_has_left_may_be_put_right(settings: Settings) -> None:
+    with http_server(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n") as url:
+        by_postmark(settings, url)
+        assert send.hand_over(message(), key="k") == send.Later("HTTP 405")
+
+
 @pytest.mark.parametrize(
     ("code", "result"),
     [
@@ -230,16 +236,15 @@ def test_what_a_provider_says_decides_whether_a_mail_is_tried_again(
     ],
 )
 def test_amazon_waits_for_a_domain_that_is_not_verified_yet(settings: Settings, said: str, result: send.Result) -> None:
-    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
     with http_server(answered(400, {"message": said}, more=b"x-amzn-ErrorType: MessageRejected\r\n")) as url:
-        client = {
-            "aws_access_key_id": "k",
-            "aws_secret_access_key": "s",
-            "region_name": "us-east-1",
-            "endpoint_url": url,
-        }
-        settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": client}
+        by_amazon(settings, url)
         assert send.hand_over(message(), key="k") == result
+
+
+def test_a_gateway_before_amazon_leaves_a_doubt(settings: Settings) -> None:
+    with http_server(answered(504, b"")) as url:
+        by_amazon(settings, url)
+        assert send.hand_over(message(), key="k") == send.Doubtful("HTTP 504")
 
 
 RELAY = "5.7.1 <b@y.example>: Relay access denied"
@@ -328,6 +333,12 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(
 def by_postmark(settings: Settings, url: str) -> None:
     settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
     settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_SERVER_TOKEN": "t", "POSTMARK_API_URL": url}
+
+
+def by_amazon(settings: Settings, url: str) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    client = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1", "endpoint_url": url}
+    settings.ANYMAIL = {**settings.ANYMAIL, "AMAZON_SES_CLIENT_PARAMS": client}
 
 
 def said(document: object) -> bytes:

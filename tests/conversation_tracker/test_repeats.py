@@ -77,6 +77,24 @@ def test_the_same_mail_with_its_files_in_another_order_is_one_entry(client: Clie
     assert len(mails(placed.order)) == 1
 
 
+def test_a_text_file_is_one_entry_whichever_line_ends_a_server_writes(
+    client: Client, work: Work, placed: Placed
+) -> None:
+    alias = placed.customer_alias.address.text()
+    report = b"Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822;\n a@x.example\nAction: delayed\n"
+    boundary, start = b"\n--b\n", letters.mime(Date="Mon, 23 Nov 2026 10:00:00 +0000").partition(b"Content-Type")[0]
+    parts = (
+        b"Content-Type: text/plain\n\nSee the list.\n",
+        b"Content-Type: text/csv; name=list.csv\n\na;b\nc;d\n",
+        b"Content-Type: message/delivery-status\n\n" + report,
+    )
+    raw = start + b"Content-Type: multipart/mixed; boundary=b\n" + boundary + boundary.join(parts) + b"\n--b--\n"
+    for one in (raw, raw.replace(b"\n", b"\r\n")):
+        letters.post_ses(client, letters.ses([alias], one))
+    assert len(work()) == 1
+    assert len(mails(placed.order)) == 1
+
+
 def test_html_in_pieces_around_a_file_is_one_entry_raw_and_in_parts(client: Client, work: Work, placed: Placed) -> None:
     alias, pdf = placed.customer_alias.address.text(), b"%PDF-1.7 a"
     pieces = EmailMessage()

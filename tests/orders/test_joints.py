@@ -48,7 +48,16 @@ def test_somebody_elses_address_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "website", ["www.anna.example.org", "Instagram.com/anna", "wa.me/5511", "gmail.com", "x.com/a"]
+    "website",
+    [
+        "www.anna.example.org",
+        "Instagram.com/anna",
+        "wa.me/5511",
+        "gmail.com",
+        "x.com/a",
+        "4002-8922www.anna.example.org",
+        "loja.gmail.com",
+    ],
 )
 def test_a_website_is_written_on_to_an_address(website: str) -> None:
     known = [Known("anna@gmail.com", HARD)]

@@ -341,6 +341,7 @@ HOSTILE = {
     "fold marks": (b"BEGIN:VCARD\n" + b"\n>|> " * (MANY // 5) + b"people.example@", "text/vcard"),
     "one line": (b"BEGIN:VCARD\r\nEMAIL;ENCODING=BASE64:" + b"A" * MANY, "text/vcard"),
     "semicolons": (b"BEGIN:VCARD\r\n" + b";ENCODING=B" * (MANY // 11), "text/vcard"),
+    "short names": (b"BEGIN:VCARD\r\n" + (b"A" + b";B" * 900 + b"\r\n") * (MANY // 1_803), "text/vcard"),
     "soft breaks": (b"BEGIN:VCARD\r\nA;ENCODING=QUOTED-PRINTABLE:" + b"x=\r\n" * (MANY // 4), "text/vcard"),
     "rtf": (b"{\\rtf1 " + b"{\\b" * (MANY // 3), "application/rtf"),
     "tags": (b"<html>" + b"<" * MANY, "text/xml"),

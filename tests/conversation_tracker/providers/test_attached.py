@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
+from conversation_tracker.providers import parts
 from orders import vault
 from orders.models import TimelineEntry
 from tests import letters, signatures
@@ -137,3 +138,10 @@ def test_lone_surrogates_in_a_document_stop_no_mail(
     content = {"email_rfc822": raw + "2", "email_rfc822_is_base64": False}
     letters.post(client, "/anymail/sparkpost/inbound/", [letters.sparkpost_mail(two[0], b"", content=content)])
     assert len(settle()) == 6
+
+
+def test_no_more_of_a_file_s_name_and_type_is_written_than_is_read() -> None:
+    """Python's reader takes seconds for 100,000 semicolons."""
+    made = parts.file(b"x", content_type="text/plain" + ";" * 100_000, name="a;" * 50_000)
+    assert len(str(made.get_filename())) == parts.LONGEST_NAME
+    assert sum(len(value) for _, value in made.raw_items()) < parts.LONGEST_NAME + parts.LONGEST_TYPE + 99
