@@ -35,7 +35,7 @@ _NAMED_AT = r"(?:\s{1,3}(?:arroba|arobase)\s{1,3})"  # which is nothing but the 
 _BARE_AT = r"(?:\s{1,3}at\s{1,3}|[_-]at[_-])"
 _LOW_LINE = "(?:_|%(?:25){0,4}5f|-5f)"
 _PERSONAL = r"(?:(?<=personal/)|(?<=personal\\/)|(?<=personal%2f)|(?<=personal%252f)|(?<=personal-2f)|(?<=personal_))"
-_JOINS = r"(?:\+40|=3d|[=_#%])"
+_JOINS = r"(?:\+40|=3d|==a==|[=_#%]|\*\*?)"  # Sympa and LISTSERV among them
 # The local part of another address goes on, as behind what a program wrote: "…=shop.example@", "…__0abc@", "…#EXT#@".
 _IN_LOCAL_PART = r"(?=[\w.+#-]{0,40}@)"
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n.\\()（）[]{}<>%=+-_'!#$&*/?^`|~"))

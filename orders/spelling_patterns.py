@@ -27,6 +27,8 @@ _DELIMITER = (
     r"|(?<==0[9ad])|(?<==2[0-9a-f])|(?<==3[a-f])|(?<==[57][bd])"
     # The second byte of a letter in Shift_JIS, Big5 or GBK that was read as Latin-1: "：" becomes "\x81F" there.
     r"|(?<=[^\x00-\x7f][a-z0-9])"
+    # A terminal's colours.
+    r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)|(?<=\x1b\[[0-9];[0-9]{2}m)|(?<=\x1b\[[0-9]{2};[0-9]{2}m)"
     # EDIFACT's COM segment, and what follows a code in others; the key of a Pix payment, after its length.
     r"|(?<=com\+)(?<![a-z0-9]com\+)|(?<=\+[a-z0-9]{2}\+)|(?<=\+[a-z0-9]{3}\+)|(?<=pix01[0-9]{2})"
 )

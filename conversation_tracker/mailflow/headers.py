@@ -25,8 +25,10 @@ MOST_REFERENCES = 50
 # What must not reach a page or a database: C0 and C1 controls but tab and line ends, surrogates, bidirectional
 # overrides, invisible format characters, non-characters. The joiners U+200C and U+200D stay, since Persian, the Indic
 # scripts and emoji need them; but not within Latin, where shops write them so that an address becomes no link. Behind a
-# Chinese character stays what chooses its form (UTS 37), as people write their names in Japan.
+# Chinese character stays what chooses its form (UTS 37), as people write their names in Japan. The colours of a
+# terminal go whole, since their letters would be written on to a word.
 _UNSAFE = re.compile(
+    r"\x1b\[[0-9;:]{0,20}m|"
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"

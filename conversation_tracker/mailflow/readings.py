@@ -36,7 +36,7 @@ MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their byte
 _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
 _RTF = re.compile(
-    r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?\??|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
+    r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?(?:\?|\\'[0-9a-f]{2})?|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
     r"|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]|\r?\n",
     re.IGNORECASE,
 )

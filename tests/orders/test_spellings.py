@@ -188,6 +188,8 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
         (" ", "Telefone: 11"),
         (" ", "0123456"),
         ("\x1b(B", "\x1b$B"),
+        ("\x1b[31m", "\x1b[0m"),
+        ("\x1b[01;31m", "\x1b[m"),
         ("3120001123456789", "   "),
         ("DE SOUZA", "   "),
         ("11999998888", "Rua"),

@@ -58,6 +58,7 @@ def test_an_encoded_line_end_does_not_survive() -> None:
         ("caf\udce9", "café"),
         ("a\x00b\u202ec", "abc"),
         ("a\x1fb", "a b"),
+        ("\x1b[1;31ma\x1b[0mb\x1b[c", "ab[c"),
     ],
 )
 def test_values_are_decoded_for_people(value: str, expected: str) -> None:

@@ -105,6 +105,9 @@ DISGUISED = [
     "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
     "anna_real_at_people_example_7x2k@relay.example",
+    "owner-shop-l*anna.real**people.example@listserv.example",
+    "owner-shop-l*anna.real*people.example@listserv.example",
+    "news-owner+anna.real==a==people.example@sympa.example",
 ]
 
 

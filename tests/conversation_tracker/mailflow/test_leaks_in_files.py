@@ -357,7 +357,9 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("written", [rb"o\rquote brien", rb"o\rquote\b brien", rb"o\'92brien", rb"o\u8217?brien"])
+@pytest.mark.parametrize(
+    "written", [rb"o\rquote brien", rb"o\rquote\b brien", rb"o\'92brien", rb"o\u8217?brien", rb"o\u8217\'92brien"]
+)
 def test_a_curly_apostrophe_of_rich_text_is_read(written: bytes) -> None:
     content = b"{\\rtf1 shane." + written + b"@people.example}"
     known = [Known("shane.o'brien@people.example", HARD.alias)]
