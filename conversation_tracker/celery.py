@@ -6,8 +6,8 @@ import gc
 import os
 import signal
 import time
-from functools import partial
 from mmap import mmap
+from threading import Timer
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -92,24 +92,36 @@ def outlive_termination(**_: Any) -> None:
     """
     usual = signal.getsignal(signal.SIGTERM)
     if current_process().name != "MainProcess" and isinstance(usual, FunctionType):
-        signal.signal(signal.SIGTERM, partial(_end, usual))
+        signal.signal(signal.SIGTERM, _End(usual))
 
 
 @task_postrun.connect
 def end_as_usual(**_: Any) -> None:
     """A child that is at nothing ends at once."""
     handler = signal.getsignal(signal.SIGTERM)
-    if isinstance(handler, partial):
-        signal.signal(signal.SIGTERM, *handler.args)
+    if isinstance(handler, _End):
+        signal.signal(signal.SIGTERM, handler.usual)
 
 
-def _end(usual: FunctionType, signum: int, frame: FrameType | None) -> None:
-    """Go on where the worker is told too, since then it waits for us; else it was the worker that told us."""
-    until = time.monotonic() + _TOLD_TOGETHER
-    while time.monotonic() - _told[0] > _TOLD_TOGETHER:
-        if time.monotonic() > until:
-            usual(signum, frame)
-        time.sleep(0.05)
+class _End:
+    """What SIGTERM does to a child at work: nothing where the worker is told too, since then it waits for us. Else it
+    was the worker that told us, or somebody us alone; then the child ends, but not at once: the mail in hand may be
+    handed over first.
+    """
+
+    def __init__(self, usual: FunctionType) -> None:
+        self.usual = usual
+        self._told_at = 0.0
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self._told_at:
+            self._told_at = now
+            again = Timer(_TOLD_TOGETHER, os.kill, (os.getpid(), signum))
+            again.daemon = True
+            again.start()
+        elif now - self._told_at >= _TOLD_TOGETHER and _told[0] < self._told_at - _TOLD_TOGETHER:
+            self.usual(signum, frame)
 
 
 @setup_logging.connect

@@ -38,36 +38,34 @@ MARGIN = 20.0  # seconds that handing over may have taken before
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
-# A database that was started since an attempt began has lost the lock of its worker, who lives perhaps, and waits to
-# write down that the mail has left.
-_MAY_BE_HELD = f"""
-    state = 'sending' AND state_changed_at <= pg_postmaster_start_time()
-    AND state_changed_at > greatest(%(now)s, statement_timestamp()) - interval '{PATIENCE + MARGIN} s'
-"""
-# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more.
+# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more. Nobody begins
+# the next before: the lock is lost with the worker, and also with its session, as by a restart, a failover or a pooler,
+# while the worker lives and waits to write down that the mail has left.
 _TAKE = f"""
     WITH waiting AS (
         SELECT id FROM conversation_tracker_outboundmail
         WHERE state = ANY(%(waiting)s) AND next_attempt_at <= greatest(%(now)s, statement_timestamp())
-            AND NOT ({_MAY_BE_HELD})
         ORDER BY next_attempt_at LIMIT 200 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
         SELECT id FROM waiting WHERE pg_try_advisory_lock(%(lock)s + id) LIMIT 1
     )
     UPDATE conversation_tracker_outboundmail AS mail
     SET state = 'sending', attempts = mail.attempts + 1, state_changed_at = %(now)s,
-        next_attempt_at = greatest(%(now)s, statement_timestamp()) + (0.75 + random() / 2) * least(
-            interval '{LONGEST_DELAY.total_seconds()} s',
-            interval '{FIRST_DELAY.total_seconds()} s' * 2 ^ least(mail.attempts, 20)
+        next_attempt_at = greatest(%(now)s, statement_timestamp()) + greatest(
+            interval '{PATIENCE + MARGIN} s',
+            (0.75 + random() / 2) * least(
+                interval '{LONGEST_DELAY.total_seconds()} s',
+                interval '{FIRST_DELAY.total_seconds()} s' * 2 ^ least(mail.attempts, 20)
+            )
         )
     FROM taken WHERE mail.id = taken.id RETURNING mail.id
-"""  # noqa: S608  two constants
+"""  # noqa: S608  constants
 
 # Of a mail whose worker is gone nobody holds the lock. Those that are due are taken up at once.
-_INTERRUPTED = f"""
+_INTERRUPTED = """
     WITH sending AS (
         SELECT id FROM conversation_tracker_outboundmail
-        WHERE state = 'sending' AND next_attempt_at > statement_timestamp() AND NOT ({_MAY_BE_HELD})
+        WHERE state = 'sending' AND next_attempt_at > statement_timestamp()
         FOR UPDATE SKIP LOCKED
     ), interrupted AS MATERIALIZED (
         SELECT id FROM sending WHERE pg_try_advisory_xact_lock(%(lock)s + id)
@@ -75,7 +73,7 @@ _INTERRUPTED = f"""
     UPDATE conversation_tracker_outboundmail AS mail
     SET state = 'retry', problem = %(problem)s, state_changed_at = %(now)s
     FROM interrupted WHERE mail.id = interrupted.id
-"""  # noqa: S608  as above
+"""
 
 
 def work(*, now: datetime) -> bool:

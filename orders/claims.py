@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 
 class Space(IntEnum):
@@ -38,9 +38,13 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
 
     In it, ``pg_try_advisory_lock(%(lock)s + id)`` takes a row.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {**params, "lock": space.first})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {**params, "lock": space.first})
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+    except DatabaseError:
+        _let_go_of_all()
+        raise
     try:
         yield rows
     finally:
@@ -55,6 +59,14 @@ def takes_turn(space: Space) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [space.first])
         return bool(cursor.fetchone()[0])
+
+
+def _let_go_of_all() -> None:
+    """A statement that failed half-way, on a full disk say, keeps the locks that it took until its session ends; and
+    sessions are used again.
+    """
+    with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 def _let_go(space: Space, ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import DataError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -72,3 +72,24 @@ def test_a_row_that_is_held_is_not_taken_by_another(client: Client) -> None:
     assert len(taken) == 2
     assert seen == [None] * WORKERS
     assert inbox.work(now=timezone.now()) == 1  # of the two that are to be read alone now
+
+
+def test_a_statement_that_fails_when_it_has_taken_a_row_holds_it_for_nobody(client: Client) -> None:
+    """As on a disk that is full; the session is used again."""
+    post(client, 1)
+    inbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    lock = claims.Space.OUTBOX.first + row.pk
+    failing = "SELECT pg_advisory_lock(%(number)s), 1 / (%(lock)s - %(lock)s)"
+    with pytest.raises(DataError), claims.held(claims.Space.OUTBOX, failing, {"number": lock}):
+        pass
+    free: list[bool] = []
+
+    def look() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+            free.append(cursor.fetchone()[0])
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+
+    at_once(look)
+    assert True in free

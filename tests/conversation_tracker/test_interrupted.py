@@ -183,7 +183,7 @@ def test_a_mail_whose_worker_was_stopped_is_not_said_to_be_leaving(
     row = OutboundMail.objects.get()
     assert (row.state, row.problem, row.failures) == (SendState.RETRY, outbox.INTERRUPTED, 0)
     assert not outbox.work(now=timezone.now())
-    assert outbox.work(now=timezone.now() + timedelta(seconds=20))
+    assert outbox.work(now=timezone.now() + timedelta(seconds=outbox.PATIENCE + outbox.MARGIN + 1))
     row.refresh_from_db()
     assert (row.state, row.problem, len(taken)) == (SendState.SENT, "", 1)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,19 @@ def test_a_worker_that_is_told_to_end_at_once_waits_for_nobody(leaving: System, 
     leaving.wait("worker", seconds=30)
     assert outbox.counts()["sending"] == 1
     assert not provider.may_answer.is_set()
+
+
+@pytest.mark.parametrize("answers_after", [1.0, 60.0])
+def test_one_process_that_is_told_alone_has_some_seconds_for_its_mail(
+    leaving: System, provider: Provider, answers_after: float
+) -> None:
+    """As by somebody who wants memory, or an operator; another process takes its place."""
+    worker = leaving.pid("worker")
+    children = [int(pid) for pid in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+    threading.Timer(answers_after, provider.may_answer.set).start()
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), what="the end of the processes")
+    assert outbox.counts()["sent" if answers_after < 5 else "sending"] == 1
+    assert provider.may_answer.is_set() == (answers_after < 5)
+    assert len(provider.taken) == 1
