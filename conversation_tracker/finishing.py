@@ -34,6 +34,9 @@ EXTRA = {"anymail.backends.sparkpost.EmailBackend": {"options": {"transactional"
 # request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
 KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
 KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
+# How often a mail that may have arrived can be tried at the outbox's pace before its key is forgotten: after 30 minutes
+# by Brevo's documentation, after 24 hours by Resend's.
+TRIES_BY_KEY = {"anymail.backends.brevo.EmailBackend": 7, "anymail.backends.resend.EmailBackend": 18}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import gettext_noop
 
@@ -132,8 +133,15 @@ def _write(row: OrderMail, *, now: datetime) -> None:
     elif rendered.problem:
         alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, now=now)
     else:
-        alerts.settle_about(name_of(key), order=order, now=now)
+        alerts.settle_about(name_of(key), order=order, unless=_another_failed(row), now=now)
     _settle(row, OrderMailState.QUEUED, problem=left_out, now=now)
+
+
+def _another_failed(row: OrderMail) -> Exists:
+    """Whether there is another occasion, of which the same mail tells, at which it could not be written."""
+    alike = OrderMail.objects.filter(order=row.order, template=row.template)
+    written = alike.filter(occasion=OuterRef("occasion"), resend__gt=OuterRef("resend"), state=OrderMailState.QUEUED)
+    return Exists(alike.filter(~Exists(written), state=OrderMailState.FAILED).exclude(occasion=row.occasion))
 
 
 def _why_not(key: TemplateKey, order: Order, choice: Choice) -> str:

@@ -11,12 +11,13 @@ from enum import Enum, auto
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import Count, F
 from django.utils.translation import gettext_noop
 from psycopg.errors import LockNotAvailable
 
-from conversation_tracker import alarm, send
+from conversation_tracker import alarm, finishing, send
 from conversation_tracker.models import OrderMail, OrderMailState, OutboundMail, SendState
 from conversation_tracker.models.outbound import STOPPED, WAITING, LeftOut
 from orders import access, audit, claims, events, faults, suppression
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 
 MOST_STOPS = 12  # attempts that ended with their worker
 FEWEST_ATTEMPTS = 12  # before a mail is given up, as it is after so long, though what failed may heal
-MOST_DOUBTS = 5  # tries of a mail that may have arrived each time; four within minutes, the last after the longest wait
+# Tries of a mail that may have arrived each time, at the usual pace; one more follows after the longest wait. Of a
+# provider that knows a repeat see finishing.TRIES_BY_KEY.
+TRIES_IN_DOUBT = 4
 GIVEN_UP_AFTER = timedelta(days=2)
 FIRST_DELAY = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=2)
@@ -38,9 +41,9 @@ MARGIN = 20.0  # seconds that handing over may have taken before
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
 
-# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more. Nobody begins
-# the next before: the lock is lost with the worker, and also with its session, as by a restart, a failover or a pooler,
-# while the worker lives and waits to write down that the mail has left.
+# Until when the mail waits is written with the attempt: one that ends with its worker writes nothing more. Nobody
+# begins the next before: the lock is lost with the worker, and also with its session, as by a restart, a failover or a
+# pooler, while the worker lives and waits to write down that the mail has left.
 _TAKE = f"""
     WITH waiting AS (
         SELECT id FROM conversation_tracker_outboundmail
@@ -191,7 +194,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
             row.state, row.sent_at, row.left_out = SendState.SENT, now + took, list(left_out)
             row.provider_message_id, row.problem = provider_message_id, ""
         case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
-            row.failures, row.doubts = row.failures + 1, _doubts(row, result)
+            row.failures, row.doubts = row.failures + 1, row.doubts + _is_doubtful(result)
             # It rests for as long as it kept us, so that a few which a server chokes on do not keep all who send.
             row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + max(wait, took)
         case send.Later(problem) | send.Doubtful(problem) | send.Never(problem):
@@ -222,20 +225,19 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
     log.info("mail left outbound=%s state=%s attempts=%s problem=%s", row.pk, row.state, row.attempts, row.problem)
 
 
-def _doubts(row: OutboundMail, result: send.Later | send.Doubtful) -> int:
-    """After how many attempts the mail may have arrived; those whose repeat a key tells count as one."""
-    if isinstance(result, send.Doubtful):
-        return row.doubts + 1
-    return max(row.doubts, int(result.may_have_left))
+def _is_doubtful(result: send.Later | send.Doubtful) -> bool:
+    return isinstance(result, send.Doubtful) or result.may_have_left
 
 
 def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime) -> timedelta | None:
     """How long the mail waits for its next try; None when there is to be none."""
     usual = delay(row.failures + 1)
     if isinstance(result, send.Later):
+        usual = max(usual, result.wait)
+    if not _is_doubtful(result):
         is_young = row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER
-        return max(usual, result.wait) if is_young else None
-    left = MOST_DOUBTS - row.doubts - 1
+        return usual if is_young else None
+    left = finishing.TRIES_BY_KEY.get(settings.EMAIL_BACKEND, TRIES_IN_DOUBT) - row.doubts
     if left == 1:
         return LONGEST_DELAY
     return usual if left > 1 else None

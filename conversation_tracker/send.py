@@ -62,7 +62,7 @@ PASSING = {
     420,  # a limit of sending, at Mailgun and SparkPost
 }
 # Of a gateway before the provider: what lies behind it may have taken the mail. Where it knows a repeat by its key, one
-# of the next answers tells, and trying on does no harm.
+# of the next answers tells.
 UNTOLD = {HTTPStatus.GATEWAY_TIMEOUT, 520, 524}
 # Of Postmark, which says with 422 also that it is busy, and what is about our account or our sender.
 PASSING_AT_POSTMARK = {100, 400, 401, 405, 412, 413}

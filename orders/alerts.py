@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists
 
 from orders import audit
 from orders.models import Action, Alert, AlertKind, Order, TimelineEntry, User
@@ -46,9 +47,10 @@ def raise_about(kind: AlertKind, about: str, *, order: Order, now: datetime) -> 
     Alert.objects.bulk_create([fresh], ignore_conflicts=True)
 
 
-def settle_about(about: str, *, order: Order, now: datetime) -> None:
-    """The order mail of this name was written after all, and as the store wants it."""
-    Alert.objects.open().filter(order=order, entry=None, about=about).update(settled_at=now)
+def settle_about(about: str, *, order: Order, unless: Exists | None = None, now: datetime) -> None:
+    """What this is about is as it should be after all, ``unless`` something of that name still is not."""
+    found = Alert.objects.open().filter(order=order, entry=None, about=about)
+    (found if unless is None else found.exclude(unless)).update(settled_at=now)
 
 
 def dismiss(order: Order, pk: int, *, user: User, now: datetime) -> Alert | None:

@@ -12,6 +12,8 @@ _HEADERS = {"text/rfc822-headers", "message/global-headers"}
 _FAILED = re.compile(rb"(?im)^Action:[ \t]*failed\b")
 _STATUS = re.compile(rb"(?im)^Status:[ \t]*(5\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _MESSAGE_ID = re.compile(rb"(?im)^Message-ID:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,900}>)")
+# What qmail and old Exim say before the mail's own header, in no form that RFC 3464 knows.
+_IN_WORDS = re.compile("This is a permanent error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ def returned(mail: Mail) -> Returned | None:
     """What the report says failed for good; None where it tells of a delay, a success or of no mail."""
     told = [file.content for file in mail.files if file.content_type in _STATUSES]
     failed = next((one for one in told if _FAILED.search(one)), None)
+    if not told and Trait.REPORT in mail.traits and _IN_WORDS.search(mail.text):
+        quoted = _MESSAGE_ID.search(mail.text.encode("utf-8", "replace"))
+        return Returned(quoted[1].decode("ascii", "replace"), "failed") if quoted else None
     answered = mail.references[-1] if mail.references else ""  # where nothing of the mail came back
     message_id = next((found for file in mail.files if (found := _message_id(file))), answered)
     if Trait.REPORT not in mail.traits or failed is None or not message_id:

@@ -30,6 +30,7 @@ from orders.models import (
     OrderEvent,
     Status,
     Store,
+    User,
 )  # fmt: skip
 from orders.outcomes import Outcome, Reason
 from orders.placing import Placed
@@ -192,6 +193,26 @@ class TestFaults:
         assert fine.state == OrderMailState.QUEUED
         assert (alert.kind, alert.entry, alert.about) == (AlertKind.NOT_SENT, None, "Order confirmation")
         assert "ana@people.example" not in caplog.text + broken.problem
+
+    def test_another_of_its_name_that_is_written_settles_nothing_of_it(self, shopped: Placed, store_admin: User):
+        order, now = shopped.order, timezone.now()
+        write()
+        said = the_mail().context
+        mails = {
+            occasion: OrderMail.objects.create(
+                store=order.store, order=order, template=TemplateKey.SHIPPING_UPDATE, occasion=occasion,
+                context=said, created_at=now, next_attempt_at=now,
+            )
+            for occasion in ("parcel 1", "parcel 2")
+        }  # fmt: skip
+        OrderMail.objects.filter(occasion="parcel 1").update(attempts=order_mails.MOST_ATTEMPTS)
+        write()
+        states = dict(OrderMail.objects.values_list("occasion", "state"))
+        assert (states["parcel 1"], states["parcel 2"]) == (OrderMailState.FAILED, OrderMailState.QUEUED)
+        assert Alert.objects.open().get().kind == AlertKind.NOT_SENT
+        order_mails.resend(order, mails["parcel 1"].pk, user=store_admin, now=timezone.now())
+        write()
+        assert not Alert.objects.open().exists()
 
     @pytest.mark.parametrize("fault", [OperationalError("no space left"), secrecy.KeyMissing("another has it")])
     def test_a_fault_that_passes_is_waited_for_as_long_as_for_other_mails(

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import answers, inbox, outbox, send
+from conversation_tracker import answers, finishing, inbox, outbox, send
 from conversation_tracker.models import OutboundMail, SendState
 from orders.models import Alert, AlertKind, Suppression, User
 from orders.placing import Placed
@@ -111,7 +111,26 @@ def test_what_a_gateway_did_not_hear_of_is_told_by_the_key(
             outbox.work(now=timezone.now())
         OutboundMail.objects.update(next_attempt_at=timezone.now())
     row = OutboundMail.objects.get()
-    assert (row.state, row.attempts, row.doubts) == (SendState.SENT, 8, 1)
+    assert (row.state, row.attempts, row.doubts) == (SendState.SENT, 8, 7)
+
+
+@pytest.mark.parametrize("name", ["brevo", "resend"])
+def test_what_no_key_tells_of_is_left_to_people_when_the_key_is_forgotten(
+    client: Client, placed: Placed, settings: Settings, name: str
+) -> None:
+    settings.EMAIL_BACKEND = f"anymail.backends.{name}.EmailBackend"
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    began = last = now = timezone.now()
+    while (row := OutboundMail.objects.get()).state in {SendState.QUEUED, SendState.RETRY}:
+        last, now = now, max(now, row.next_attempt_at)
+        with http_server(b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n") as url:
+            settings.ANYMAIL = {**settings.ANYMAIL, f"{name.upper()}_API_KEY": "t", f"{name.upper()}_API_URL": url}
+            outbox.work(now=now)
+    key_lives = {"brevo": timedelta(minutes=30), "resend": timedelta(hours=24)}[name]
+    assert (row.attempts, row.doubts) == (finishing.TRIES_BY_KEY[settings.EMAIL_BACKEND] + 1, row.attempts - 1)
+    assert last - began < key_lives
+    assert Alert.objects.get().kind == AlertKind.FAILED
 
 
 @pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])
@@ -192,7 +211,7 @@ def test_a_mail_that_may_have_arrived_is_tried_a_few_times_and_then_somebody_is_
         assert Alert.objects.count() == 0
         now = row.next_attempt_at
         outbox.work(now=now)
-    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.MOST_DOUBTS, send.UNANSWERED)
+    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.TRIES_IN_DOUBT + 1, send.UNANSWERED)
     assert timedelta(hours=2) <= now - row.queued_at < timedelta(hours=3)
     assert Alert.objects.open().get().kind == AlertKind.FAILED
     provider.clear()
@@ -212,7 +231,7 @@ def test_a_mistake_of_ours_over_an_answer_does_not_send_a_mail_again_and_again(
     while (row := OutboundMail.objects.get()).state == SendState.RETRY:
         now = row.next_attempt_at
         outbox.work(now=now)
-    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.MOST_DOUBTS, send.MISUNDERSTOOD)
+    assert (row.state, row.attempts, row.problem) == (SendState.FAILED, outbox.TRIES_IN_DOUBT + 1, send.MISUNDERSTOOD)
 
 
 def test_a_provider_that_asks_for_time_is_given_it(

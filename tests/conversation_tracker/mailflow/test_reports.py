@@ -153,3 +153,38 @@ def test_a_read_receipt_is_not_relayed_and_a_person_s_mail_with_one_is(
     file = {"Name": "", "ContentType": "message/disposition-notification", "Content": "RGlzcG9zaXRpb246IHg="}
     letters.post_postmark(client, letters.postmark(placed.customer_alias, Headers=headers, Attachments=[file]))
     assert len(work()) == is_relayed
+
+
+IN_WORDS = {
+    "qmail": (
+        "Hi. This is the qmail-send program at mx.isp.example.\n"
+        "I'm afraid I wasn't able to deliver your message to the following addresses.\n"
+        "This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
+        "<x@people.example>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n"
+        "--- Below this line is a copy of the message.\n\n"
+    ),
+    "exim": (
+        "This message was created automatically by mail delivery software.\n\n"
+        "A message that you sent could not be delivered to one or more of its\n"
+        "recipients. This is a permanent error. The following address(es) failed:\n\n"
+        "  x@people.example\n    Unrouteable address\n\n------ This is a copy of the message. ------\n\n"
+    ),
+    "warning": "This message has not been delivered to one or more of its recipients after 24 hours.\n\n",
+}
+
+
+@pytest.mark.parametrize("program", IN_WORDS)
+@pytest.mark.parametrize("sender", ["", "x@people.example"], ids=["report", "letter"])
+def test_a_report_in_words_marks_the_copy_that_it_quotes(
+    work: Work, sent: OutboundMail, program: str, sender: str
+) -> None:
+    raw = (
+        f"From: MAILER-DAEMON@mx.isp.example\nSubject: failure notice\n\n{IN_WORDS[program]}"
+        f"Received: by mx\nMessage-ID: {sent.message_id}\nSubject: x\n\nhello\n"
+    )
+    inbox.accept_mime(raw.encode(), sender=sender, recipients=[sent.sender_alias.address.text()], now=timezone.now())
+    work()
+    sent.refresh_from_db()
+    is_back = program != "warning" and not sender
+    assert sent.state == (SendState.BOUNCED if is_back else SendState.SENT)
+    assert not Suppression.objects.exists()
