@@ -11,11 +11,11 @@ from orders import spelling_patterns as patterns
 from orders.known import Known, alias_domains, bare_in
 
 # What JSON and XML write for the end of a line, or the next one begins with: white space, quote marks, a table's edge.
-_LINE = r"(?:[ \t]{0,3}\||=)?\r?\n[ \t>|]{1,40}|=\r?\n"
+_LINE = r"(?:[ \t]{0,3}\||=)?\r{0,3}\n[ \t>|]{1,40}|=\r{0,3}\n"
 # Proofpoint's second version writes - and _ so in the words of a link.
 _REWRITTEN = re.compile(
     r"(?=[\\&=|\s])(?<=[\w+/-]{20})"
-    rf"(?:\\{{1,4}}[rnt]|&\#(?:13|10|9|x[da9]);|{_LINE}){{1,4}}(?:\r?\n)?[ \t]{{0,40}}(?=[\w+/-])"
+    rf"(?:\\{{1,4}}[rnt]|&\#(?:13|10|9|x[da9]);|{_LINE}){{1,4}}(?:\r{{0,3}}\n)?[ \t]{{0,40}}(?=[\w+/-])"
     r"|-(?P<sign>2d|5f)",
     re.IGNORECASE,
 )

@@ -176,7 +176,8 @@ def _personal(local: str, domains: Sequence[str]) -> str:
 def _within(named: str, hosts: str, after: str) -> str:
     """``anna_real_at_people_example_7x2k@…``: what a service writes that hides its customer from the writer."""
     named, hosts = (one.replace(_DOT, "[._-]") for one in (named, hosts))
-    return rf"(?P<within>(?<![a-z0-9]){named}[._-]at[._-](?:{hosts})(?![a-z0-9]){after}{_IN_LOCAL_PART})"
+    tag = r"(?:\+[a-z0-9-]{1,40})?"
+    return rf"(?P<within>(?<![a-z0-9]){named}{tag}[._-]at[._-](?:{hosts})(?![a-z0-9]){after}{_IN_LOCAL_PART})"
 
 
 def _first(text: str, *, more: str = "") -> str:

@@ -34,7 +34,7 @@ _WEBSITE = re.compile(
 _END = re.compile(r"\Z|…|[.:](?![a-z0-9])|[\s,;|!?()\[\]{}<>\"']", re.IGNORECASE)
 _FEWEST = 2  # signs of a domain by which it is told
 # What an address may be cut by and go on behind: a line end with the quote marks of the next line, tags.
-_CUT = re.compile(r"=?\r?\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
+_CUT = re.compile(r"=?\r{0,3}\n[ \t>|]{0,24}|(?:<[^<>]{1,2000}>){1,99}")
 
 
 @lru_cache(maxsize=4096)

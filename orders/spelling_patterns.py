@@ -27,6 +27,8 @@ _DELIMITER = (
     r"|(?<==0[9ad])|(?<==2[0-9a-f])|(?<==3[a-f])|(?<==[57][bd])"
     # The second byte of a letter in Shift_JIS, Big5 or GBK that was read as Latin-1: "：" becomes "\x81F" there.
     r"|(?<=[^\x00-\x7f][a-z0-9])"
+    # Brazilian banks' files of payers, whose lines begin with what they are (CNAB 400, record 5; CNAB 240, segment Y).
+    r"|(?<=[\r\n][25])|(?<=[0-9]Y [0-9]{4})"
     # A terminal's colours.
     r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)|(?<=\x1b\[[0-9];[0-9]{2}m)|(?<=\x1b\[[0-9]{2};[0-9]{2}m)"
     # EDIFACT's COM segment, and what follows a code in others; the key of a Pix payment, after its length.
@@ -39,7 +41,7 @@ _COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
 _BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER}|(?<=e-mail)|(?<=email))"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
-_CUT = r"(?>=?\r?\n[ \t>|]{0,24})"
+_CUT = r"(?>=?\r{0,3}\n[ \t>|]{0,24})"
 LINE_END = re.compile(_CUT)
 # The tags between two letters that a page shows next to each other.
 _TAGS = r"(?>(?:<[^<>]{1,2000}>)+)"

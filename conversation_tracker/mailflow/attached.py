@@ -24,8 +24,8 @@ _TELLING = {
     b"x-written-by",
 }  # fmt: skip
 # A mailbox file: RFC 4155 appendix A.
-_FROM_LINE = re.compile(rb">?From [^\r\n]{0,300}\r?\n")
-_NEXT_MAIL = re.compile(rb"\n\r?\nFrom [^\r\n]{0,300}\r?\n(?=[!-9;-~]{1,76}:)")
+_FROM_LINE = re.compile(rb">?From [^\r\n]{0,300}\r{0,3}\n")
+_NEXT_MAIL = re.compile(rb"\n\r{0,3}\nFrom [^\r\n]{0,300}\r{0,3}\n(?=[!-9;-~]{1,76}:)")
 
 
 def mails(content: bytes, *, name: str, claimed: str) -> list[bytes]:
@@ -63,8 +63,9 @@ def _is_header(start: bytes, *, is_named: bool) -> bool:
 def read(raw: bytes) -> Message | None:
     """The mail, parsed; None when it is too large or too strange to be parsed safely."""
     try:
-        guards.check_raw(raw)
-        return frugal.parse(raw, Message, policy=policy.compat32, watch=guards.Watch())
+        plain = frugal.with_one_line_end(raw)
+        guards.check_raw(plain)
+        return frugal.parse(plain, Message, policy=policy.compat32, watch=guards.Watch())
     except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the mail
         raise
     except Exception:  # noqa: BLE001  the standard library's failures on broken mail are of every kind

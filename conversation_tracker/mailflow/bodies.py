@@ -75,7 +75,7 @@ _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r' alt="([^"]*)"')
 
 _BREAK = re.compile(
-    r"<(?:br|hr)\b[^>]*>|</(?:p|div|tr|h[1-6]|li|d[dt]|blockquote|table|caption|figcaption|pre|address|center|section|article|aside|main|nav|header|footer|summary)>",
+    r"<(?:br|hr)\b[^<>]*>|</(?:p|div|tr|h[1-6]|li|d[dt]|blockquote|table|caption|figcaption|pre|address|center|section|article|aside|main|nav|header|footer|summary)>",
     re.IGNORECASE,
 )
 _CELL = re.compile(r"</t[dh]>", re.IGNORECASE)

@@ -17,7 +17,8 @@ _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("=")}  # what quoted-printable leav
 _BEGIN = re.compile(r"\ufeff?\s{0,20}BEGIN:(?:VCALENDAR|VCARD|VEVENT|VTODO|VJOURNAL|VFREEBUSY|VNOTE)\b", re.IGNORECASE)
 # Before vCard 3.0 and iCalendar, unfolding left a space behind: there lines are better long than folded.
 _OLD = re.compile(r"^VERSION:(?:2\.1|1\.0)\s*$", re.IGNORECASE | re.MULTILINE)
-_FOLD = re.compile(r"\r?\n[ \t]")
+_LINE_END = re.compile(r"\r{0,3}\n")  # three where Python wrote CR CR LF on Windows, or a server did
+_FOLD = re.compile(r"\r{0,3}\n[ \t]")
 LONGEST_NAME = 2_000  # characters of a property's name and parameters
 _HOW = re.compile(r';(?:ENCODING=)?"?(QUOTED-PRINTABLE|BASE64|B)"?(?=;|\Z)', re.IGNORECASE)
 # What a program calls the entry, or another one: no text that anybody reads, and often made of an address.
@@ -71,7 +72,7 @@ def _encoded(line: str) -> tuple[str, str, str] | None:
 def _lines(text: str) -> Iterator[str]:
     """The lines unfolded; one in quoted-printable goes on after each ``=`` at a line's end."""
     waiting: list[str] = []
-    for line in _FOLD.sub("", text).replace("\r\n", "\n").split("\n"):
+    for line in _LINE_END.split(_FOLD.sub("", text)):
         if waiting:
             waiting.append(line)
         elif line.endswith("=") and "QUOTED-PRINTABLE" in line[:2_000].upper():

@@ -18,6 +18,10 @@ PIECE = 1_000_000  # bytes that are given to the parser at once
 # A space before the colon (RFC 5322 §4.5), at which Python takes the header to be over.
 _SPACED = re.compile(rb"(?m)^([!-9;-~]{1,200})[ \t]+:")
 
+# Of a part that may be no text.
+_BINARY = re.compile(rb"(?im)^content-transfer-encoding:[ \t\r\n]{0,9}\"?binary")
+_DOUBLED, _DOUBLED_AT_MOST = b"\r\r\n", 3
+
 M = TypeVar("M", bound="Message[Any, Any]")
 
 
@@ -45,6 +49,17 @@ class _AsItCame(Compat32):
 
 
 AS_IT_CAME = _AsItCame()
+
+
+def with_one_line_end(raw: bytes) -> bytes:
+    """The mail with CR LF for the CR CR LF that some servers make of it (qmail and ssmtp, of what PHP writes): mail
+    programs read one line end there, and Python's parser two.
+    """
+    if _DOUBLED not in raw or _BINARY.search(raw) is not None:
+        return raw
+    for _ in range(_DOUBLED_AT_MOST):
+        raw = raw.replace(_DOUBLED, b"\r\n")
+    return raw
 
 
 def parse(raw: bytes, kind: type[M], *, policy: Any, watch: guards.Watch | None = None) -> M:

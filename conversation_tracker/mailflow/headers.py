@@ -36,7 +36,7 @@ _UNSAFE = re.compile(
 )
 # All but those that stand for a byte which could not be decoded.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x1c-\x1f\x85]")
+_LINE_ENDS = re.compile(r"\r{1,3}\n|\r|[\u2028\u2029\x0b\x0c\x1c-\x1f\x85]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?\s]{1,60})\?(?P<how>[bq])\?(?P<text>[^?\s]{0,4000})\?=(?:\s{1,80}(?==\?))?", re.IGNORECASE
 )

@@ -24,6 +24,8 @@ from pypdf import PageObject, PdfReader, _text_extraction, apply_configuration
 from pypdf.generic import DecodedStreamObject, EmbeddedFile, NameObject
 from pypdf.generic._font import Font
 
+from conversation_tracker.mailflow import pens
+
 MOST = 200  # in one file
 MOST_PAGES = 100
 # Octets of a page's description; a page of words has 5,000, one with a table's lines 500,000, a map millions.
@@ -41,6 +43,7 @@ FILES = (START, b"PK\x03\x04", b"\x1f\x8b\x08")  # how a file begins that may be
 _ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
+_UTF_16_MARK = rb"(\376\377"
 _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
 # Between two strings, whatever a program writes there: where the next begins, its colour, a border.
 _BETWEEN = re.compile(rb"\)\s{0,4}(?:(?:-?[0-9.]{1,12}\s{0,4})?\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
@@ -106,6 +109,7 @@ class _Clock(threading.local):
         return self.fonts[id(resource)][0]
 
 
+pens.part()
 _clock = _Clock()
 # With a visitor the library reads descriptions that say nothing, too: a logo on each page.
 _described = _text_extraction._get_content_stream_for_text
@@ -314,7 +318,7 @@ def _undrawn(described: bytes) -> bytes:
 
 def streams(content: bytes) -> Iterator[bytes]:
     """What is packed in a PDF by deflate, its links among it, but for pictures; not beyond the limits."""
-    yield _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), plain(content))
+    yield _without_octal(plain(content))
     left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
     whole = memoryview(content)  # of one stream in another no part is copied
     for found in islice(_STREAM.finditer(content), MOST_STREAMS):
@@ -331,9 +335,15 @@ def streams(content: bytes) -> Iterator[bytes]:
         except (zlib.error, ValueError):  # packed in another way
             continue
         yield unpacked if unpacked.startswith(FILES) else _together(unpacked)
+        if _UTF_16_MARK in unpacked:
+            yield _without_octal(unpacked)
         left -= len(unpacked)
         if left <= 0:
             return
+
+
+def _without_octal(content: bytes) -> bytes:
+    return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
 
 
 def plain(content: bytes) -> bytes:

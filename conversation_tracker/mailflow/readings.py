@@ -34,9 +34,10 @@ MOST_ARCHIVES = 200  # one behind the other in a file of another kind
 MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their bytes unpacked
 
 _TAG = re.compile(r"<[^<>]*>")
-_SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n)")
+_SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r{0,3}\n)")
 _RTF = re.compile(
     r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?(?:\?|\\'[0-9a-f]{2})?|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
+    r"|(?P<end>\\(?:par|line|cell|nestcell|row|sect|page|tab)(?![a-z]) ?)"
     r"|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]|\r?\n",
     re.IGNORECASE,
 )
@@ -50,7 +51,7 @@ _CHUNK = 65_536
 _PACKED = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[\w+/ \t\r\n>-]{100,}")
 # Any file in base64, in lines or in one: what begins in it may be a PDF or a zip, as in a signed document and in what
 # Excel keeps of a query.
-_LINES_64 = re.compile(rb"(?<![\w+/=-])[\w+/-]{72,}+(?:\r?\n[\w+/-]{1,80}+)*+")
+_LINES_64 = re.compile(rb"(?<![\w+/=-])[\w+/-]{72,}+(?:\r{0,3}\n[\w+/-]{1,80}+)*+")
 _INSIDE = re.compile(rb"%PDF-|PK\x03\x04|" + signed.MARK)
 _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 _ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
@@ -58,7 +59,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
 # A file within a mail, as its lines stand in the mail's source.
-_BASE64_LINES = re.compile(rb"(?:^[A-Za-z0-9+/]{60,998}\r?\n){4,}", re.MULTILINE)
+_BASE64_LINES = re.compile(rb"(?:^[A-Za-z0-9+/]{60,998}\r{0,3}\n){4,}", re.MULTILINE)
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{2}")
 
 
@@ -132,7 +133,9 @@ def views(
             kind = "application/octet-stream"
             yield from views(document, name=name.removesuffix(".p7m"), claimed=kind, budget=budget, depth=depth + 1)
         yield from map(Octets, _words(content))
-        yield from map(Octets, outlook.texts(content))
+        for text in outlook.texts(content):
+            yield Octets(text)
+            yield Text(_RTF.sub(_of_rtf, text.decode("latin-1")))
 
 
 def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
@@ -243,6 +246,8 @@ def _of_rtf(found: re.Match[str]) -> str:
         return chr(int(found["octet"], 16))
     if found["apostrophe"] is not None:
         return "'"
+    if found["end"] is not None:
+        return "\n"
     return chr(int(found["point"]) % 0xD800) if found["point"] is not None else ""
 
 

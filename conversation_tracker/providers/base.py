@@ -237,8 +237,9 @@ def message(raw: bytes, *, like: AnymailInboundMessage | None = None) -> Anymail
     One that the guards turn away, or that cannot be parsed, is empty and says why: see ``unread``.
     """
     try:
-        guards.check_raw(raw)
-        parsed = read(raw)
+        plain = frugal.with_one_line_end(raw)
+        guards.check_raw(plain)
+        parsed = read(plain)
     except Exception as error:  # noqa: BLE001  the standard library's failures on broken mail are of every kind
         parsed = unread(error, from_writer(raw))
     if like is not None:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_RECIPIENTS = 1_000  # of one mail
 MOST_REFUSED = 100  # recipients in one session
+FREE = 250_000  # bytes of each mail, however much others are handing over
 LONGEST_COMMAND = 1_024
 LONGEST_HELO = 255
 LAST_WORD = 2.0  # seconds that a client has to read why it is left
@@ -323,7 +324,7 @@ class Session(smtp.SMTP):
             reading.counted += len(piece)
             if reading.size > limit + limit // 3 + len(END):  # of four bytes one may be such a dot
                 reading.excess = TOO_LARGE
-            elif self.server.is_too_much(self.client):
+            elif reading.size > FREE and self.server.is_too_much(self.client):
                 reading.excess = "452 4.3.1 Too much at once, try again later"
             if reading.excess:
                 self.server.hold(self.client, -reading.counted)

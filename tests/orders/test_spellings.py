@@ -189,6 +189,8 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
         (" ", "0123456"),
         ("\x1b(B", "\x1b$B"),
         ("\x1b[31m", "\x1b[0m"),
+        ("01REMESSA\r\n5", "      "),
+        ("3410001300003Y 0103", "      "),
         ("\x1b[01;31m", "\x1b[m"),
         ("3120001123456789", "   "),
         ("DE SOUZA", "   "),

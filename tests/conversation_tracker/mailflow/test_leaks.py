@@ -23,6 +23,7 @@ CALENDAR = (
     b"END:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 CARD = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Anna\r\nEMAIL;TYPE=INTERNET:anna.real@peo\r\n ple.example\r\nEND:VCARD\r\n"
+CARD_OF_WINDOWS = CARD.replace(b"\r\n", b"\r\r\n")  # as Python writes it there
 CARD_64 = (
     b"BEGIN:VCARD\r\nVERSION:2.1\r\nEMAIL;ENCODING=BASE64:" + base64.b64encode(REAL.encode()) + b"\r\n\r\nEND:VCARD\r\n"
 )
@@ -40,6 +41,7 @@ JSON = json.dumps({"to": REAL, "quote": 'a"b'}).replace("a", "\\u0061").replace(
         incoming(CALENDAR, kind="text/calendar", charset="utf-8"),
         incoming(CALENDAR, kind="application/octet-stream", name="invite.ics"),
         incoming(CARD, kind="text/vcard", name="a.vcf"),
+        incoming(CARD.replace(b"\r\n", b"\r\r\n"), kind="text/vcard", name="a.vcf"),  # of Python on Windows
         incoming(CARD_64, kind="text/x-vcard", name="a.vcf"),
         incoming(CARD_QP, kind="text/x-vcard", name="a.vcf"),
         incoming(JSON, kind="application/json", name="a.json"),
@@ -67,7 +69,7 @@ JSON = json.dumps({"to": REAL, "quote": 'a"b'}).replace("a", "\\u0061").replace(
         incoming(f"ação;{REAL}".encode("latin-1"), kind="application/vnd.ms-excel", name="a.csv"),
         incoming(b"<p>Real</p><p><b>anna</b>.real@people.example</p>", kind="text/html", name="a.html"),
     ],
-    ids=range(26),
+    ids=range(27),
 )
 def test_what_hides_an_address_is_rewritten_and_leaves(raw: bytes, known: Known) -> None:
     found = masked(raw, known)
@@ -105,6 +107,7 @@ DISGUISED = [
     "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
     "anna_real_at_people_example_7x2k@relay.example",
+    "anna.real+shop_at_people_example_7x2k@relay.example",
     "owner-shop-l*anna.real**people.example@listserv.example",
     "owner-shop-l*anna.real*people.example@listserv.example",
     "news-owner+anna.real==a==people.example@sympa.example",

@@ -42,10 +42,14 @@ def pdf(stream: bytes) -> bytes:
     return b"%PDF-1.7\n1 0 obj<</Length 9>>stream\r\n" + stream + b"\nendstream endobj"
 
 
-def of_outlook() -> bytes:
-    """A winmail.dat whose text says the domain, the rest of an address, and by a reference back the domain again."""
-    said = b"      people.example; anna.real@"
+def of_outlook(rich: bytes = b"") -> bytes:
+    """A winmail.dat whose text says this; or the domain, the rest of an address, and by a reference back the domain
+    again.
+    """
+    said = rich.ljust(-(-len(rich) // 8) * 8) or b"      people.example; anna.real@"
     eights = b"".join(b"\0" + said[at : at + 8] for at in range(0, len(said), 8))
+    if rich:
+        return b"\x78\x9f\x3e\x22" + bytes(8) + b"LZFu" + bytes(4) + eights
     reference = (207 + 6) << 4 | len("people.example") - 2
     return b"\x78\x9f\x3e\x22" + bytes(8) + b"LZFu" + bytes(4) + eights + b"\1" + reference.to_bytes(2, "big")
 
@@ -53,6 +57,11 @@ def of_outlook() -> bytes:
 HELD = {
     "rtf in hexadecimal": incoming(
         b"{\\rtf1 " + "".join(f"\\'{ord(char):02x}" for char in REAL).encode() + b"}", kind="application/rtf", name="a"
+    ),
+    "rtf of Word behind a paragraph": incoming(
+        b"{\\rtf1 Order 1042\\par\\pard {\\rtlch\\fcs1 \\insrsid1 anna.re}{\\insrsid2 al@people.example}\\par}",
+        kind="application/rtf",
+        name="a.rtf",
     ),
     "rtf in groups": incoming(b"{\\rtf1 anna.real{\\b @}people.example}", kind="application/rtf", name="a.rtf"),
     "zip": incoming(zipped(f"text {REAL} ".encode() * 9), kind="application/zip", name="a.zip"),
@@ -79,6 +88,14 @@ HELD = {
         pdf(b"") + b"/Title(\\376\\377" + b"".join(b"\\000%c" % one for one in REAL.encode()) + b")",
         kind="application/pdf",
         name="a.pdf",
+    ),
+    "title of a pdf of Ghostscript, packed": incoming(
+        pdf(zlib.compress(b"/Title(\\376\\377" + b"".join(b"\\000%c" % one for one in REAL.encode()) + b")")),
+        kind="application/pdf",
+        name="a.pdf",
+    ),
+    "rich text of Outlook": incoming(
+        of_outlook(b"{\\rtf1 anna.re{\\b al}@people.example}"), kind="application/ms-tnef", name="winmail.dat"
     ),
     "text of Outlook": incoming(of_outlook(), kind="application/ms-tnef", name="winmail.dat"),
     "words in a picture": incoming(png(b"zTXtComment\0\0", REAL.encode()), kind="image/png", name="a.png"),

@@ -85,6 +85,39 @@ def test_an_address_that_ends_in_another_one_holds_nothing() -> None:
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
+def numbered(text: str) -> str:
+    return "".join(f"{ord(sign):04x}" for sign in text)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    {
+        "the right half first": "1 0 0 1 400 800 Tm <{before}> Tj 1 0 0 1 50 800 Tm <{real}> Tj",
+        "from right to left": "50 800 Td 400 0 Td <{before}> Tj -400 0 Td <{real}> Tj",
+        "turned": "0 1 -1 0 50 100 Tm <{before}> Tj 0 1 -1 0 50 700 Tm <{real}> Tj",
+        "upside down": "-1 0 0 -1 500 800 Tm <{before}> Tj -1 0 0 -1 200 800 Tm <{real}> Tj",
+        "in one string": "50 800 Td [<{before}> 9000 <{real}>] TJ",
+    }.items(),
+    ids=lambda found: found[0],
+)
+def test_pieces_that_stand_apart_on_paper_are_no_word(drawn: tuple[str, str]) -> None:
+    known = Known("maria@people.example", HARD.alias)
+    page = drawn[1].format(before=numbered("Pedido 1234"), real=numbered("maria@people.example"))
+    content = pdf(f"BT /F1 12 Tf {page} ET", font=EVERY_NUMBER)
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+def test_a_word_whose_letters_are_set_one_by_one_stays_whole() -> None:
+    known = Known("maria@people.example", HARD.alias)
+    letters = " ".join(
+        f"1 0 0 1 {50 + 6 * place} 800 Tm <{numbered(sign)}> Tj" for place, sign in enumerate(known.real)
+    )
+    content = pdf(f"BT /F1 12 Tf {letters} ET", font=EVERY_NUMBER)
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
 EVERY_NUMBER = MAP.format(count=1, pairs="<0000> <FFFF> <0000>").replace("bfchar", "bfrange")
 
 

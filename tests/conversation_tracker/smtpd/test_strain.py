@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conversation_tracker.smtpd import session
 from conversation_tracker.smtpd.server import Place, party
 from orders.placing import Placed
 from tests.conversation_tracker.smtpd.doors import (
@@ -104,10 +105,14 @@ def test_a_crowd_is_turned_away_for_the_time_being(placed: Placed, alias: str) -
         begin(door.raw(), alias)
 
 
-@pytest.mark.parametrize(("relays", "code"), [("192.0.2.0/24", "250"), ("127.0.0.0/8", "452")])
+@pytest.mark.parametrize(
+    ("relays", "size", "code"),
+    [("192.0.2.0/24", session.FREE, "250"), ("127.0.0.0/8", session.FREE, "452"), ("127.0.0.0/8", 0, "250")],
+)
 def test_one_client_cannot_take_all_the_room_but_a_relay_of_ours(
-    placed: Placed, alias: str, relays: str, code: str
+    placed: Placed, alias: str, relays: str, size: int, code: str
 ) -> None:
+    """And whoever does, small mails pass."""
     largest = b"x" * 1_000_000
     with (
         running(*ANYWHERE, SMTPD_MAX_BYTES=str(len(largest)), SMTPD_TRUSTED_RELAYS=relays) as door,
@@ -120,7 +125,7 @@ def test_one_client_cannot_take_all_the_room_but_a_relay_of_ours(
         with socket.create_connection(door.address, timeout=20, source_address=("127.0.0.2", 0)) as other:
             replies(other, 1)
             begin(other, alias)
-            other.sendall(MAIL + b".\r\n")
+            other.sendall(MAIL + b"x" * size + b"\r\n.\r\n")
             assert replies(other, 1)[0].startswith(code)
 
 

@@ -1,0 +1,50 @@
+"""Part what a PDF shows where the pen is set down elsewhere than it stopped, which the library does only further on.
+
+A footer whose right half is drawn first, cells of a line that is read from right to left, a table that is turned: there
+the library writes one word on to the other, and an address begins within a word.
+"""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import Any
+
+from pypdf import _page
+from pypdf._text_extraction import mult
+from pypdf._text_extraction._text_extractor import TextExtraction
+
+_SMALLEST_GAP = 0.1  # of the size of the letters; a space is a quarter of it
+
+
+class _Parting(TextExtraction):
+    """The library's, with a space where a piece of text does not begin where the last one ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopped: tuple[float, float] | None = None
+
+    def _handle_tj_operation(self, operands: list[Any]) -> float:
+        if self._stopped is not None and self._is_elsewhere(*self._stopped):
+            self.output += f"{self.text} "
+            self.text = ""
+        width = super()._handle_tj_operation(operands)
+        self._stopped = self._pen()[:2]
+        return width
+
+    def _is_elsewhere(self, x: float, y: float) -> bool:
+        if (self.text or self.output)[-1:].isspace():
+            return False
+        here_x, here_y, scale = self._pen()
+        gap = max(self._space_width / 1_000, _SMALLEST_GAP) * self.font_size * scale
+        return hypot(here_x - x, here_y - y) > gap
+
+    def _pen(self) -> tuple[float, float, float]:
+        """Where it is on the page, and how large a unit of the text is there (ISO 32000-1, §9.4.4)."""
+        a, b, _, _, x, y = mult(self.tm_matrix, self.cm_matrix)
+        width = self.compute_str_widths(self._actual_str_size["str_widths"])
+        return x + width * a, y + width * b, hypot(a, b)
+
+
+def part() -> None:
+    """Have the library do so from now on."""
+    _page.TextExtraction = _Parting  # type: ignore[attr-defined]
