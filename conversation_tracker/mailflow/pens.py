@@ -41,7 +41,7 @@ class _Parting(TextExtraction):
     def _pen(self) -> tuple[float, float, float]:
         """Where it is on the page, and how large a unit of the text is there (ISO 32000-1, §9.4.4)."""
         a, b, _, _, x, y = mult(self.tm_matrix, self.cm_matrix)
-        width = self.compute_str_widths(self._actual_str_size["str_widths"])
+        width = self.compute_str_widths(self._actual_str_size["str_widths"]) * self.char_scale  # Tz
         return x + width * a, y + width * b, hypot(a, b)
 
 
