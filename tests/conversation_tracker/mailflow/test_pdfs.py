@@ -96,7 +96,7 @@ def numbered(text: str) -> str:
         "from right to left": "50 800 Td 400 0 Td <{before}> Tj -400 0 Td <{real}> Tj",
         "turned": "0 1 -1 0 50 100 Tm <{before}> Tj 0 1 -1 0 50 700 Tm <{real}> Tj",
         "upside down": "-1 0 0 -1 500 800 Tm <{before}> Tj -1 0 0 -1 200 800 Tm <{real}> Tj",
-        "narrowed": "60 Tz 50 800 Td <{before}> Tj 132 0 Td <{real}> Tj",
+        "narrowed": "60 Tz 50 800 Td <{before}> Tj 62.4 0 Td <{real}> Tj",
         "in one string": "50 800 Td [<{before}> 9000 <{real}>] TJ",
     }.items(),
     ids=lambda found: found[0],
