@@ -57,7 +57,7 @@ _ABOUT_QUOTA = re.compile(
     r"""
     (?<![\d.]) (?: 5\.4\.[56] | 5\.1\.90 | 5\.7\.23[36] | 5\.2\.25[0-9] )\b
     | submissionquota | (?:throttling|message[ ]count)[ ]quota | email[ ]quota[ ]limit
-    | sending[ ]paused | sending[ ]too[ ]fast | too[ ]many[ ](?:e?mails|messages)[ ]per
+    | sending[ ](?:paused|suspended|too[ ]fast) | outboundspamexception | too[ ]many[ ](?:e?mails|messages)[ ]per
     | recipient[ ]limit[ ]exceeded | limit[ ]on[ ]the[ ]number[ ]of[ ]allowed
     | max(?:imum)?[ ] (?:e?mails|defers[ ]and[ ]failures|messages|recipients) [ ]per[ ](?:hour|day)
     | \b(?:relay|sending|smtp|hourly|daily|outgoing)[ ] (?:(?:relay|sending|smtp|e-?mail)[ ])? (?:limits?|quota)\b

@@ -72,8 +72,8 @@ _TOLD_TOGETHER = 5.0  # seconds within which a worker and its children are told 
 
 
 def is_stopping() -> bool:
-    """Whether this worker was told to stop, so that its tasks begin with nothing more."""
-    return _told[0] != 0
+    """Whether this worker was told to stop, or this process of it, so that its tasks begin with nothing more."""
+    return _told[0] != 0 or _End.told_at != 0
 
 
 @worker_shutting_down.connect
@@ -109,18 +109,19 @@ class _End:
     handed over first.
     """
 
+    told_at = 0.0  # of this process, for all its tasks
+
     def __init__(self, usual: FunctionType) -> None:
         self.usual = usual
-        self._told_at = 0.0
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if not self._told_at:
-            self._told_at = now
+        if not self.told_at:
+            _End.told_at = now
             again = Timer(_TOLD_TOGETHER, os.kill, (os.getpid(), signum))
             again.daemon = True
             again.start()
-        elif now - self._told_at >= _TOLD_TOGETHER and _told[0] < self._told_at - _TOLD_TOGETHER:
+        elif now - self.told_at >= _TOLD_TOGETHER and _told[0] < self.told_at - _TOLD_TOGETHER:
             self.usual(signum, frame)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import formataddr
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -34,9 +35,12 @@ EXTRA = {"anymail.backends.sparkpost.EmailBackend": {"options": {"transactional"
 # request, for which anymail has no place; its connection keeps a session, and ours is opened for one mail.
 KEY_IN_MESSAGE = {"anymail.backends.brevo.EmailBackend": "idempotencyKey"}
 KEY_IN_REQUEST = {"anymail.backends.resend.EmailBackend": "Idempotency-Key"}
-# How often a mail that may have arrived can be tried at the outbox's pace before its key is forgotten: after 30 minutes
-# by Brevo's documentation, after 24 hours by Resend's.
-TRIES_BY_KEY = {"anymail.backends.brevo.EmailBackend": 7, "anymail.backends.resend.EmailBackend": 18}
+# For how long a repeat can be sent without care: for 30 minutes by Brevo's documentation, for 24 hours by Resend's, and
+# a little less, since clocks differ and a large mail takes minutes to go out.
+KEY_LIVES = {
+    "anymail.backends.brevo.EmailBackend": timedelta(minutes=24),
+    "anymail.backends.resend.EmailBackend": timedelta(hours=23),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def _write(row: OrderMail, *, now: datetime) -> None:
     if left_out:
         alerts.raise_about(AlertKind.NOT_SENT, name_of(key), order=order, now=now)
     elif rendered.problem:
-        alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, now=now)
+        alerts.raise_about(AlertKind.TEMPLATE, name_of(key), order=order, unless=_another_failed(row), now=now)
     else:
         alerts.settle_about(name_of(key), order=order, unless=_another_failed(row), now=now)
     _settle(row, OrderMailState.QUEUED, problem=left_out, now=now)

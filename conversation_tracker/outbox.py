@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST_STOPS = 12  # attempts that ended with their worker
 FEWEST_ATTEMPTS = 12  # before a mail is given up, as it is after so long, though what failed may heal
-# Tries of a mail that may have arrived each time, at the usual pace; one more follows after the longest wait. Of a
-# provider that knows a repeat see finishing.TRIES_BY_KEY.
+# Tries of a mail that may have arrived each time, within minutes; one more follows after the longest wait. A provider
+# that knows a repeat is tried for as long as it does, see finishing.KEY_LIVES, and once more.
 TRIES_IN_DOUBT = 4
 GIVEN_UP_AFTER = timedelta(days=2)
 FIRST_DELAY = timedelta(seconds=15)
@@ -36,7 +36,7 @@ LONGEST_DELAY = timedelta(hours=2)
 INTERRUPTED = gettext_noop("The worker was stopped while it sent this.")
 # For so many seconds it is tried to write down what came of a mail, and so often that nobody else begins with it once
 # the database is back.
-PATIENCE, PAUSE = 62.0, 0.5
+PATIENCE, PAUSE = 130.0, 0.5
 MARGIN = 20.0  # seconds that handing over may have taken before
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last also from a server that takes no writes
 
@@ -147,7 +147,7 @@ def _write_down(attempt: _Attempt, *, now: datetime) -> None:
 
 def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
     """The database went away while the mail left, or the task's time was over just then: what is not written down
-    leaves a second time. A restart takes seconds, a failover a minute; in between the server may take no writes.
+    leaves a second time. A restart takes seconds, a failover a minute or two; in between the server may take no writes.
     """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
@@ -193,8 +193,10 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         case send.Sent(provider_message_id, left_out):
             row.state, row.sent_at, row.left_out = SendState.SENT, now + took, list(left_out)
             row.provider_message_id, row.problem = provider_message_id, ""
-        case send.Later(problem) | send.Doubtful(problem) if (wait := _wait(row, result, now=now)) is not None:
-            row.failures, row.doubts = row.failures + 1, row.doubts + _is_doubtful(result)
+        case send.Later(problem) | send.Doubtful(problem) if (
+            wait := _wait(row, result, now=now, took=took)
+        ) is not None:
+            _count(row, result, now=now)
             # It rests for as long as it kept us, so that a few which a server chokes on do not keep all who send.
             row.state, row.problem, row.next_attempt_at = SendState.RETRY, problem, now + took + max(wait, took)
         case send.Later(problem) | send.Doubtful(problem) | send.Never(problem):
@@ -212,7 +214,7 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
         case send.Held(problem):
             row.state, row.problem = SendState.HELD, problem
     row.state_changed_at = now
-    changed = ("state", "sent_at", "provider_message_id", "problem", "left_out", "failures", "doubts")
+    changed = ("state", "sent_at", "provider_message_id", "problem", "left_out", "failures", "doubts", "doubted_at")
     row.save(update_fields=[*changed, "next_attempt_at", "state_changed_at"])
     if row.state != SendState.SENT or row.failures or row.resends:  # else nothing was ever wrong with it
         alarm.follow(row, now=now)
@@ -229,15 +231,25 @@ def _is_doubtful(result: send.Later | send.Doubtful) -> bool:
     return isinstance(result, send.Doubtful) or result.may_have_left
 
 
-def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime) -> timedelta | None:
+def _count(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime) -> None:
+    row.failures += 1
+    if _is_doubtful(result):
+        row.doubts, row.doubted_at = row.doubts + 1, row.doubted_at or now
+
+
+def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime, took: timedelta) -> timedelta | None:
     """How long the mail waits for its next try; None when there is to be none."""
-    usual = delay(row.failures + 1)
-    if isinstance(result, send.Later):
-        usual = max(usual, result.wait)
+    asked = result.wait if isinstance(result, send.Later) else timedelta()
     if not _is_doubtful(result):
         is_young = row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER
-        return usual if is_young else None
-    left = finishing.TRIES_BY_KEY.get(settings.EMAIL_BACKEND, TRIES_IN_DOUBT) - row.doubts
+        return max(delay(row.failures + 1), asked) if is_young else None
+    usual = max(delay(row.doubts + 1), asked)
+    key_lives = finishing.KEY_LIVES.get(settings.EMAIL_BACKEND)
+    if key_lives is None:
+        left = TRIES_IN_DOUBT - row.doubts
+    else:
+        is_known_until = (row.doubted_at or now) + key_lives
+        left = (now < is_known_until) + (now + took + max(usual, took) < is_known_until)
     if left == 1:
         return LONGEST_DELAY
     return usual if left > 1 else None
@@ -309,8 +321,9 @@ def _send_again(order: Order, entry_id: int, *, leaves_out: bool, user: User, no
             now=now,
         )
         OutboundMail.objects.filter(pk=row.pk).update(
-            state=SendState.QUEUED, problem="", attempts=0, failures=0, doubts=0, resends=F("resends") + 1,
-            leaves_out=left_out, left_out=[], sent_at=None, queued_at=now, next_attempt_at=now, state_changed_at=now,
+            state=SendState.QUEUED, problem="", attempts=0, failures=0, doubts=0, doubted_at=None, sent_at=None,
+            resends=F("resends") + 1, leaves_out=left_out, left_out=[], queued_at=now, next_attempt_at=now,
+            state_changed_at=now,
         )  # fmt: skip
     return answer
 

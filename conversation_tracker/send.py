@@ -327,7 +327,8 @@ def _amazons(error: AnymailAPIError) -> Result:
     if status in UNTOLD:
         return Doubtful(f"HTTP {status}")
     said = base.dig(error.response, "Error") or {}
-    is_ours = said.get("Code") in PASSING_AT_AMAZON or answers.is_about_us(str(said.get("Message")))
+    words = str(said.get("Message"))
+    is_ours = said.get("Code") in PASSING_AT_AMAZON or answers.is_about_us(words) or answers.is_about_quota(words)
     is_passing = _may_heal(status) or is_ours
     return Later(f"HTTP {status}") if is_passing else Never(f"HTTP {status}")
 

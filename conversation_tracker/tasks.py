@@ -22,7 +22,7 @@ TURN = 20.0  # seconds after which a task makes room for another
 # Seconds that a task which sends may take: a turn, the longest that one mail may, building it included (backends.smtp),
 # and a database that is away just then (outbox). A worker stopped before it has written down that its mail was taken
 # sends it twice.
-SENDING_SOFT, SENDING_HARD = 610, 640
+SENDING_SOFT, SENDING_HARD = 680, 710
 
 
 def wake_inbox() -> None:

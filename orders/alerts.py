@@ -39,9 +39,14 @@ def settle(entry_id: int, *, now: datetime) -> None:
     Alert.objects.open().filter(entry_id=entry_id).update(settled_at=now)
 
 
-def raise_about(kind: AlertKind, about: str, *, order: Order, now: datetime) -> None:
-    """Say that an order mail, by its name, needs attention although there is no mail to point at."""
-    if Alert.objects.open().filter(order=order, entry=None, about=about).update(kind=kind, raised_at=now):
+def raise_about(kind: AlertKind, about: str, *, order: Order, unless: Exists | None = None, now: datetime) -> None:
+    """Say that an order mail, by its name, needs attention although there is no mail to point at. An open alert of that
+    name takes the new kind, ``unless`` what it tells of still is so.
+    """
+    found = Alert.objects.open().filter(order=order, entry=None, about=about)
+    if unless is not None and found.filter(unless).exists():
+        return
+    if found.update(kind=kind, raised_at=now):
         return
     fresh = Alert(store_id=order.store_id, order=order, about=about, kind=kind, raised_at=now)
     Alert.objects.bulk_create([fresh], ignore_conflicts=True)

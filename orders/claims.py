@@ -7,6 +7,7 @@ free by itself when the worker's connection ends, however it ends.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
@@ -32,6 +33,15 @@ class Space(IntEnum):
         return int(self) << 48
 
 
+class _Open(threading.local):
+    """How many blocks of ``held`` this thread is in."""
+
+    blocks = 0
+
+
+_open = _Open()
+
+
 @contextmanager
 def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
     """Run the statement that takes rows (their ids first in what it returns), and let go of their locks at the end.
@@ -43,11 +53,14 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
             cursor.execute(sql, {**params, "lock": space.first})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
     except DatabaseError:
-        _let_go_of_all()
+        if not _open.blocks:  # or the rows of those would be free, too
+            _let_go_of_all()
         raise
+    _open.blocks += 1
     try:
         yield rows
     finally:
+        _open.blocks -= 1
         if rows:
             _let_go(space, [row[0] for row in rows])
 

@@ -37,7 +37,7 @@ _DELIMITER = (
 # What a program has lost the space behind: "E-Mailanna@example.com".
 _LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "address", "adresse", "kontakt", "contato"))
 # Columns of a fixed width, and fields of a form written on: "0000123456anna@example.com", "DE SOUZAanna@example.com".
-_COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
+_COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[0-9]{6}[A-Z]))|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
 _BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER}|(?<=e-mail)|(?<=email))"
 # A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.

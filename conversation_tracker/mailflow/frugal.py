@@ -16,9 +16,11 @@ from conversation_tracker.mailflow import guards
 PIECE = 1_000_000  # bytes that are given to the parser at once
 
 # A space before the colon (RFC 5322 §4.5), at which Python takes the header to be over.
+# A byte order mark, and a line of a mailbox file's, which mail programs pass over.
+_NO_FIELD = re.compile(rb"\A\xef\xbb\xbf|(?m:^>?From [^\r\n]{0,300}\r?\n)")
 _SPACED = re.compile(rb"(?m)^([!-9;-~]{1,200})[ \t]+:")
 
-# Of a part that may be no text.
+# Of a part that may be no text; some programs say so of text, too.
 _BINARY = re.compile(rb"(?im)^content-transfer-encoding:[ \t\r\n]{0,9}\"?binary")
 _DOUBLED, _DOUBLED_AT_MOST = b"\r\r\n", 3
 
@@ -55,7 +57,7 @@ def with_one_line_end(raw: bytes) -> bytes:
     """The mail with CR LF for the CR CR LF that some servers make of it (qmail and ssmtp, of what PHP writes): mail
     programs read one line end there, and Python's parser two.
     """
-    if _DOUBLED not in raw or _BINARY.search(raw) is not None:
+    if _DOUBLED not in raw or (b"\0" in raw and _BINARY.search(raw) is not None):
         return raw
     for _ in range(_DOUBLED_AT_MOST):
         raw = raw.replace(_DOUBLED, b"\r\n")
@@ -77,7 +79,7 @@ def parse(raw: bytes, kind: type[M], *, policy: Any, watch: guards.Watch | None 
     parser: Any = BytesFeedParser(made, policy=watching(watch=watch))  # type: ignore[arg-type]  # it is called with one
     begin = guards.END_OF_HEADER.search(raw, 0, guards.LARGEST_HEADER_BLOCK)
     header = raw[: begin.start()] if begin else b""
-    parser.feed(_SPACED.sub(rb"\1:", header))
+    parser.feed(_SPACED.sub(rb"\1:", _NO_FIELD.sub(b"", header)))
     for start in range(len(header), len(raw), PIECE):
         parser.feed(raw[start : start + PIECE])
     parsed: M = parser.close()

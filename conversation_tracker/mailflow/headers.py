@@ -25,10 +25,10 @@ MOST_REFERENCES = 50
 # What must not reach a page or a database: C0 and C1 controls but tab and line ends, surrogates, bidirectional
 # overrides, invisible format characters, non-characters. The joiners U+200C and U+200D stay, since Persian, the Indic
 # scripts and emoji need them; but not within Latin, where shops write them so that an address becomes no link. Behind a
-# Chinese character stays what chooses its form (UTS 37), as people write their names in Japan. The colours of a
-# terminal go whole, since their letters would be written on to a word.
+# Chinese character stays what chooses its form (UTS 37), as people write their names in Japan. What is said to
+# a terminal (ECMA-48 §5.4), such as its colours, goes whole, since its letters would be written on to a word.
 _UNSAFE = re.compile(
-    r"\x1b\[[0-9;:]{0,20}m|"
+    r"\x1b\[[0-9;:?]{0,20}[@-~]|"
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
@@ -46,6 +46,7 @@ _ADDRESS = re.compile(
 )
 
 
+_LAST = re.compile(r"<(?:mailto:)?(?P<address>[^<>\s]{1,320})>{1,2}\s*", re.IGNORECASE)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*\)?|<[^<>]*>?|[,;:]|[^"(<,;:]+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -115,14 +116,29 @@ def mailboxes(value: str) -> list[Mailbox]:
     is or not at all: one that is made better may be another person's.
     """
     found = []
-    for piece in _pieces(decode_8_bit(value[:LONGEST])):
-        match = _ADDRESS.fullmatch(piece.candidate())
-        if match and match["local"].strip('." ') and clean(match[0]) == match[0]:
-            name = piece.phrase if piece.angle is not None else piece.comment
-            found.append(Mailbox(name=decode(name.strip(), longest=500), address=match[0]))
+    value = decode_8_bit(value[:LONGEST])
+    for piece in _pieces(value):
+        name = piece.phrase if piece.angle is not None else piece.comment
+        found += _mailbox(name, piece.candidate())
         if len(found) >= MOST_MAILBOXES:
             break
-    return found
+    return found or _behind_broken_name(value)
+
+
+def _mailbox(name: str, written: str) -> list[Mailbox]:
+    match = _ADDRESS.fullmatch(written)
+    if match and match["local"].strip('." ') and clean(written) == written:
+        return [Mailbox(name=decode(name.strip(), longest=500), address=written)]
+    return []
+
+
+def _behind_broken_name(value: str) -> list[Mailbox]:
+    """The address that ends a value of which nothing can be read, as where a name has a quote mark or a bracket that
+    nothing closes, ``Silva (Office. <kim@b.example>``.
+    """
+    start = value.rfind("<")
+    last = _LAST.fullmatch(value, start) if start >= 0 else None
+    return _mailbox(value[:start].rstrip("< ").strip('"( '), last["address"]) if last else []
 
 
 @dataclass(slots=True)

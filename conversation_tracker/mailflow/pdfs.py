@@ -67,6 +67,9 @@ _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": 8_000_000,
     "array_based_stream_maximum_output_length": 8_000_000,
 }
+_FROM_THE_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,300}@[\w.+-]{1,300}")
+_SIGN = re.compile(r"([.@+-])")
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
@@ -127,10 +130,13 @@ class Page:
 
     def readings(self) -> Iterator[str]:
         """The print, and once more without the spaces in its lines, which the library puts between letters that stand
-        apart; also without single ones alone, where it puts two between their words.
+        apart; also without single ones alone, where it puts two between their words. And with the words of addresses
+        turned round, as TCPDF writes them among words of Hebrew or Arabic: "example.people@anna".
         """
         printed = self.printed
         yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)))
+        if _FROM_THE_RIGHT.search(printed) is not None:
+            yield _ADDRESS.sub(lambda found: "".join(reversed(_SIGN.split(found[0]))), printed)
 
 
 @dataclass(frozen=True, slots=True)

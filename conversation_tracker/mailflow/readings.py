@@ -37,8 +37,9 @@ _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r{0,3}\n)")
 _RTF = re.compile(
     r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?(?:\?|\\'[0-9a-f]{2})?|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
-    r"|(?P<end>\\(?:par|line|cell|nestcell|row|sect|page|tab)(?![a-z]) ?)"
-    r"|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[~_|:\-]|[{}]|\r?\n",
+    r"|\{\\\*\\bkmk(?:start|end)[^{}\\]{0,60}\}"
+    r"|(?P<end>\\(?:par|(?:soft)?line|(?:nest)?cell|row|sect|page|column|tab|e[mn](?:dash|space))(?![a-z]) ?|\\~)"
+    r"|(?P<hyphen>\\_)|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[|:\-]|[{}]|\r?\n",
     re.IGNORECASE,
 )
 _ZIP = b"PK\x03\x04"
@@ -232,6 +233,8 @@ def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
         yield Text(headers.words(text))
     if _SOFT.search(text) is not None:
         yield Text(quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
+    if "\x1b[" in text:
+        yield Text(headers.clean(text))
     if cards.is_card(text):
         yield Text(cards.unfolded(text))
         yield from (Octets(value) for value in cards.values(text))
@@ -246,8 +249,8 @@ def _of_rtf(found: re.Match[str]) -> str:
         return chr(int(found["octet"], 16))
     if found["apostrophe"] is not None:
         return "'"
-    if found["end"] is not None:
-        return "\n"
+    if found["end"] is not None or found["hyphen"] is not None:
+        return "\n" if found["end"] else "-"
     return chr(int(found["point"]) % 0xD800) if found["point"] is not None else ""
 
 

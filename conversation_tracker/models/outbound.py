@@ -96,6 +96,7 @@ class OutboundMail(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)  # begun, also those that ended with their worker
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts that the provider ended
     doubts = models.PositiveSmallIntegerField(default=0, db_default=0)  # of these, after which it may have arrived
+    doubted_at = models.DateTimeField(null=True, blank=True)  # when the first of these began
     resends = models.PositiveSmallIntegerField(default=0, db_default=0)  # how often somebody had it sent again
     next_attempt_at = models.DateTimeField()
     queued_at = models.DateTimeField()

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--seconds", type=float, default=150, help="at most, for the mails and the kills")
-    parser.add_argument("--quiet-seconds", type=float, default=170, help="at most, until everything is settled")
+    parser.add_argument("--quiet-seconds", type=float, default=240, help="at most, until everything is settled")
     parser.add_argument("--over", type=float, default=75, help="seconds that posting the mails takes at least")
     parser.add_argument("--pause", type=float, nargs=2, default=(0.5, 4.0), help="seconds between two kills")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

@@ -30,7 +30,7 @@ def test_a_short_run_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--mails", "200", "--kills", "5", "--over", "8", "--pause", "0.2", "1",
          "--seconds", "40", "--quiet-seconds", "120", "--json", told],
-        cwd=ROOT, capture_output=True, text=True, timeout=260, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stdout + found.stderr
     figures = json.loads(told.read_text())

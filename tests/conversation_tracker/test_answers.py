@@ -232,6 +232,7 @@ def test_what_a_provider_says_decides_whether_a_mail_is_tried_again(
     ("said", "result"),
     [
         ("Email address is not verified. The following identities failed the check: ct.example.com", LATER_400),
+        ("Sending paused for this account. For more information, please check the inbox", LATER_400),
         ("Missing final '@domain'", send.Never("HTTP 400")),
     ],
 )

@@ -93,3 +93,14 @@ def test_a_statement_that_fails_when_it_has_taken_a_row_holds_it_for_nobody(clie
 
     at_once(look)
     assert True in free
+
+
+def test_what_a_block_around_it_holds_stays_held(client: Client) -> None:
+    """As hooks that are posted to at once hold one another's neighbours."""
+    with claims.held(claims.Space.HOOKS, "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)", {}) as taken:
+        assert taken == [(1,)]
+        with pytest.raises(DataError), claims.held(claims.Space.HOOKS, "SELECT 1 / (%(lock)s - %(lock)s)", {}):
+            pass
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            assert cursor.fetchone() == (1,)

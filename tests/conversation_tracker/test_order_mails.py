@@ -21,7 +21,7 @@ from conversation_tracker.models import (
     TemplateKey,
     TemplateVersion,
 )  # fmt: skip
-from orders import events, flow, invoicing, payment, secrecy, shipping
+from orders import alerts, events, flow, invoicing, payment, secrecy, shipping
 from orders.models import (
     Alert,
     AlertKind,
@@ -209,6 +209,11 @@ class TestFaults:
         write()
         states = dict(OrderMail.objects.values_list("occasion", "state"))
         assert (states["parcel 1"], states["parcel 2"]) == (OrderMailState.FAILED, OrderMailState.QUEUED)
+        assert Alert.objects.open().get().kind == AlertKind.NOT_SENT
+        another = OrderMail.objects.get(occasion="parcel 2")
+        alerts.raise_about(
+            AlertKind.TEMPLATE, "Shipping update", order=order, unless=order_mails._another_failed(another), now=now
+        )
         assert Alert.objects.open().get().kind == AlertKind.NOT_SENT
         order_mails.resend(order, mails["parcel 1"].pk, user=store_admin, now=timezone.now())
         write()

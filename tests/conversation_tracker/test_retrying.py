@@ -6,6 +6,9 @@ import json
 import smtplib
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 import requests
@@ -15,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import answers, finishing, inbox, outbox, send
+from conversation_tracker import answers, inbox, outbox, send
 from conversation_tracker.models import OutboundMail, SendState
 from orders.models import Alert, AlertKind, Suppression, User
 from orders.placing import Placed
@@ -58,6 +61,7 @@ LATER_400, LATER_409 = send.Later("HTTP 400"), send.Later("HTTP 409")
                 b"allowed have been sent. Relay quota will reset in 1.53 hours.",
                 b"Message would take you over your relay quota of 500",
                 b"Domain mb-plus.size.example has exceeded the max emails per hour (120/100 (120%)) allowed.",
+                b"5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; Actual verdict is RefuseQuota",
                 b"5.7.0 Requested action not taken: too many emails per second",
                 b"Domain x.example has exceeded the max defers and failures per hour (5/5 (100%)) allowed.",
                 b"5.7.0 Not sent. The limit on the number of allowed outgoing messages was exceeded. Try again later.",
@@ -115,22 +119,30 @@ def test_what_a_gateway_did_not_hear_of_is_told_by_the_key(
 
 
 @pytest.mark.parametrize("name", ["brevo", "resend"])
+@pytest.mark.parametrize("outages", [0, 9])
+@pytest.mark.parametrize("took", [0, 150])
 def test_what_no_key_tells_of_is_left_to_people_when_the_key_is_forgotten(
-    client: Client, placed: Placed, settings: Settings, name: str
+    client: Client, placed: Placed, settings: Settings, name: str, outages: int, took: int
 ) -> None:
+    """However long the provider was away before, and however long it is waited for each time."""
     settings.EMAIL_BACKEND = f"anymail.backends.{name}.EmailBackend"
     letters.post_postmark(client, letters.postmark(placed.customer_alias))
     inbox.work(now=timezone.now())
-    began = last = now = timezone.now()
+    now = timezone.now()
+    tries = []
     while (row := OutboundMail.objects.get()).state in {SendState.QUEUED, SendState.RETRY}:
-        last, now = now, max(now, row.next_attempt_at)
-        with http_server(b"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n") as url:
-            settings.ANYMAIL = {**settings.ANYMAIL, f"{name.upper()}_API_KEY": "t", f"{name.upper()}_API_URL": url}
+        now = max(now, row.next_attempt_at)
+        tries.append(now)
+        found = send.Later("HTTP 503") if len(tries) <= outages else send.Later("HTTP 504", may_have_left=True)
+        slow = SimpleNamespace(monotonic=count(0, took).__next__)
+        with patch.object(send, "send", return_value=found), patch.object(outbox, "time", slow):
             outbox.work(now=now)
     key_lives = {"brevo": timedelta(minutes=30), "resend": timedelta(hours=24)}[name]
-    assert (row.attempts, row.doubts) == (finishing.TRIES_BY_KEY[settings.EMAIL_BACKEND] + 1, row.attempts - 1)
-    assert last - began < key_lives
-    assert Alert.objects.get().kind == AlertKind.FAILED
+    first, last = tries[outages], tries[-1]
+    assert all(at + timedelta(seconds=took) < first + key_lives for at in tries[outages:-1])
+    assert last - tries[-2] >= outbox.LONGEST_DELAY
+    assert 3 < row.doubts < 30
+    assert (row.doubted_at, Alert.objects.get().kind) == (first, AlertKind.FAILED)
 
 
 @pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])

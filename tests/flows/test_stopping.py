@@ -26,6 +26,7 @@ class Provider:
 
     taken: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
+    answers_after: float = 60.0  # seconds, where nobody lets it
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def own_environment(provider: Provider) -> Iterator[dict[str, str]]:
         def do_POST(self) -> None:
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             provider.taken.append(said["To"])
-            provider.may_answer.wait(60)
+            provider.may_answer.wait(provider.answers_after)
             answer = json.dumps({"ErrorCode": 0, "Message": "OK", "MessageID": "1", "To": said["To"]}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
@@ -59,6 +60,10 @@ def own_environment(provider: Provider) -> Iterator[dict[str, str]]:
         }
         provider.may_answer.set()
         server.shutdown()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture
@@ -108,13 +113,24 @@ def test_a_worker_that_is_told_to_end_at_once_waits_for_nobody(leaving: System, 
     assert not provider.may_answer.is_set()
 
 
+def test_one_process_that_is_told_alone_begins_with_no_other_mail(system: System, provider: Provider) -> None:
+    system.start("beat")
+    provider.answers_after = 0.4
+    for number in range(1, 41):
+        assert post_mail(system, "postmark", factories.place_silently().customer_alias, number) == 200
+    wait_for(lambda: len(provider.taken) > 2, what="the first mails")
+    for child in children_of(system.pid("worker")):
+        os.kill(child, signal.SIGTERM)
+    wait_for(lambda: outbox.counts()["sent"] == 40, what="all mails")
+    assert len(provider.taken) == 40
+
+
 @pytest.mark.parametrize("answers_after", [1.0, 60.0])
 def test_one_process_that_is_told_alone_has_some_seconds_for_its_mail(
     leaving: System, provider: Provider, answers_after: float
 ) -> None:
     """As by somebody who wants memory, or an operator; another process takes its place."""
-    worker = leaving.pid("worker")
-    children = [int(pid) for pid in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
+    children = children_of(leaving.pid("worker"))
     for child in children:
         os.kill(child, signal.SIGTERM)
     threading.Timer(answers_after, provider.may_answer.set).start()

@@ -193,6 +193,7 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
         ("3410001300003Y 0103", "      "),
         ("\x1b[01;31m", "\x1b[m"),
         ("3120001123456789", "   "),
+        ("0001200001103X", "   "),
         ("DE SOUZA", "   "),
         ("11999998888", "Rua"),
         ("UNH+1'COM+", ":EM'"),

@@ -19,6 +19,13 @@ from conversation_tracker.mailflow import headers
         ("<@relay.example:jane@b.example>", [("", "jane@b.example")]),
         ("=?utf-8?q?J=C3=B6rg?= <j@b.example>", [("Jörg", "j@b.example")]),
         ("undisclosed-recipients:;", []),
+        ('Pipes 5" Ltd <kim@b.example>', [('Pipes 5" Ltd', "kim@b.example")]),
+        ("Silva (At. <kim@b.example>", [("Silva (At.", "kim@b.example")]),
+        ("Kim <<kim@b.example>>", [("Kim", "kim@b.example")]),
+        ("<Shop> <mailto:kim@b.example>", [("<Shop>", "kim@b.example")]),
+        ("<kim@b.example", [("", "kim@b.example")]),
+        ("Kim <kim@b.example> x@", [("Kim x@", "kim@b.example")]),
+        ('"<kim@b.example', []),
         ("MAILER-DAEMON <>", []),
         ("", []),
     ],
@@ -58,7 +65,7 @@ def test_an_encoded_line_end_does_not_survive() -> None:
         ("caf\udce9", "café"),
         ("a\x00b\u202ec", "abc"),
         ("a\x1fb", "a b"),
-        ("\x1b[1;31ma\x1b[0mb\x1b[c", "ab[c"),
+        ("\x1b[01;31m\x1b[Ka\x1b[m\x1b[Kb\x1b[", "ab["),
     ],
 )
 def test_values_are_decoded_for_people(value: str, expected: str) -> None:

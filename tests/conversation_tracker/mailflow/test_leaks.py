@@ -106,6 +106,7 @@ DISGUISED = [
     "anna.real-at-people.example",
     "id_anna.real (at) people.example",
     "anna.real%u0040people.example",
+    "anna.real(a)people.example",
     "anna_real_at_people_example_7x2k@relay.example",
     "anna.real+shop_at_people_example_7x2k@relay.example",
     "owner-shop-l*anna.real**people.example@listserv.example",

@@ -58,6 +58,14 @@ HELD = {
     "rtf in hexadecimal": incoming(
         b"{\\rtf1 " + "".join(f"\\'{ord(char):02x}" for char in REAL).encode() + b"}", kind="application/rtf", name="a"
     ),
+    "rtf of Word with a bookmark": incoming(
+        b"{\\rtf1 Order\\~anna.re{\\*\\bkmkstart _GoBack}{\\*\\bkmkend _GoBack}al@people.example}",
+        kind="application/rtf",
+        name="a.rtf",
+    ),
+    "a log of a terminal": incoming(
+        b"Found \x1b[1;38;5;113man\x1b[22mna.real@people.example\x1b[m\x1b[K", kind="text/plain", name="a.log"
+    ),
     "rtf of Word behind a paragraph": incoming(
         b"{\\rtf1 Order 1042\\par\\pard {\\rtlch\\fcs1 \\insrsid1 anna.re}{\\insrsid2 al@people.example}\\par}",
         kind="application/rtf",

@@ -108,9 +108,21 @@ def test_a_line_end_that_a_server_doubled_is_one(end: bytes) -> None:
 def test_a_file_that_is_no_text_keeps_what_looks_like_line_ends() -> None:
     raw = (
         b"From: a@b.example\r\nContent-Type: application/x; name=a\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        b"\x89\r\r\n\x1a"
+        b"\x89\r\r\n\0"
     )
-    assert [file.content for file in handed_over(raw).files] == [b"\x89\r\r\n\x1a"]
+    assert [file.content for file in handed_over(raw).files] == [b"\x89\r\r\n\0"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xef\xbb\xbfSubject: one\r\n\r\nHi",
+        b"From x@y.example Mon Nov 23 2026\nSubject: one\n\nHi",
+        b"To: x@y.example\r\n>From x Mon\r\nSubject: one\r\n\r\nHi",
+    ],
+)
+def test_what_is_no_field_of_the_header_is_passed_over(raw: bytes) -> None:
+    assert (handed_over(raw).subject, handed_over(raw).text) == ("one", "Hi")
 
 
 @pytest.mark.parametrize("name", ["relatório.pdf".encode(), "relatório.pdf".encode("latin-1")])

@@ -119,6 +119,30 @@ def test_a_word_whose_letters_are_set_one_by_one_stays_whole() -> None:
     assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
 
 
+def test_a_word_whose_letters_are_set_closer_stays_whole() -> None:
+    """As LibreOffice writes it: each letter a tenth of its size back, in the middle of a text."""
+    known = Known("kim@people.example", HARD.alias)
+    text = f"Maria Silva {known.real} Tel"
+    closer = " 130 ".join(f"<{numbered(sign)}>" for sign in text)
+    content = pdf(f"BT /F1 9 Tf 50 800 Td [{closer}] TJ ET", font=EVERY_NUMBER)
+    assert known.real in "".join(page.printed for page in pages_of(content))
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("real", "printed"),
+    [
+        ("maria@people.example", "example.people@maria :אימייל"),
+        ("anna-maria.real@my-shop.example", "example.shop-my@real.maria-anna :البريد"),
+    ],
+)
+def test_an_address_whose_words_were_turned_round_is_known(real: str, printed: str) -> None:
+    known = Known(real, HARD.alias)
+    found = masked(incoming(by_glyphs(printed), kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
 EVERY_NUMBER = MAP.format(count=1, pairs="<0000> <FFFF> <0000>").replace("bfchar", "bfrange")
 
 
