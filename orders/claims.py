@@ -34,9 +34,10 @@ class Space(IntEnum):
 
 
 class _Open(threading.local):
-    """How many blocks of ``held`` this thread is in."""
+    """How many blocks of ``held`` this thread is in, and whether a statement in one of them has left locks behind."""
 
     blocks = 0
+    has_failed = False
 
 
 _open = _Open()
@@ -53,8 +54,8 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
             cursor.execute(sql, {**params, "lock": space.first})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
     except DatabaseError:
-        if not _open.blocks:  # or the rows of those would be free, too
-            _let_go_of_all()
+        _open.has_failed = True
+        _let_go_of_all()
         raise
     _open.blocks += 1
     try:
@@ -63,6 +64,8 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
         _open.blocks -= 1
         if rows:
             _let_go(space, [row[0] for row in rows])
+        if _open.has_failed:
+            _let_go_of_all()
 
 
 def takes_turn(space: Space) -> bool:
@@ -76,8 +79,11 @@ def takes_turn(space: Space) -> bool:
 
 def _let_go_of_all() -> None:
     """A statement that failed half-way, on a full disk say, keeps the locks that it took until its session ends; and
-    sessions are used again.
+    sessions are used again. In a block of another statement they have to wait for its end, or its rows would be free.
     """
+    if _open.blocks:
+        return
+    _open.has_failed = False
     with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock_all()")
 

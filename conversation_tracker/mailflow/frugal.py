@@ -17,7 +17,7 @@ PIECE = 1_000_000  # bytes that are given to the parser at once
 
 # A space before the colon (RFC 5322 §4.5), at which Python takes the header to be over.
 # A byte order mark, and a line of a mailbox file's, which mail programs pass over.
-_NO_FIELD = re.compile(rb"\A\xef\xbb\xbf|(?m:^>?From [^\r\n]{0,300}\r?\n)")
+_NO_FIELD = re.compile(rb"\A\xef\xbb\xbf|(?m:^>?From (?![ \t]{0,200}:)[^\r\n]{0,300}\r?\n)")
 _SPACED = re.compile(rb"(?m)^([!-9;-~]{1,200})[ \t]+:")
 
 # Of a part that may be no text; some programs say so of text, too.

@@ -17,6 +17,7 @@ from orders import claims
 from tests import factories, letters
 
 WORKERS = 4
+LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -80,7 +81,7 @@ def test_a_statement_that_fails_when_it_has_taken_a_row_holds_it_for_nobody(clie
     inbox.work(now=timezone.now())
     row = OutboundMail.objects.get()
     lock = claims.Space.OUTBOX.first + row.pk
-    failing = "SELECT pg_advisory_lock(%(number)s), 1 / (%(lock)s - %(lock)s)"
+    failing = "SELECT pg_advisory_lock(%(number)s), 1 / (random() * 0)::int"
     with pytest.raises(DataError), claims.held(claims.Space.OUTBOX, failing, {"number": lock}):
         pass
     free: list[bool] = []
@@ -99,8 +100,21 @@ def test_what_a_block_around_it_holds_stays_held(client: Client) -> None:
     """As hooks that are posted to at once hold one another's neighbours."""
     with claims.held(claims.Space.HOOKS, "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)", {}) as taken:
         assert taken == [(1,)]
-        with pytest.raises(DataError), claims.held(claims.Space.HOOKS, "SELECT 1 / (%(lock)s - %(lock)s)", {}):
+        with pytest.raises(DataError), claims.held(claims.Space.HOOKS, "SELECT 1 / (random() * 0)::int", {}):
             pass
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            cursor.execute(LOCKS)
             assert cursor.fetchone() == (1,)
+
+
+def test_what_failed_in_another_block_is_free_when_that_has_ended(client: Client) -> None:
+    failing = "SELECT pg_advisory_lock(%(lock)s + 7), 1 / (random() * 0)::int"
+    with claims.held(claims.Space.HOOK_TURNS, "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)", {}):
+        with pytest.raises(DataError), claims.held(claims.Space.HOOKS, failing, {}):
+            pass
+        with connection.cursor() as cursor:
+            cursor.execute(LOCKS)
+            assert cursor.fetchone() == (2,)
+    with connection.cursor() as cursor:
+        cursor.execute(LOCKS)
+        assert cursor.fetchone() == (0,)

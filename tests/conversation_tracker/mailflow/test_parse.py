@@ -113,6 +113,13 @@ def test_a_file_that_is_no_text_keeps_what_looks_like_line_ends() -> None:
     assert [file.content for file in handed_over(raw).files] == [b"\x89\r\r\n\0"]
 
 
+def test_a_field_with_a_space_before_its_colon_is_one() -> None:
+    """As scripts write that give PHP a header made by hand."""
+    raw = b'To: x@y.example\r\nFrom : "Kim"\r\n <a@b.example>\r\nSubject \t: one\r\n\r\nHi'
+    found = handed_over(raw)
+    assert (found.sender, found.subject, found.text) == (Mailbox("Kim", "a@b.example"), "one", "Hi")
+
+
 @pytest.mark.parametrize(
     "raw",
     [
