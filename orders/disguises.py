@@ -29,7 +29,7 @@ _DOT = (
     rf"(?:\s{{0,3}}\\{{0,2}}\.\s{{0,3}}|{_ESCAPE}2e|{_BRACKETED.format(_DOT_WORDS)}|\s{{1,3}}(?:{_WORDS_FOR_DOT})\s{{1,3}}"
     r"|[_-]dot[_-])"
 )
-_WORDS_FOR_AT = rf"{_BRACKETED.format('at|a|arroba|arobase|ät|アット|@')}"
+_WORDS_FOR_AT = rf"[(\[]a[)\]]|{_BRACKETED.format('at|arroba|arobase|ät|アット|@')}"
 _PLAIN_AT = rf"(?:\s{{0,3}}\\{{0,2}}@\s{{0,3}}|(?!\+){_ESCAPE}40|\\100|%u0040)"
 _NAMED_AT = r"(?:\s{1,3}(?:arroba|arobase)\s{1,3})"  # which is nothing but the sign
 _BARE_AT = r"(?:\s{1,3}at\s{1,3}|[_-]at[_-])"

@@ -29,8 +29,8 @@ _DELIMITER = (
     r"|(?<=[^\x00-\x7f][a-z0-9])"
     # Brazilian banks' files of payers, whose lines begin with what they are (CNAB 400, record 5; CNAB 240, segment Y).
     r"|(?<=[\r\n][25])|(?<=[0-9]Y [0-9]{4})"
-    # A terminal's colours.
-    r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)|(?<=\x1b\[[0-9];[0-9]{2}m)|(?<=\x1b\[[0-9]{2};[0-9]{2}m)"
+    # A terminal's colours, whatever stands for the escape.
+    r"|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)|(?<=\[[0-9];[0-9]{2}m)|(?<=\[[0-9]{2};[0-9]{2}m)"
     # EDIFACT's COM segment, and what follows a code in others; the key of a Pix payment, after its length.
     r"|(?<=com\+)(?<![a-z0-9]com\+)|(?<=\+[a-z0-9]{2}\+)|(?<=\+[a-z0-9]{3}\+)|(?<=pix01[0-9]{2})"
 )

@@ -28,7 +28,7 @@ MOST_REFERENCES = 50
 # Chinese character stays what chooses its form (UTS 37), as people write their names in Japan. What is said to
 # a terminal (ECMA-48 §5.4), such as its colours, goes whole, since its letters would be written on to a word.
 _UNSAFE = re.compile(
-    r"\x1b\[[0-9;:?]{0,20}[@-~]|"
+    r"\x1b(?:\[[0-9;:?]{0,20}[@-~]|[()][A-Z0-9])|"
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"

@@ -68,8 +68,9 @@ _LIMITS: dict[str, Any] = {
     "array_based_stream_maximum_output_length": 8_000_000,
 }
 _FROM_THE_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,300}@[\w.+-]{1,300}")
-_SIGN = re.compile(r"([.@+-])")
+_LETTER = r"[A-Za-z0-9\u00c0-\u024f_.+'\u2019-]"
+_ADDRESS = re.compile(f"(?<!{_LETTER}){_LETTER}{{1,300}}@{_LETTER}{{1,300}}")
+_SIGN = re.compile(r"((?<![0-9])[^A-Za-z0-9\u00c0-\u024f]|[^A-Za-z0-9\u00c0-\u024f](?![0-9]))")  # numbers stay whole
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
@@ -123,20 +124,32 @@ Font.from_font_resource = classmethod(_clock.font)  # type: ignore[method-assign
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is printed on a page, as a reader sees it, and what lies on it to be clicked, read or filled in."""
+    """What is printed on a page as a reader sees it, with marks (see ``pens``), and what lies on it to be clicked, read
+    or filled in.
+    """
 
-    printed: str
+    pieces: str
     on_top: str
+
+    @property
+    def printed(self) -> str:
+        """The print as the library reads it."""
+        return self.pieces.replace(pens.MARK, "")
 
     def readings(self) -> Iterator[str]:
         """The print, and once more without the spaces in its lines, which the library puts between letters that stand
-        apart; also without single ones alone, where it puts two between their words. And with the words of addresses
-        turned round, as TCPDF writes them among words of Hebrew or Arabic: "example.people@anna".
+        apart; also without single ones alone, where it puts two between their words; and with a space at each mark.
+        Then all of it with the words of addresses turned round, as TCPDF writes them among words of Hebrew or Arabic:
+        "example.people@anna".
         """
-        printed = self.printed
-        yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)))
+        printed, parted = self.printed, self.pieces.replace(pens.MARK, " ")
+        yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed), parted))
         if _FROM_THE_RIGHT.search(printed) is not None:
-            yield _ADDRESS.sub(lambda found: "".join(reversed(_SIGN.split(found[0]))), printed)
+            yield from dict.fromkeys(_ADDRESS.sub(_turned, form) for form in (printed, parted))
+
+
+def _turned(found: re.Match[str]) -> str:
+    return "".join(reversed(_SIGN.split(found[0])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from pypdf import _page
 from pypdf._text_extraction import mult
 from pypdf._text_extraction._text_extractor import TextExtraction
 
-# How far the pen goes on, goes back, or leaves its line where it is set down elsewhere: in sizes of the letters, of
-# which a space is a quarter. Letters that are set closer go back by a tenth, each of them.
-_ON, _BACK, _OFF = 0.1, 0.5, 0.5
+MARK = "\ufdd0"  # no character
+_SMALLEST_GAP = 0.1  # of the size of the letters; a space is a quarter of it
 
 
 class _Parting(TextExtraction):
-    """The library's, with a space where a piece of text does not begin where the last one ended."""
+    """The library's, with a mark where a piece of text does not begin where the last one ended. It is for readings to
+    say whether a word ends there: letters may be set closer, raised, or have widths that nobody knows.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class _Parting(TextExtraction):
 
     def _handle_tj_operation(self, operands: list[Any]) -> float:
         if self._stopped is not None and self._is_elsewhere(*self._stopped):
-            self.output += f"{self.text} "
+            self.output += self.text + MARK
             self.text = ""
         width = super()._handle_tj_operation(operands)
         self._stopped = self._pen()[:2]
@@ -36,18 +37,15 @@ class _Parting(TextExtraction):
     def _is_elsewhere(self, x: float, y: float) -> bool:
         if (self.text or self.output)[-1:].isspace():
             return False
-        here_x, here_y, a, b = self._pen()
-        scale = hypot(a, b) or 1.0
-        on = ((here_x - x) * a + (here_y - y) * b) / scale
-        off = ((here_y - y) * a - (here_x - x) * b) / scale
-        size = self.font_size * scale
-        return not -_BACK * size <= on <= max(self._space_width / 1_000, _ON) * size or abs(off) > _OFF * size
+        here_x, here_y, scale = self._pen()
+        gap = max(self._space_width / 1_000, _SMALLEST_GAP) * self.font_size * scale
+        return hypot(here_x - x, here_y - y) > gap
 
-    def _pen(self) -> tuple[float, float, float, float]:
-        """Where it is on the page, and where a unit of the text leads from there (ISO 32000-1, §9.4.4)."""
+    def _pen(self) -> tuple[float, float, float]:
+        """Where it is on the page, and how large a unit of the text is there (ISO 32000-1, §9.4.4)."""
         a, b, _, _, x, y = mult(self.tm_matrix, self.cm_matrix)
         width = self.compute_str_widths(self._actual_str_size["str_widths"]) * self.char_scale
-        return x + width * a, y + width * b, a, b
+        return x + width * a, y + width * b, hypot(a, b)
 
 
 def part() -> None:

@@ -37,7 +37,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r{0,3}\n)")
 _RTF = re.compile(
     r"\\'(?P<octet>[0-9a-f]{2})|\\u(?P<point>-?[0-9]{1,6}) ?(?:\?|\\'[0-9a-f]{2})?|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
-    r"|\{\\\*\\bkmk(?:start|end)[^{}\\]{0,60}\}"
+    r"|\{\\\*\\(?:bkmk|atrf)(?:start|end)[^{}]{0,99}\}"
     r"|(?P<end>\\(?:par|(?:soft)?line|(?:nest)?cell|row|sect|page|column|tab|e[mn](?:dash|space))(?![a-z]) ?|\\~)"
     r"|(?P<hyphen>\\_)|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[|:\-]|[{}]|\r?\n",
     re.IGNORECASE,

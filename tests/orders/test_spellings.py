@@ -192,6 +192,8 @@ def test_a_word_that_is_joined_before_hides_no_address(before: str, written: str
         ("01REMESSA\r\n5", "      "),
         ("3410001300003Y 0103", "      "),
         ("\x1b[01;31m", "\x1b[m"),
+        (r'{"log":"of \u001b[32m', r"\u001b[0m"),
+        ("#033[32m", "#033[0m"),
         ("3120001123456789", "   "),
         ("0001200001103X", "   "),
         ("DE SOUZA", "   "),

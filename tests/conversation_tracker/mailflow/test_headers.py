@@ -66,6 +66,7 @@ def test_an_encoded_line_end_does_not_survive() -> None:
         ("a\x00b\u202ec", "abc"),
         ("a\x1fb", "a b"),
         ("\x1b[01;31m\x1b[Ka\x1b[m\x1b[Kb\x1b[", "ab["),
+        ("a\x1b(B\x1b[mb", "ab"),
     ],
 )
 def test_values_are_decoded_for_people(value: str, expected: str) -> None:

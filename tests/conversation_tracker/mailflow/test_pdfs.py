@@ -135,6 +135,9 @@ def test_a_word_whose_letters_are_set_closer_stays_whole() -> None:
     [
         ("maria@people.example", "example.people@maria :אימייל"),
         ("anna-maria.real@my-shop.example", "example.shop-my@real.maria-anna :البريد"),
+        ("maria@people.example", "03-1234567 :טלפוןexample.people@maria :אימייל"),
+        ("maria_o'neil@people.example", "example.people@neil'o_maria :אימייל"),
+        ("maria.10.12@people.example", "example.people@10.12.maria :אימייל"),
     ],
 )
 def test_an_address_whose_words_were_turned_round_is_known(real: str, printed: str) -> None:
