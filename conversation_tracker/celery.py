@@ -120,7 +120,10 @@ class _End:
             _End.told_at = now
             again = Timer(_TOLD_TOGETHER, os.kill, (os.getpid(), signum))
             again.daemon = True
-            again.start()
+            try:
+                again.start()
+            except RuntimeError:  # no thread is to be had
+                self.usual(signum, frame)
         elif now - self.told_at >= _TOLD_TOGETHER and _told[0] < self.told_at - _TOLD_TOGETHER:
             self.usual(signum, frame)
 

@@ -240,19 +240,20 @@ def _count(row: OutboundMail, result: send.Later | send.Doubtful, *, now: dateti
 def _wait(row: OutboundMail, result: send.Later | send.Doubtful, *, now: datetime, took: timedelta) -> timedelta | None:
     """How long the mail waits for its next try; None when there is to be none."""
     asked = result.wait if isinstance(result, send.Later) else timedelta()
+    key_lives = finishing.KEY_LIVES.get(settings.EMAIL_BACKEND)
+    left = (row.doubted_at or now) + key_lives - (now + took) if key_lives is not None else timedelta()
     if not _is_doubtful(result):
         is_young = row.attempts < FEWEST_ATTEMPTS or now - row.queued_at < GIVEN_UP_AFTER
-        return max(delay(row.failures + 1), asked) if is_young else None
+        usual = delay(row.failures + 1)
+        if row.doubts and left > FIRST_DELAY:  # so that a repeat is told while it can be
+            usual = min(usual, left / 2)
+        return max(usual, asked) if is_young else None
     usual = max(delay(row.doubts + 1), asked)
-    key_lives = finishing.KEY_LIVES.get(settings.EMAIL_BACKEND)
-    if key_lives is None:
-        left = TRIES_IN_DOUBT - row.doubts
-    else:
-        is_known_until = (row.doubted_at or now) + key_lives
-        left = (now < is_known_until) + (now + took + max(usual, took) < is_known_until)
-    if left == 1:
+    by_key = (left > -took) + (left > max(usual, took))
+    tries = TRIES_IN_DOUBT - row.doubts if key_lives is None else by_key
+    if tries == 1:
         return LONGEST_DELAY
-    return usual if left > 1 else None
+    return usual if tries > 1 else None
 
 
 def _skip(row: OutboundMail, problem: str, *, now: datetime) -> None:

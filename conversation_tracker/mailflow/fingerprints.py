@@ -87,7 +87,7 @@ def _letters(text: str, addresses: Container[str]) -> str:
 
 
 def _of_file(file: File) -> list[str]:
-    is_text = file.content_type.startswith(("text/", "message/"))
+    is_text = b"\0" not in file.content  # programs call many a text something else
     content = file.content.replace(b"\r\n", b"\n") if is_text else file.content
     line = f"{file.name}:{secrecy.digest(content, purpose='file').hex()}"
     return [line, *(_written(file.nested) if file.nested is not None else ())]

@@ -86,6 +86,7 @@ def test_a_text_file_is_one_entry_whichever_line_ends_a_server_writes(
     parts = (
         b"Content-Type: text/plain\n\nSee the list.\n",
         b"Content-Type: text/csv; name=list.csv\n\na;b\nc;d\n",
+        b"Content-Type: application/json; name=list.json\n\n{}\n\n",
         b"Content-Type: message/delivery-status\n\n" + report,
     )
     raw = start + b"Content-Type: multipart/mixed; boundary=b\n" + boundary + boundary.join(parts) + b"\n--b--\n"

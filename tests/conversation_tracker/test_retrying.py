@@ -145,6 +145,24 @@ def test_what_no_key_tells_of_is_left_to_people_when_the_key_is_forgotten(
     assert (row.doubted_at, Alert.objects.get().kind) == (first, AlertKind.FAILED)
 
 
+@pytest.mark.parametrize("away", range(4, 12))
+@pytest.mark.parametrize("then", [429, 502, 503])
+def test_a_key_is_asked_while_it_is_known_whatever_comes_between(
+    client: Client, placed: Placed, settings: Settings, away: int, then: int
+) -> None:
+    settings.EMAIL_BACKEND = "anymail.backends.brevo.EmailBackend"
+    letters.post_postmark(client, letters.postmark(placed.customer_alias))
+    inbox.work(now=timezone.now())
+    told = [send.Later("HTTP 503")] * away + [send.Later("HTTP 504", may_have_left=True), send.Later(f"HTTP {then}")]
+    tries = []
+    for answer in (*told, send.Sent("1")):
+        tries.append(max(timezone.now(), OutboundMail.objects.get().next_attempt_at))
+        with patch.object(send, "send", return_value=answer):
+            outbox.work(now=tries[-1])
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert tries[-1] - tries[away] < timedelta(minutes=30)
+
+
 @pytest.mark.parametrize("replies", [{"banner": 554}, {"EHLO": 554, "HELO": 554}, {"AUTH": 535}, {"MAIL": 530}])
 def test_a_server_that_does_not_know_us_is_asked_again(settings: Settings, replies: dict[str, int]) -> None:
     with smtp_server(replies) as port:
