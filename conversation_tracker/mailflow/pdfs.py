@@ -71,6 +71,7 @@ _FROM_THE_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTER = r"[A-Za-z0-9\u00c0-\u024f_.+'\u2019-]"
 _ADDRESS = re.compile(f"(?<!{_LETTER}){_LETTER}{{1,300}}@{_LETTER}{{1,300}}")
 _SIGN = re.compile(r"((?<![0-9])[^A-Za-z0-9\u00c0-\u024f]|[^A-Za-z0-9\u00c0-\u024f](?![0-9]))")  # numbers stay whole
+_SET_APART = re.compile(r"(?<!\S)\S(?: \S)+(?!\S)")
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
@@ -138,14 +139,21 @@ class Page:
 
     def readings(self) -> Iterator[str]:
         """The print, and once more without the spaces in its lines, which the library puts between letters that stand
-        apart; also without single ones alone, where it puts two between their words; and with a space at each mark.
-        Then all of it with the words of addresses turned round, as TCPDF writes them among words of Hebrew or Arabic:
-        "example.people@anna".
+        apart; also without single ones alone, where it puts two between their words. Where it has marks, with a space
+        for each, and with the letters joined that stand apart between two of them. Then with the words of addresses
+        turned round, as TCPDF writes them among words of Hebrew or Arabic: "example.people@anna".
         """
         printed, parted = self.printed, self.pieces.replace(pens.MARK, " ")
-        yield from dict.fromkeys((printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed), parted))
+        forms = [printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)]
+        if parted != printed:
+            forms += [parted, _SET_APART.sub(_without_spaces, self.pieces.replace(pens.MARK, "  "))]
         if _FROM_THE_RIGHT.search(printed) is not None:
-            yield from dict.fromkeys(_ADDRESS.sub(_turned, form) for form in (printed, parted))
+            forms += [_ADDRESS.sub(_turned, form) for form in (printed, parted)]
+        yield from dict.fromkeys(forms)
+
+
+def _without_spaces(found: re.Match[str]) -> str:
+    return found[0].replace(" ", "")
 
 
 def _turned(found: re.Match[str]) -> str:
@@ -310,7 +318,7 @@ def _said(annotation: Any) -> list[str]:
 
 
 def _extracted(page: PageObject) -> str:
-    return page.extract_text(visitor_operand_before=_clock.check)
+    return page.extract_text(visitor_operand_before=_clock.check)[: 2 * pens.LONGEST]
 
 
 def _undrawn(described: bytes) -> bytes:

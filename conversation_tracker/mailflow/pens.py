@@ -14,7 +14,10 @@ from pypdf._text_extraction import mult
 from pypdf._text_extraction._text_extractor import TextExtraction
 
 MARK = "\ufdd0"  # no character
-_SMALLEST_GAP = 0.1  # of the size of the letters; a space is a quarter of it
+LONGEST = 500_000  # characters of one page, which has some thousands
+# Of the size of the letters, of which a space is a quarter: where a piece begins, and where even behind a space, which
+# the library also puts between letters that are set apart.
+_GAP, _GAP_BEHIND_SPACE = 0.1, 0.8
 
 
 class _Parting(TextExtraction):
@@ -27,19 +30,23 @@ class _Parting(TextExtraction):
         self._stopped: tuple[float, float] | None = None
 
     def _handle_tj_operation(self, operands: list[Any]) -> float:
+        if len(self.output) + len(self.text) > LONGEST:
+            return 0.0
         if self._stopped is not None and self._is_elsewhere(*self._stopped):
             self.output += self.text + MARK
             self.text = ""
         width = super()._handle_tj_operation(operands)
+        self.text = self.text[:LONGEST]
         self._stopped = self._pen()[:2]
         return width
 
     def _is_elsewhere(self, x: float, y: float) -> bool:
-        if (self.text or self.output)[-1:].isspace():
+        last = (self.text or self.output)[-1:]
+        if last == "\n":
             return False
         here_x, here_y, scale = self._pen()
-        gap = max(self._space_width / 1_000, _SMALLEST_GAP) * self.font_size * scale
-        return hypot(here_x - x, here_y - y) > gap
+        gap = _GAP_BEHIND_SPACE if last.isspace() else max(self._space_width / 1_000, _GAP)
+        return hypot(here_x - x, here_y - y) > gap * self.font_size * scale
 
     def _pen(self) -> tuple[float, float, float]:
         """Where it is on the page, and how large a unit of the text is there (ISO 32000-1, §9.4.4)."""

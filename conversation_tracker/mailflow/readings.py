@@ -42,6 +42,8 @@ _RTF = re.compile(
     r"|(?P<hyphen>\\_)|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[|:\-]|[{}]|\r?\n",
     re.IGNORECASE,
 )
+# What is said to a terminal (ECMA-48 §5.4), its escape written out as logs do.
+_TERMINAL = re.compile(r"(?:\\(?:u001b|x1b|e|033)|\#033|\^\[)\[[0-9;:?]{0,20}[@-~]", re.IGNORECASE)
 _ZIP = b"PK\x03\x04"
 _ZIP_END = b"PK\x05\x06"
 _ZIP_ENDS = re.compile(rb"PK\x05\x06.{18}", re.DOTALL)  # APPNOTE §4.3.16
@@ -235,6 +237,8 @@ def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
         yield Text(quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
     if "\x1b[" in text:
         yield Text(headers.clean(text))
+    if _TERMINAL.search(text) is not None:
+        yield Text(_TERMINAL.sub("", text))
     if cards.is_card(text):
         yield Text(cards.unfolded(text))
         yield from (Octets(value) for value in cards.values(text))

@@ -63,6 +63,9 @@ HELD = {
         kind="application/rtf",
         name="a.rtf",
     ),
+    "a log in JSON of a terminal": incoming(
+        rb'{"log":"Found \u001b[38;5;10manna.re\u001b[mal@people.example"}', kind="application/json", name="a.json"
+    ),
     "a log of a terminal": incoming(
         b"Found \x1b[1;38;5;113man\x1b[22mna.real@people.example\x1b[m\x1b[K", kind="text/plain", name="a.log"
     ),

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pypdf.annotations import AnnotationDictionary, FreeText, Link
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NullObject, NumberObject, TextStringObject
 
-from conversation_tracker.mailflow import leakgate, pdfs, readings
+from conversation_tracker.mailflow import leakgate, pdfs, pens, readings
 from orders.known import Known
 from tests.conversation_tracker.mailflow.papers import MAP, by_glyphs, packed, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, shown
@@ -117,6 +117,27 @@ def test_a_word_whose_letters_are_set_one_by_one_stays_whole() -> None:
     content = pdf(f"BT /F1 12 Tf {letters} ET", font=EVERY_NUMBER)
     found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
     assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+def test_words_of_letters_that_are_set_apart_are_told_by_what_is_between_them() -> None:
+    """As Chromium prints a table that is spaced: each letter by itself, and each cell with a place of its own."""
+    known = Known("kim@people.example", HARD.alias)
+
+    def cell(x: int, text: str) -> str:
+        # A letter of this font is 5.67 wide.
+        return f"1 0 0 1 {x} 800 Tm " + " ".join(f"<{numbered(sign)}> Tj 8.2 0 Td" for sign in text)
+
+    content = pdf(f"BT /F1 12 Tf {cell(50, 'Silva')} {cell(130, known.real)} {cell(400, '1199')} ET", font=EVERY_NUMBER)
+    assert "kim@" not in pages_of(content)[0].printed
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+def test_no_more_is_read_of_a_page_than_anybody_prints() -> None:
+    glyph = "".join(f"{ord(sign):04x}" for sign in "a@b.example " * 20)
+    font = MAP.format(count=1, pairs=f"<0003> <{glyph}>")
+    content = pdf("BT /F1 12 Tf 50 800 Td <" + "0003" * 50_000 + "> Tj (x) Tj ET", font=font)
+    assert len(pages_of(content)[0].pieces) <= 2 * pens.LONGEST
 
 
 def test_a_word_whose_letters_are_set_closer_stays_whole() -> None:
