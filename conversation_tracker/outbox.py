@@ -151,14 +151,14 @@ def _write_down_again(attempt: _Attempt, *, now: datetime) -> None:
     """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        connection.close_if_unusable_or_obsolete()
+        claims.reconnect()
         try:
             _write_down(attempt, now=now)
         except AWAY:
             time.sleep(PAUSE)
         else:
             return
-    connection.close_if_unusable_or_obsolete()
+    claims.reconnect()
     try:
         _write_down(attempt, now=now)
     except AWAY:

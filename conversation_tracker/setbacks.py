@@ -12,7 +12,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 
 from conversation_tracker import batches, bytea, limits
 from conversation_tracker.models import Receipt, ReceiptState, Trouble
-from orders import faults
+from orders import claims, faults
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def defer(
             _put_off(ids, error, trouble, most=most, now=now)
         except (OperationalError, InterfaceError, InternalError):
             time.sleep(pause)
-            connection.close_if_unusable_or_obsolete()
+            claims.reconnect()
         else:
             return
     _put_off(ids, error, trouble, most=most, now=now)

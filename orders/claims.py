@@ -68,6 +68,12 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
             _let_go_of_all()
 
 
+def reconnect() -> None:
+    """Have a session that works; the same where it does, since it holds the locks."""
+    if not connection.is_usable():
+        connection.close()
+
+
 def takes_turn(space: Space) -> bool:
     """Have this turn until the transaction ends, unless somebody else has it: who waited for one that stands still
     would do nothing else either.

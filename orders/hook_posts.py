@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from django.db import Error, connection, transaction
+from django.db import Error, transaction
 
 from orders import claims, faults, hooks, outside
 from orders.models import DeliveryState, Hook, HookDelivery
@@ -126,8 +126,7 @@ def _work(*, clock: Callable[[], datetime], seconds: float) -> int:
 
 def _mended(error: Error) -> Error:
     """The error, with a connection that works again. One that does still holds the locks of the other hooks."""
-    if not connection.is_usable():
-        connection.close()
+    claims.reconnect()
     return error
 
 

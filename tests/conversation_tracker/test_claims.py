@@ -38,6 +38,12 @@ def at_once(work: Callable[[], object]) -> None:
         thread.join()
 
 
+def let_go() -> None:
+    """Begin with a session that holds nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+
+
 def post(client: Client, count: int) -> None:
     aliases = [factories.place_order().customer_alias for _ in range(5)]
     for number in range(count):
@@ -98,6 +104,7 @@ def test_a_statement_that_fails_when_it_has_taken_a_row_holds_it_for_nobody(clie
 
 def test_what_a_block_around_it_holds_stays_held(client: Client) -> None:
     """As hooks that are posted to at once hold one another's neighbours."""
+    let_go()
     with claims.held(claims.Space.HOOKS, "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)", {}) as taken:
         assert taken == [(1,)]
         with pytest.raises(DataError), claims.held(claims.Space.HOOKS, "SELECT 1 / (random() * 0)::int", {}):
@@ -108,6 +115,7 @@ def test_what_a_block_around_it_holds_stays_held(client: Client) -> None:
 
 
 def test_what_failed_in_another_block_is_free_when_that_has_ended(client: Client) -> None:
+    let_go()
     failing = "SELECT pg_advisory_lock(%(lock)s + 7), 1 / (random() * 0)::int"
     with claims.held(claims.Space.HOOK_TURNS, "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)", {}):
         with pytest.raises(DataError), claims.held(claims.Space.HOOKS, failing, {}):

@@ -137,9 +137,13 @@ def test_what_left_just_before_the_end_of_its_task_leaves_once(
     is_over = patch("orders.events.publish", side_effect=[SoftTimeLimitExceeded, None])
     with is_over, pytest.raises(SoftTimeLimitExceeded):
         outbox.work(now=timezone.now())
-    assert OutboundMail.objects.get().state == SendState.SENT
+    row = OutboundMail.objects.get()
+    assert row.state == SendState.SENT
     assert not outbox.work(now=timezone.now() + timedelta(days=1))
     assert len(taken) == 1
+    with connection.cursor() as cursor:  # which a session of the pool would keep
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [row.pk])
+        assert cursor.fetchone() == (0,)
 
 
 @pytest.mark.django_db(transaction=True)
