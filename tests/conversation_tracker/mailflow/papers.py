@@ -6,11 +6,27 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 
+from conversation_tracker.mailflow import pdfs
+
 MAP = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
     "1 begincodespacerange <0000><FFFF> endcodespacerange\n"
     "{count} beginbfchar\n{pairs}\nendbfchar endcmap end end"
 )
+
+
+# It names every number there is.
+EVERY_NUMBER = MAP.format(count=1, pairs="<0000> <FFFF> <0000>").replace("bfchar", "bfrange")
+
+
+def numbered(text: str) -> str:
+    """What a font with that map shows so."""
+    return "".join(f"{ord(sign):04x}" for sign in text)
+
+
+def pages_of(content: bytes, budget: pdfs.Budget | None = None) -> list[pdfs.Page]:
+    """The pages of all PDFs in it, read."""
+    return [page for paper in pdfs.papers(content, budget or pdfs.Budget()) for page in paper.pages]
 
 
 def pdf(*pages: str, font: str = "", extra: Sequence[str | bytes] = (), is_packed: bool = True) -> bytes:

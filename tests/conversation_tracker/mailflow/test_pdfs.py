@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from pypdf.annotations import AnnotationDictionary, FreeText, Link
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NullObject, NumberObject, TextStringObject
 
-from conversation_tracker.mailflow import leakgate, pdfs, pens, readings
+from conversation_tracker.mailflow import leakgate, pdfs, readings
 from orders.known import Known
-from tests.conversation_tracker.mailflow.papers import MAP, by_glyphs, packed, pdf
+from tests.conversation_tracker.mailflow.papers import EVERY_NUMBER, by_glyphs, numbered, packed, pages_of, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, shown
 
 PICTURE = (
@@ -61,10 +61,6 @@ SAMPLES = {
 }
 
 
-def pages_of(content: bytes, budget: pdfs.Budget | None = None) -> list[pdfs.Page]:
-    return [page for paper in pdfs.papers(content, budget or pdfs.Budget()) for page in paper.pages]
-
-
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_pdf_that_shows_an_address_is_held(name: str) -> None:
     content = SAMPLES[name]
@@ -85,93 +81,8 @@ def test_an_address_that_ends_in_another_one_holds_nothing() -> None:
     assert leakgate.leaks(outgoing(found), (known,)) == []
 
 
-def numbered(text: str) -> str:
-    return "".join(f"{ord(sign):04x}" for sign in text)
-
-
-@pytest.mark.parametrize(
-    "drawn",
-    {
-        "the right half first": "1 0 0 1 400 800 Tm <{before}> Tj 1 0 0 1 50 800 Tm <{real}> Tj",
-        "from right to left": "50 800 Td 400 0 Td <{before}> Tj -400 0 Td <{real}> Tj",
-        "turned": "0 1 -1 0 50 100 Tm <{before}> Tj 0 1 -1 0 50 700 Tm <{real}> Tj",
-        "upside down": "-1 0 0 -1 500 800 Tm <{before}> Tj -1 0 0 -1 200 800 Tm <{real}> Tj",
-        "narrowed": "60 Tz 50 800 Td <{before}> Tj 62.4 0 Td <{real}> Tj",
-        "in one string": "50 800 Td [<{before}> 9000 <{real}>] TJ",
-    }.items(),
-    ids=lambda found: found[0],
-)
-def test_pieces_that_stand_apart_on_paper_are_no_word(drawn: tuple[str, str]) -> None:
-    known = Known("maria@people.example", HARD.alias)
-    page = drawn[1].format(before=numbered("Pedido 1234"), real=numbered("maria@people.example"))
-    content = pdf(f"BT /F1 12 Tf {page} ET", font=EVERY_NUMBER)
-    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
-    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
-
-
-def test_a_word_whose_letters_are_set_one_by_one_stays_whole() -> None:
-    known = Known("maria@people.example", HARD.alias)
-    letters = " ".join(
-        f"1 0 0 1 {50 + 6 * place} 800 Tm <{numbered(sign)}> Tj" for place, sign in enumerate(known.real)
-    )
-    content = pdf(f"BT /F1 12 Tf {letters} ET", font=EVERY_NUMBER)
-    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
-    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
-
-
-def test_words_of_letters_that_are_set_apart_are_told_by_what_is_between_them() -> None:
-    """As Chromium prints a table that is spaced: each letter by itself, and each cell with a place of its own."""
-    known = Known("kim@people.example", HARD.alias)
-
-    def cell(x: int, text: str) -> str:
-        # A letter of this font is 5.67 wide.
-        return f"1 0 0 1 {x} 800 Tm " + " ".join(f"<{numbered(sign)}> Tj 8.2 0 Td" for sign in text)
-
-    content = pdf(f"BT /F1 12 Tf {cell(50, 'Silva')} {cell(130, known.real)} {cell(400, '1199')} ET", font=EVERY_NUMBER)
-    assert "kim@" not in pages_of(content)[0].printed
-    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
-    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
-
-
-def test_no_more_is_read_of_a_page_than_anybody_prints() -> None:
-    glyph = "".join(f"{ord(sign):04x}" for sign in "a@b.example " * 20)
-    font = MAP.format(count=1, pairs=f"<0003> <{glyph}>")
-    content = pdf("BT /F1 12 Tf 50 800 Td <" + "0003" * 50_000 + "> Tj (x) Tj ET", font=font)
-    assert len(pages_of(content)[0].pieces) <= 2 * pens.LONGEST
-
-
-def test_a_word_whose_letters_are_set_closer_stays_whole() -> None:
-    """As LibreOffice writes it: each letter a tenth of its size back, in the middle of a text."""
-    known = Known("kim@people.example", HARD.alias)
-    text = f"Maria Silva {known.real} Tel"
-    closer = " 130 ".join(f"<{numbered(sign)}>" for sign in text)
-    content = pdf(f"BT /F1 9 Tf 50 800 Td [{closer}] TJ ET", font=EVERY_NUMBER)
-    assert known.real in "".join(page.printed for page in pages_of(content))
-    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
-    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
-
-
-@pytest.mark.parametrize(
-    ("real", "printed"),
-    [
-        ("maria@people.example", "example.people@maria :אימייל"),
-        ("anna-maria.real@my-shop.example", "example.shop-my@real.maria-anna :البريد"),
-        ("maria@people.example", "03-1234567 :טלפוןexample.people@maria :אימייל"),
-        ("maria_o'neil@people.example", "example.people@neil'o_maria :אימייל"),
-        ("maria.10.12@people.example", "example.people@10.12.maria :אימייל"),
-    ],
-)
-def test_an_address_whose_words_were_turned_round_is_known(real: str, printed: str) -> None:
-    known = Known(real, HARD.alias)
-    found = masked(incoming(by_glyphs(printed), kind="application/pdf", name="invoice.pdf"), known)
-    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
-
-
-EVERY_NUMBER = MAP.format(count=1, pairs="<0000> <FFFF> <0000>").replace("bfchar", "bfrange")
-
-
 def test_a_map_that_names_every_number_there_is_costs_once_what_it_costs() -> None:
-    shown_as = "".join(f"{ord(sign):04x}" for sign in REAL)
+    shown_as = numbered(REAL)
     pages = [f"BT /F1 12 Tf 50 800 Td <{ord('x'):04x}> Tj ET"] * 59
     content = pdf(*pages, f"BT /F1 12 Tf 50 800 Td <{shown_as}> Tj ET", font=EVERY_NUMBER)
     began = time.process_time()
