@@ -14,6 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import frugal
+from conversation_tracker.mailflow.parse import parse
+from conversation_tracker.mailflow.shapes import Envelope, Mail, Mailbox, Verdict
+from conversation_tracker.providers import base
 
 LINES = st.lists(
     st.sampled_from(
@@ -96,3 +99,51 @@ def test_a_space_before_the_colon_ends_no_header(end: bytes) -> None:
     found = frugal.parse(raw, Message, policy=policy.compat32)
     assert found.keys() == ["From", "Subject", "To"]
     assert found.get_payload() == (b"Note : x" + end).decode()
+
+
+ENVELOPE = Envelope("kim@carrier.example", True, ("a@ct.example",), Verdict.NONE, is_spam=False)
+
+
+def handed_over(raw: bytes) -> Mail:
+    """As the doors read it."""
+    return parse(base.message(raw), envelope=ENVELOPE, is_own_hop=lambda _: False)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r\r\n", b"\r\r\r\n"])
+def test_a_line_end_that_a_server_doubled_is_one(end: bytes) -> None:
+    """As qmail and ssmtp make of what PHP writes."""
+    lines = (
+        b"From: a@b.example", b"Subject: one", b" two", b"Content-Type: multipart/alternative; boundary=b", b"",
+        b"--b", b"Content-Type: text/plain", b"Content-Transfer-Encoding: quoted-printable", b"", b"joao=40peo=",
+        b"ple.example", b"--b--", b"",
+    )  # fmt: skip
+    found = handed_over(b"Received: by mx\r\n" + end.join(lines))
+    assert (found.subject, found.text) == ("one two", "joao@people.example")
+    assert found.sender == Mailbox("", "a@b.example")
+
+
+def test_a_file_that_is_no_text_keeps_what_looks_like_line_ends() -> None:
+    raw = (
+        b"From: a@b.example\r\nContent-Type: application/x; name=a\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+        b"\x89\r\r\n\0"
+    )
+    assert [file.content for file in handed_over(raw).files] == [b"\x89\r\r\n\0"]
+
+
+def test_a_field_with_a_space_before_its_colon_is_one() -> None:
+    """As scripts write that give PHP a header made by hand."""
+    raw = b'To: x@y.example\r\nFrom : "Kim"\r\n <a@b.example>\r\nSubject \t: one\r\n\r\nHi'
+    found = handed_over(raw)
+    assert (found.sender, found.subject, found.text) == (Mailbox("Kim", "a@b.example"), "one", "Hi")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xef\xbb\xbfSubject: one\r\n\r\nHi",
+        b"From x@y.example Mon Nov 23 2026\nSubject: one\n\nHi",
+        b"To: x@y.example\r\n>From x Mon\r\nSubject: one\r\n\r\nHi",
+    ],
+)
+def test_what_is_no_field_of_the_header_is_passed_over(raw: bytes) -> None:
+    assert (handed_over(raw).subject, handed_over(raw).text) == ("one", "Hi")

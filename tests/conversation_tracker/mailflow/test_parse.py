@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from conversation_tracker.mailflow import guards
 from conversation_tracker.mailflow.parse import parse
-from conversation_tracker.mailflow.shapes import Envelope, Mail, Mailbox, Trait, Verdict
+from conversation_tracker.mailflow.shapes import Envelope, Mail, Trait, Verdict
 from conversation_tracker.mailflow.traits import HOP_HEADER
-from conversation_tracker.providers import base
 from tests import letters
 from tests.conversation_tracker.mailflow import passing
 
@@ -26,11 +25,6 @@ ENVELOPE = Envelope("kim@carrier.example", True, ("a@ct.example",), Verdict.NONE
 def read(raw: bytes, *, envelope: Envelope = ENVELOPE) -> Mail:
     message = email.message_from_bytes(raw, policy=policy.default)
     return parse(message, envelope=envelope, is_own_hop=lambda value: value == "ours")
-
-
-def handed_over(raw: bytes) -> Mail:
-    """As the doors read it."""
-    return parse(base.message(raw), envelope=ENVELOPE, is_own_hop=lambda _: False)
 
 
 def with_header(name: str, value: str) -> bytes:
@@ -90,46 +84,6 @@ def test_an_encoding_is_known_whatever_stands_around_its_name(name: str) -> None
     assert read(with_header("Content-Transfer-Encoding", name).removesuffix(b"Hi") + b"joao=40b.example").text == (
         "joao@b.example"
     )
-
-
-@pytest.mark.parametrize("end", [b"\r\n", b"\r\r\n", b"\r\r\r\n"])
-def test_a_line_end_that_a_server_doubled_is_one(end: bytes) -> None:
-    """As qmail and ssmtp make of what PHP writes."""
-    lines = (
-        b"From: a@b.example", b"Subject: one", b" two", b"Content-Type: multipart/alternative; boundary=b", b"",
-        b"--b", b"Content-Type: text/plain", b"Content-Transfer-Encoding: quoted-printable", b"", b"joao=40peo=",
-        b"ple.example", b"--b--", b"",
-    )  # fmt: skip
-    found = handed_over(b"Received: by mx\r\n" + end.join(lines))
-    assert (found.subject, found.text) == ("one two", "joao@people.example")
-    assert found.sender == Mailbox("", "a@b.example")
-
-
-def test_a_file_that_is_no_text_keeps_what_looks_like_line_ends() -> None:
-    raw = (
-        b"From: a@b.example\r\nContent-Type: application/x; name=a\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        b"\x89\r\r\n\0"
-    )
-    assert [file.content for file in handed_over(raw).files] == [b"\x89\r\r\n\0"]
-
-
-def test_a_field_with_a_space_before_its_colon_is_one() -> None:
-    """As scripts write that give PHP a header made by hand."""
-    raw = b'To: x@y.example\r\nFrom : "Kim"\r\n <a@b.example>\r\nSubject \t: one\r\n\r\nHi'
-    found = handed_over(raw)
-    assert (found.sender, found.subject, found.text) == (Mailbox("Kim", "a@b.example"), "one", "Hi")
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"\xef\xbb\xbfSubject: one\r\n\r\nHi",
-        b"From x@y.example Mon Nov 23 2026\nSubject: one\n\nHi",
-        b"To: x@y.example\r\n>From x Mon\r\nSubject: one\r\n\r\nHi",
-    ],
-)
-def test_what_is_no_field_of_the_header_is_passed_over(raw: bytes) -> None:
-    assert (handed_over(raw).subject, handed_over(raw).text) == ("one", "Hi")
 
 
 @pytest.mark.parametrize("name", ["relatório.pdf".encode(), "relatório.pdf".encode("latin-1")])
