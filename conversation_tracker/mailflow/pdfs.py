@@ -7,13 +7,11 @@ not read of a PDF is said of every one.
 
 from __future__ import annotations
 
-import base64
 import gc
 import io
 import re
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +23,7 @@ from pypdf.generic import DecodedStreamObject, EmbeddedFile, NameObject
 from pypdf.generic._font import Font
 
 from conversation_tracker.mailflow import pens
+from conversation_tracker.mailflow.pdf_streams import START
 
 MOST = 200  # in one file
 MOST_PAGES = 100
@@ -32,21 +31,11 @@ MOST_PAGES = 100
 SIMPLE_PAGE, LARGEST_PAGE = 100_000, 1_000_000
 SECONDS = 2.5  # of processor time, for all PDFs of a mail
 LONGEST_ON_TOP = 200_000  # characters of one page's notes
-MOST_STREAMS, LARGEST_STREAMS = 500, 5_000_000  # how many, and their octets unpacked
+LONGEST_PAPERS = 2_000_000  # characters of all pages of a mail's PDFs; more than are read of words in that time
 LARGEST_ATTACHED = 20_000_000  # octets of the files that are attached to one
 LONGEST_TAIL = 65_536  # octets behind a PDF's end
-LARGEST_PLAIN = 2_000_000  # octets of a file that may have packed nothing
-LARGEST_PRINTABLE = 5_000_000  # octets of these in printable signs, which Python decodes itself
 
-START = b"%PDF-"
-FILES = (START, b"PK\x03\x04", b"\x1f\x8b\x08")  # how a file begins that may be attached to one, and is looked into
 _ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
-_STREAM = re.compile(rb"(?<!end)stream\r?\n")
-_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
-_UTF_16_MARK = rb"(\376\377"
-_KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
-# Between two strings, whatever a program writes there: where the next begins, its colour, a border.
-_BETWEEN = re.compile(rb"\)\s{0,4}(?:(?:-?[0-9.]{1,12}\s{0,4})?\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
 # A string, which stays; or what a page draws, with its numbers. One that does not end goes to the end, and what is
 # escaped begins none, or the search would begin anew at each of its signs.
 _DRAWN = re.compile(
@@ -57,11 +46,8 @@ _DRAWN = re.compile(
 )
 _NOTHING = re.compile(rb"(?<!\S)q\s{1,99}Q(?=\s)")  # left of what was drawn
 _INLINE = re.compile(rb"(?<!\S)BI\s[^()]{0,200}?/W")
-_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _SAYING = ("/URI", "/Contents", "/T", "/V")  # where a link leads, a note, its author, what is filled in
 _DEEPEST = 4  # of what is drawn within what is drawn
-_LONGEST_DICTIONARY = 600  # octets looked at before a stream
-_GROUPS = 50_000  # signs, of which five are a group
 # Octets that one stream may unpack to: a page, a font's map. Pictures are not looked at.
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": 8_000_000,
@@ -81,10 +67,11 @@ class _OutOfTime(BaseException):
 
 
 class Budget:
-    """How much processor time may still go into what the PDFs of one mail show."""
+    """How much processor time may still go into what the PDFs of one mail show, and how much they may still say."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
+        self.characters = LONGEST_PAPERS
 
 
 class _Clock(threading.local):
@@ -208,7 +195,7 @@ def _to_its_end(content: bytes) -> bytes:
 
 def _read(content: bytes, budget: Budget) -> Paper:
     found = Paper()
-    if budget.seconds <= 0 or not (content := _to_its_end(content)):
+    if min(budget.seconds, budget.characters) <= 0 or not (content := _to_its_end(content)):
         return found
     began = time.thread_time()
     _clock.begin(budget.seconds)
@@ -218,7 +205,10 @@ def _read(content: bytes, budget: Budget) -> Paper:
             found.files.extend(_attached(reader))
             for page in islice(reader.pages, MOST_PAGES):
                 _clock.check()
-                found.pages.append(Page(_printed(page), _on_top(page)))
+                found.pages.append(shown := Page(_printed(page), _on_top(page)))
+                budget.characters -= len(shown.pieces) + len(shown.on_top)
+                if budget.characters <= 0:
+                    break
     except (MemoryError, SoftTimeLimitExceeded):  # these say nothing of the file
         raise
     except (_OutOfTime, Exception):  # noqa: BLE001, S110  the library's failures on broken files are of every kind
@@ -341,56 +331,3 @@ def _undrawn(described: bytes) -> bytes:
     for _ in range(_DEEPEST):
         words = _NOTHING.sub(b"", words)
     return words
-
-
-def streams(content: bytes) -> Iterator[bytes]:
-    """What is packed in a PDF by deflate, its links among it, but for pictures; not beyond the limits."""
-    yield _without_octal(plain(content))
-    left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
-    whole = memoryview(content)  # of one stream in another no part is copied
-    for found in islice(_STREAM.finditer(content), MOST_STREAMS):
-        if _is_picture(content, found.start()):
-            continue
-        end = content.find(b"endstream", found.end())
-        packed = whole[found.end() : end if end > 0 else None]
-        try:
-            if bytes(packed[-8:]).rstrip().endswith(b"~>"):  # ReportLab writes it in printable signs
-                signs = bytes(packed[:printable]).partition(b"~>")[0]
-                printable -= len(signs)
-                packed = memoryview(_from_printable(signs))
-            unpacked = zlib.decompressobj().decompress(packed, left)
-        except (zlib.error, ValueError):  # packed in another way
-            continue
-        yield unpacked if unpacked.startswith(FILES) else _together(unpacked)
-        if _UTF_16_MARK in unpacked:
-            yield _without_octal(unpacked)
-        left -= len(unpacked)
-        if left <= 0:
-            return
-
-
-def _without_octal(content: bytes) -> bytes:
-    return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
-
-
-def plain(content: bytes) -> bytes:
-    """A PDF as it is, read as what its pages describe, which a small one may not have packed."""
-    return _together(content) if content.startswith(START) and len(content) <= LARGEST_PLAIN else content
-
-
-def _together(described: bytes) -> bytes:
-    """What a page describes, with the letters of a word next to each other, and a line end between two strings."""
-    return _BETWEEN.sub(b"\n", _KERN.sub(b"", described))
-
-
-def _is_picture(content: bytes, start: int) -> bool:
-    """Whether what is packed there are the dots of a picture, by the dictionary before it."""
-    before = content[max(0, start - _LONGEST_DICTIONARY) : start]
-    return _PICTURE.search(before.rpartition(b"endobj")[2]) is not None
-
-
-def _from_printable(signs: bytes) -> bytes:
-    """Adobe's base 85 decoded, in pieces: of one that is large Python takes twenty times the size in memory."""
-    groups = signs.translate(None, b" \t\r\n\v").replace(b"z", b"!!!!!")[:LARGEST_PRINTABLE]
-    pieces = (groups[start : start + _GROUPS] for start in range(0, len(groups), _GROUPS))
-    return b"".join(map(base64.a85decode, pieces))

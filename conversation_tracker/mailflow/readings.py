@@ -22,6 +22,7 @@ from conversation_tracker.mailflow import (
     files,
     headers,
     outlook,
+    pdf_streams,
     pdfs,
     signed,
     uuencoded,
@@ -129,7 +130,7 @@ def views(
         yield Closed()
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
-        if pdfs.START in content:
+        if pdf_streams.START in content:
             yield from _papers(content, budget, depth)
             yield from _streams(content, budget, depth)
         if depth < DEEPEST and (document := signed.content(content)):
@@ -158,9 +159,9 @@ def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
 
 def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
     """What a PDF packs, and the files that are attached to it."""
-    for place, stream in enumerate(pdfs.streams(content)):
+    for place, stream in enumerate(pdf_streams.streams(content)):
         yield Octets(stream)
-        is_file = place and stream.startswith(pdfs.FILES)  # the first is the PDF itself
+        is_file = place and stream.startswith(pdf_streams.FILES)  # the first is the PDF itself
         if is_file and depth < DEEPEST and budget.members > 0:
             budget.members -= 1
             yield from views(stream, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
@@ -200,7 +201,7 @@ def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "",
 def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") -> Iterator[View]:
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
     if nature.codec is None:
-        yield Octets(pdfs.plain(content))
+        yield Octets(pdf_streams.plain(content))
         return
     if inner := attached.mails(content, name=name, claimed=claimed):
         yield from map(AttachedMail, inner)

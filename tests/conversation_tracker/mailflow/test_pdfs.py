@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pypdf.annotations import AnnotationDictionary, FreeText, Link
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NullObject, NumberObject, TextStringObject
 
-from conversation_tracker.mailflow import leakgate, pdfs, readings
+from conversation_tracker.mailflow import leakgate, pdf_streams, pdfs, readings
 from orders.known import Known
 from tests.conversation_tracker.mailflow.papers import EVERY_NUMBER, by_glyphs, numbered, packed, pages_of, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, REAL, SOFT, incoming, masked, outgoing, shown
@@ -257,8 +257,10 @@ def test_what_lies_on_a_page_is_read_also_of_one_that_is_locked(note: Annotation
 
 
 def test_as_many_streams_are_unpacked_as_is_said() -> None:
-    content = pdf("BT ET", extra=[packed(b"x")] * (pdfs.MOST_STREAMS - 2) + [packed(REAL.encode()), packed(b"x")])
-    assert [REAL.encode() in one for one in pdfs.streams(content)].count(True) == 1
+    content = pdf(
+        "BT ET", extra=[packed(b"x")] * (pdf_streams.MOST_STREAMS - 2) + [packed(REAL.encode()), packed(b"x")]
+    )
+    assert [REAL.encode() in one for one in pdf_streams.streams(content)].count(True) == 1
 
 
 def test_of_very_much_on_a_page_the_first_is_read() -> None:
@@ -278,7 +280,7 @@ def test_of_very_much_on_a_page_the_first_is_read() -> None:
 def test_what_is_attached_is_read_behind_however_much(locked_by: str) -> None:
     """The XML of an invoice, which holds papers in base64; behind whole fonts and the descriptions of many pages."""
     papers = base64.b64encode(by_glyphs(f"Bill to: {REAL}"))
-    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("BT ET", extra=[packed(b"x" * pdfs.LARGEST_STREAMS)])))
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf("BT ET", extra=[packed(b"x" * pdf_streams.LARGEST_STREAMS)])))
     writer.add_attachment("beyond.csv", b"0;" * 5_000_000)  # than the library unpacks
     writer.add_attachment("factur-x.xml", b"<AttachmentBinaryObject>" + papers + b"</AttachmentBinaryObject>")
     if locked_by:

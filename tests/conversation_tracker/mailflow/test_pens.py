@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversation_tracker.mailflow import leakgate, pens
+from conversation_tracker.mailflow import leakgate, pdfs, pens
 from orders.known import Known
 from tests.conversation_tracker.mailflow.papers import EVERY_NUMBER, MAP, by_glyphs, numbered, pages_of, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, incoming, masked, outgoing
@@ -86,3 +86,14 @@ def test_an_address_whose_words_were_turned_round_is_known(real: str, printed: s
     known = Known(real, HARD.alias)
     found = masked(incoming(by_glyphs(printed), kind="application/pdf", name="invoice.pdf"), known)
     assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+def test_no_more_is_read_of_all_pages_than_is_said() -> None:
+    glyph = "".join(f"{ord(sign):04x}" for sign in "a@b.example " * 20)
+    font = MAP.format(count=1, pairs=f"<0003> <{glyph}>")
+    page = "BT /F1 12 Tf 50 800 Td <" + "0003" * 1_000 + "> Tj (x) Tj ET"
+    budget = pdfs.Budget(seconds=60)
+    found = pages_of(pdf(*[page] * pdfs.MOST_PAGES, font=font), budget)
+    characters = sum(len(one.pieces) for one in found)
+    assert pdfs.LONGEST_PAPERS <= characters < pdfs.LONGEST_PAPERS + 2 * pens.LONGEST
+    assert pages_of(pdf(page, font=font), budget) == []
