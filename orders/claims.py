@@ -53,7 +53,7 @@ def held(space: Space, sql: str, params: Mapping[str, Any]) -> Iterator[list[tup
         with connection.cursor() as cursor:
             cursor.execute(sql, {**params, "lock": space.first})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
-    except DatabaseError:
+    except BaseException:  # also the limit of a task's time, which may come with the answer
         _open.has_failed = True
         _let_go_of_all()
         raise

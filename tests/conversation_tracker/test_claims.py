@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core import mail
 from django.db import DataError, connection
 from django.test import Client
@@ -100,6 +102,27 @@ def test_a_statement_that_fails_when_it_has_taken_a_row_holds_it_for_nobody(clie
 
     at_once(look)
     assert True in free
+
+
+def test_a_limit_of_time_that_comes_with_the_answer_leaves_no_row_held() -> None:
+    let_go()
+
+    def end_the_first(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        answer = execute(sql, *args)
+        if sql == taking:
+            raise SoftTimeLimitExceeded
+        return answer
+
+    taking = "SELECT 1 WHERE pg_try_advisory_lock(%(lock)s + 1)"
+    with (
+        connection.execute_wrapper(end_the_first),
+        pytest.raises(SoftTimeLimitExceeded),
+        claims.held(claims.Space.OUTBOX, taking, {}),
+    ):
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute(LOCKS)
+        assert cursor.fetchone() == (0,)
 
 
 def test_what_a_block_around_it_holds_stays_held(client: Client) -> None:

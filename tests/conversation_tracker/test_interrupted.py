@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -233,3 +234,15 @@ def test_a_worker_that_is_told_to_stop_sends_no_more(
     starting_anew()
     tasks.drain_outbox()
     assert len(taken) == 2
+
+
+def test_a_process_that_can_start_no_thread_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(celery._End, "told_at", 0.0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    usual = Mock()
+    celery._End(usual)(15, None)
+    usual.assert_called_once_with(15, None)
+    assert celery.is_stopping()
