@@ -94,12 +94,13 @@ def reason(error: AnymailRecipientsRefused) -> str:
         return ""
 
 
-def postmark_code(error: AnymailAPIError) -> object:
+def postmark_code(error: AnymailAPIError) -> int | None:
     """Postmark's ErrorCode; None where the answer has none."""
     try:
-        return error.response.json()["ErrorCode"]
+        found = error.response.json()["ErrorCode"]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+    return found if isinstance(found, int) else None
 
 
 def postal_code(error: AnymailAPIError) -> str | None:

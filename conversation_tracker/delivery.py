@@ -74,8 +74,9 @@ def returned(arrival: Arrival, *, at: datetime, now: datetime) -> None:
     found = reports.returned(arrival.mail)
     if found is not None:
         senders = [alias.pk for alias in aliases.find(arrival.envelope.recipients).values()]
+        message_id = renaming.ours(found.message_id, found.references)
         event = AnymailTrackingEvent(
-            event_type=EventType.BOUNCED, timestamp=at, message_id=found.message_id, reject_reason=found.status
+            event_type=EventType.BOUNCED, timestamp=at, message_id=message_id, reject_reason=found.status
         )
         report(event, among=Q(sender_alias__in=senders), now=now)
 

@@ -22,7 +22,7 @@ from orders.known import Known
 from orders.models import PartyKind
 
 # Postmark replaces a Message-ID unless it is told to keep it, and threads would break.
-KEEP_OUR_ID = {"anymail.backends.postmark.EmailBackend": {"X-PM-KeepID": "true"}}
+KEEP_OUR_ID = {"X-PM-KeepID": "true"}
 
 # Mailjet takes no mail that names these, and writes its own.
 NOT_TAKEN = {"anymail.backends.mailjet.EmailBackend": {"Message-ID", "Date"}}
@@ -115,7 +115,7 @@ def _headers(row: OutboundMail, content: Content) -> dict[str, str]:
         "In-Reply-To": content.in_reply_to,
         "References": " ".join(renaming.references(content.message_id, content.references)),
         **content.headers,
-        **KEEP_OUR_ID.get(settings.EMAIL_BACKEND, {}),
+        **(KEEP_OUR_ID if renaming.may_be_kept() else {}),
         **keyed(KEY_IN_MESSAGE, str(uuid5(NAMESPACE_URL, idempotency_key(row)))),  # Brevo asks for a UUID
     }
     return {name: value for name, value in found.items() if value and name not in not_taken}

@@ -293,7 +293,7 @@ def _read(row: Receipt, *, alone: bool, was_tried: bool, now: datetime) -> list[
         return None
     try:
         found = _replay(row, alone=alone, now=now)
-        is_apart = any(arrival.unread or nowhere.may_be_untold(arrival) for arrival in found) and batches.split(
+        is_apart = any(arrival.unread or nowhere.may_be_trouble(arrival) for arrival in found) and batches.split(
             row, now=now
         )
         return None if is_apart else found  # noqa: TRY300  what it raises is sorted below

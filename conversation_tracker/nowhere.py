@@ -16,7 +16,7 @@ def trouble(arrival: Arrival) -> tuple[Trouble, str]:
     envelope = arrival.envelope
     if envelope.is_spam:
         return Trouble.NONE, ""
-    if any(addresses.is_postmaster(one) for one in envelope.recipients):  # RFC 5321 §4.5.1: every domain has that one
+    if _is_for_postmaster(envelope.recipients):
         return Trouble.POSTMASTER, ""
     # A header that names none of our addresses says nothing of the alias that got the mail in secret.
     if not envelope.recipients or (envelope.is_header and not _are_ours(envelope.recipients)):
@@ -24,9 +24,15 @@ def trouble(arrival: Arrival) -> tuple[Trouble, str]:
     return Trouble.NONE, ""
 
 
-def may_be_untold(arrival: Arrival) -> bool:
+def may_be_trouble(arrival: Arrival) -> bool:
     """Whether that may turn out of it, so that its receipt is to be about this mail alone."""
-    return arrival.envelope.is_header or not arrival.envelope.recipients
+    envelope = arrival.envelope
+    return envelope.is_header or not envelope.recipients or _is_for_postmaster(envelope.recipients)
+
+
+def _is_for_postmaster(recipients: Iterable[str]) -> bool:
+    """RFC 5321 §4.5.1: every domain has that one."""
+    return any(addresses.is_postmaster(one) for one in recipients)
 
 
 def _are_ours(recipients: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ Of an answer by one that does not (Apple's on a telephone), the provider's id te
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
@@ -24,8 +24,9 @@ _ENDINGS = {
     "anymail.backends.mailjet.EmailBackend": _MAILJET,
     SMTP: (*_AMAZON, *_BREVO, *_MAILJET),
 }
+_POSTMARK = "anymail.backends.postmark.EmailBackend"
 # Those that are known to keep ours; Postmark where it is told to.
-_KEEPING = {"anymail.backends.mailgun.EmailBackend", "anymail.backends.postmark.EmailBackend"}
+_KEEPING = {"anymail.backends.mailgun.EmailBackend", _POSTMARK}
 # The same services by SMTP. A mail server of one's own keeps ours.
 _SERVERS = ("amazonaws.com", "brevo.com", "mailjet.com", "resend.com", "sendinblue.com")
 
@@ -42,6 +43,26 @@ def theirs(references: Iterable[str]) -> dict[str, str]:
     endings = _ENDINGS.get(settings.EMAIL_BACKEND, ())
     named = [one for one in references if endings and one.lower().endswith(endings)]
     return {called: one for one in named for called in (one, one.strip("<>").partition("@")[0])}
+
+
+def ours(message_id: str, references: Sequence[str]) -> str:
+    """By which id we know a mail that came back under this one: it is the last of its references where the provider by
+    which we send made the first.
+    """
+    return references[-1] if references and _may_rename() and theirs([message_id]) else message_id
+
+
+def given(reply: str) -> str:
+    """What a service calls the mail that it took by SMTP: the last word of its reply, as in "250 Ok 0102018f-1". Empty
+    for a mail server of one's own, which reports by no such name.
+    """
+    return reply.rsplit(maxsplit=1)[-1] if settings.EMAIL_BACKEND == SMTP and _may_rename() and reply.strip() else ""
+
+
+def may_be_kept() -> bool:
+    """Whether it is Postmark that sends, which keeps a Message-ID where it is told to."""
+    is_by_smtp = settings.EMAIL_BACKEND == SMTP and settings.EMAIL_HOST.lower().endswith("postmarkapp.com")
+    return is_by_smtp or settings.EMAIL_BACKEND == _POSTMARK
 
 
 def _may_rename() -> bool:

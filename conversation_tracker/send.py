@@ -20,7 +20,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from conversation_tracker import answers, backends, finishing, limits
+from conversation_tracker import answers, backends, finishing, limits, renaming
 from conversation_tracker.backends import uploads
 from conversation_tracker.mailflow import headers, mask, match
 from conversation_tracker.message_center import occasions
@@ -367,8 +367,9 @@ def _taken(message: EmailMessage) -> Result:
     if states == {"unknown"} and not told[0].message_id:
         return Doubtful(MISUNDERSTOOD)
     # Postal's is a number. What the database does not take would make a mail that has left leave again.
-    found = [one.message_id for one in told if isinstance(one.message_id, str | int)]
-    return Sent(headers.one_line(str(found[0]))[:255] if found else "")
+    found = [str(one.message_id) for one in told if isinstance(one.message_id, str | int)]
+    named = found[0] if found else renaming.given(_text(getattr(message, "smtp_reply", b"")))
+    return Sent(headers.one_line(named)[:255])
 
 
 def _refused_by_mailjet(response: requests.Response | None) -> Result:

@@ -56,6 +56,7 @@ class _Timed(smtplib.SMTP):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.until, self.longest = time.monotonic() + UNTIL_DATA, float(kwargs["timeout"])
         self.has_mail = False  # whether the server has all of it, and has not answered
+        self.said_of_mail = b""  # by which a service names it
         super().__init__(*args, **kwargs)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:
@@ -84,6 +85,7 @@ class _Timed(smtplib.SMTP):
             if code < POSITIVE:  # it is no reply
                 raise answers.Unanswered
             code = TAKEN if code < PRELIMINARY else code  # 2xx, of which smtplib knows one
+            self.said_of_mail = said
         return code, said
 
     def give(self, seconds: float, *, longest: float) -> None:
@@ -104,7 +106,7 @@ class _TimedSSL(_Timed, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Django's."""
+    """Django's. A mail that was taken has what the server said of it as ``smtp_reply``, bytes."""
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -114,7 +116,10 @@ class EmailBackend(smtp.EmailBackend):
         """Django writes é before the @ as header fields have it, which makes it nobody's mailbox."""
         if foreign := [one for one in email_message.recipients() if not one.rpartition("@")[0].isascii()]:
             raise smtplib.SMTPRecipientsRefused(dict.fromkeys(foreign, NOT_ASCII))
-        return super()._send(email_message)  # type: ignore[misc,no-any-return]  # not in the stubs
+        is_sent: bool = super()._send(email_message)  # type: ignore[misc]  # not in the stubs
+        if is_sent:
+            email_message.smtp_reply = self.connection.said_of_mail  # type: ignore[attr-defined,union-attr]  # ours
+        return is_sent
 
     def _close_connection(self, connection: _Timed) -> None:
         """Whatever comes now, the mail was taken or refused before."""

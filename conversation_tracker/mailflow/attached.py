@@ -12,6 +12,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from conversation_tracker.mailflow import frugal, guards
 
 TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/partial"})
+STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
 MOST = 50  # mails in one mailbox file
 _ENDINGS = ("eml", "emlx", "mbox", "mbx", "mht", "mhtml", "nws")
 _HEAD = 65_536  # bytes looked at
@@ -30,6 +31,8 @@ _NEXT_MAIL = re.compile(rb"\n\r{0,3}\nFrom [^\r\n]{0,300}\r{0,3}\n(?=[!-9;-~]{1,
 
 def mails(content: bytes, *, name: str, claimed: str) -> list[bytes]:
     """The mails that a file consists of; none when it is something else, more than MOST when it has too many."""
+    if claimed in STATUSES:  # which has fields, too
+        return []
     start = content[:_HEAD].lstrip(b"\xef\xbb\xbf\r\n\t ")
     skipped = len(content[:_HEAD]) - len(start)
     line = _FROM_LINE.match(start)

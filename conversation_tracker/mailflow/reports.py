@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from conversation_tracker.mailflow import attached
 from conversation_tracker.mailflow.shapes import File, Mail, Trait
 
-_STATUSES = {"message/delivery-status", "message/global-delivery-status"}
 _HEADERS = {"text/rfc822-headers", "message/global-headers"}
 _FAILED = re.compile(rb"(?im)^Action:[ \t]*failed\b")
 _STATUS = re.compile(rb"(?im)^Status:[ \t]*(5\.[0-9]{1,3}\.[0-9]{1,3})\b")
@@ -18,25 +18,30 @@ _IN_WORDS = re.compile("This is a permanent error")
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A mail that will not arrive: its Message-ID, and why, as RFC 3463 numbers it."""
+    """A mail that will not arrive: its Message-ID, and why, as RFC 3463 numbers it; the ids that it refers to, where it
+    came back whole.
+    """
 
     message_id: str
     status: str
+    references: tuple[str, ...] = ()
 
 
 def returned(mail: Mail) -> Returned | None:
     """What the report says failed for good; None where it tells of a delay, a success or of no mail."""
-    told = [file.content for file in mail.files if file.content_type in _STATUSES]
+    told = [file.content for file in mail.files if file.content_type in attached.STATUSES]
     failed = next((one for one in told if _FAILED.search(one)), None)
     if not told and Trait.REPORT in mail.traits and _IN_WORDS.search(mail.text):
         quoted = _MESSAGE_ID.search(mail.text.encode("utf-8", "replace"))
         return Returned(quoted[1].decode("ascii", "replace"), "failed") if quoted else None
     answered = mail.references[-1] if mail.references else ""  # where nothing of the mail came back
-    message_id = next((found for file in mail.files if (found := _message_id(file))), answered)
+    about = next((file for file in mail.files if _message_id(file)), None)
+    message_id = _message_id(about) if about is not None else answered
     if Trait.REPORT not in mail.traits or failed is None or not message_id:
         return None
     status = _STATUS.search(failed)
-    return Returned(message_id, status[1].decode() if status else "failed")
+    references = about.nested.references if about is not None and about.nested is not None else ()
+    return Returned(message_id, status[1].decode() if status else "failed", references)
 
 
 def _message_id(file: File) -> str:

@@ -23,8 +23,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         for item in payload.get(field) or []
         if isinstance(item, dict)
     ]
-    # Postmark's own findings are first in this list; a raw mail may hold its sender's only.
-    headers = _first(base.pairs(payload.get("Headers")))
+    headers = _own(base.pairs(payload.get("Headers")))
     return Envelope(
         sender=event.message.envelope_sender if event.message.envelope_sender is not None else "",
         has_sender=event.message.envelope_sender is not None,
@@ -36,11 +35,17 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
     )
 
 
-def _first(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The first value of each header, names in lower case."""
+def _own(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The first value of each header that Postmark wrote, names in lower case: it puts them on top, its Received-SPF
+    last. What stands below, or below where the mail came in from, its sender may have written.
+    """
     found: dict[str, str] = {}
     for name, value in fields:
+        if name.lower() == "received" and value.lstrip().lower().startswith("from "):
+            break
         found.setdefault(name.lower(), value)
+        if name.lower() == "received-spf":
+            break
     return found
 
 

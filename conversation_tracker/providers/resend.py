@@ -16,17 +16,18 @@ _SES_VERDICTS = {"x-ses-spam-verdict", "x-ses-virus-verdict"}
 
 
 def envelope(event: AnymailInboundEvent) -> Envelope:
-    """``received_for`` are the envelope's recipients; where it is empty, those of ``to``, ``cc`` and ``bcc``."""
+    """The addresses of ``to``, ``cc`` and ``bcc``, and ``received_for``: what servers on the way wrote into Received
+    (RFC 5321 §4.4), of several recipients at most one.
+    """
     data = base.dig(event.esp_event, "data")
     fields = base.fields_of(event)
     sender = base.return_path(fields)
-    told = base.items(base.dig(data, "received_for"))
-    listed = told or [one for name in ("to", "cc", "bcc") for one in base.items(base.dig(data, name))]
+    listed = [one for name in ("received_for", "to", "cc", "bcc") for one in base.items(base.dig(data, name))]
     return Envelope(
         sender=sender or "",
         has_sender=sender is not None,
         recipients=base.addresses_in(listed),
-        is_header=not told,
+        is_header=True,
         verdict=authentication.verdict(fields, authserv_id=AUTHSERV_ID, received_by=RECEIVED_BY),
         is_spam=any(name.lower() in _SES_VERDICTS and value.strip().upper() == "FAIL" for name, value in fields),
         from_fallback=str(base.dig(data, "from") or ""),

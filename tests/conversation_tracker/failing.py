@@ -50,7 +50,7 @@ def http(status: int, headers: dict[str, str] | None = None) -> AnymailRequestsA
 
 
 @contextmanager
-def smtp_server(replies: dict[str, int]) -> Iterator[int]:
+def smtp_server(replies: dict[str, int], *, words: str = "answer") -> Iterator[int]:
     """The port of an SMTP server that answers these commands so, and others with 250, for one client.
 
     A 0 stands for leaving without an answer; what follows DATA is answered as ".".
@@ -70,7 +70,8 @@ def smtp_server(replies: dict[str, int]) -> Iterator[int]:
                     return
                 code = replies.get(verb, 221 if verb == "QUIT" else 250)
                 extra = b"250-mx.example\r\n250 AUTH PLAIN\r\n" if (verb, code) == ("EHLO", 250) else b""
-                lines.write(extra or b"%d answer\r\n" % (235 if (verb, code) == ("AUTH", 250) else code))
+                code = 235 if (verb, code) == ("AUTH", 250) else code
+                lines.write(extra or f"{code} {words if verb == '.' else 'answer'}\r\n".encode())
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve)

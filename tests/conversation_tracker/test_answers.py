@@ -203,6 +203,7 @@ MAILERSEND = "The from.email domain must be verified in your account to send ema
         ("postal", 200, b"<h1>We are back soon</h1>", send.Doubtful(send.MISUNDERSTOOD)),
         ("postmark", 200, b"<h1>Sign in to this network</h1>", send.Doubtful(send.MISUNDERSTOOD)),
         ("postmark", 422, {"ErrorCode": 300, "Message": "Zero recipients specified"}, send.Never("HTTP 422")),
+        ("postmark", 422, {"ErrorCode": {}, "Message": "No"}, send.Never("HTTP 422")),
         ("sparkpost", 400, {"errors": [{"message": "Unconfigured Sending Domain <x>", "code": "7001"}]}, LATER_400),
         ("sparkpost", 400, {"errors": [{"message": "Invalid header", "code": "1300"}]}, send.Never("HTTP 400")),
         ("mailersend", 422, {"message": MAILERSEND, "errors": {"from.email": [MAILERSEND]}}, send.Later("HTTP 422")),

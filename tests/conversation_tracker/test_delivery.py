@@ -254,6 +254,7 @@ SOFT = {"RecordType": "Bounce", "Type": "SoftBounce", "MessageID": "pm-1"}
 POLICY = {"RecordType": "Bounce", "Type": "DMARCPolicy", "MessageID": "pm-1"}
 REFUSED_AS_SPAM = {"RecordType": "Bounce", "Type": "SpamNotification", "MessageID": "pm-1"}
 UNNAMED = {"RecordType": "Bounce", "Type": "Unknown", "MessageID": "pm-1"}
+CHALLENGED = {"RecordType": "Bounce", "Type": "ChallengeVerification", "MessageID": "pm-1"}
 DEFERRED = {"RecordType": "Bounce", "Type": "Transient", "MessageID": "pm-1"}
 COMPLAINT = {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "MessageID": "pm-1"}
 REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-1"}
@@ -266,6 +267,7 @@ REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-
         (SOFT, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (REFUSED_AS_SPAM, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (UNNAMED, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (CHALLENGED, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (DEFERRED, SendState.SENT, None, None),
         (COMPLAINT, SendState.COMPLAINED, SuppressionReason.COMPLAINED, AlertKind.COMPLAINED),
         (REJECTED, SendState.SUPPRESSED, SuppressionReason.BOUNCED, AlertKind.SUPPRESSED),

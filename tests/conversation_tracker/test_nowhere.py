@@ -53,6 +53,19 @@ def test_a_mail_to_an_address_of_ours_that_is_no_alias_is_not(
     assert (receipt.state, receipt.trouble) == (ReceiptState.DONE, "")
 
 
+def test_mail_for_the_postmaster_in_a_batch_is_shown_to_operators(
+    client: Client, work: Work, placed: Placed, settings: Settings
+) -> None:
+    letters.mount(settings, "sparkpost")
+    postmaster = f"postmaster@{placed.order.store.tracking_domain}"
+    of_an_order = letters.sparkpost_mail(placed.customer_alias.address.text(), letters.mime())
+    of_nobody = letters.sparkpost_mail(postmaster, letters.mime(Message_ID="<2@x.example>"))
+    letters.post(client, "/anymail/sparkpost/inbound/", [of_an_order, of_nobody])
+    assert len(work()) == 1
+    found = set(Receipt.objects.values_list("state", "trouble"))
+    assert {(ReceiptState.DONE, ""), (ReceiptState.QUARANTINED, Trouble.POSTMASTER)} <= found
+
+
 SAYS_NOTHING = {
     "postmark": ["{}", '{"events":[{}]}'],
     "mailtrap": ["{}", '{"items":[]}'],

@@ -10,13 +10,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import finishing, inbox
-from conversation_tracker.models import OutboundMail
+from conversation_tracker import finishing, inbox, outbox, renaming
+from conversation_tracker.models import OutboundMail, SendState
 from orders.models import Alias
 from orders.outcomes import Outcome
 from orders.placing import Placed
 from tests import letters
 from tests.conversation_tracker.conversing import ids, mails, person
+from tests.conversation_tracker.failing import smtp_server
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("three_providers")]
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -77,6 +78,44 @@ def test_mailjet_is_given_no_header_that_it_refuses(client: Client, placed: Plac
     payload = json.loads(backend.build_message_payload(finish(), {}).serialize_data())  # type: ignore[attr-defined]
     assert {name.lower() for name in payload["Globals"]["Headers"]} == {"references", "x-conversation-tracker-hop"}
     assert payload["Globals"]["Headers"]["References"] == OutboundMail.objects.get().message_id
+
+
+@pytest.mark.parametrize(
+    ("reply", "called"),
+    [
+        ("Ok 0100018f-1", "0100018f-1"),
+        (f"2.0.0 OK: queued as {BREVO}", BREVO),
+        ("", ""),
+    ],
+)
+def test_a_service_names_the_mail_that_it_takes_by_smtp(
+    client: Client, placed: Placed, settings: Settings, monkeypatch: pytest.MonkeyPatch, reply: str, called: str
+) -> None:
+    monkeypatch.setattr(renaming, "_SERVERS", ("127.0.0.1",))
+    write(client, placed.store_alias, placed.customer_alias)
+    with smtp_server({"DATA": 354}, words=reply) as port:
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", port
+        outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.provider_message_id) == (SendState.SENT, called)
+
+
+def test_a_mail_server_of_ones_own_names_nothing(client: Client, placed: Placed, settings: Settings) -> None:
+    write(client, placed.store_alias, placed.customer_alias)
+    with smtp_server({"DATA": 354}, words="2.0.0 Ok: queued as 4XyZ1") as port:
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", port
+        outbox.work(now=timezone.now())
+    row = OutboundMail.objects.get()
+    assert (row.state, row.provider_message_id) == (SendState.SENT, "")
+
+
+@pytest.mark.parametrize(("host", "is_told"), [("smtp.postmarkapp.com", True), ("mail.shop.example", False)])
+def test_postmark_is_told_to_keep_our_id_by_smtp_too(
+    client: Client, placed: Placed, settings: Settings, host: str, *, is_told: bool
+) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = SMTP, host
+    write(client, placed.store_alias, placed.customer_alias)
+    assert ("X-PM-KeepID" in finish().extra_headers) == is_told
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ _FOR_ANYMAIL = ("RecordType", "MessageID", "OriginalRecipient", "StrippedTextRep
 
 class Tracking(PostmarkTrackingWebhookView):  # type: ignore[misc]  # anymail has no types
     """As anymail's, but a mail that a server refused as spam is no complaint of who it was for, who never saw it; and
-    one that came back for a reason that Postmark cannot name came back all the same.
+    one that came back for a reason that Postmark cannot name came back all the same, and so did one that waits until
+    its sender has proved to be a person.
     """
 
     event_types = PostmarkTrackingWebhookView.event_types | {
         "SpamNotification": (EventType.BOUNCED, RejectReason.SPAM),
         "Unknown": (EventType.BOUNCED, RejectReason.OTHER),
+        "ChallengeVerification": (EventType.BOUNCED, RejectReason.OTHER),
     }
 
 

@@ -87,6 +87,31 @@ def test_a_report_may_call_the_mail_as_amazon_does(
     assert sent.state == SendState.BOUNCED
 
 
+@pytest.mark.parametrize(("host", "state"), [("amazonaws.com", SendState.BOUNCED), ("mx.shop.example", SendState.SENT)])
+def test_one_that_amazon_took_without_an_answer_is_known_by_its_references(
+    work: Work, sent: OutboundMail, settings: Settings, host: str, state: SendState
+) -> None:
+    """By SMTP, where ours stands last in them; another mail server puts nothing there."""
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", host
+    header = f"Subject: x\r\nReferences: <before@people.example> {sent.message_id}\r\n"
+    shape = {**WHOLE, "header": header, "message_id": "<0100018f-1@eu-west-1.amazonses.com>"}
+    raw = REPORT.format(action="failed", **shape).encode()
+    inbox.accept_mime(raw, sender="", recipients=[sent.sender_alias.address.text()], now=timezone.now())
+    assert inbox.work(now=timezone.now()) is not None
+    sent.refresh_from_db()
+    assert sent.state == state
+
+
+def test_what_tells_of_a_delivery_may_have_fields_as_a_mail_has(work: Work, sent: OutboundMail) -> None:
+    """As AOL wrote it."""
+    fields = "Content-Type: text/plain\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: 7bit\r\nReporting-MTA"
+    raw = REPORT.replace("Reporting-MTA", fields).format(message_id=sent.message_id, action="failed", **HEADERS)
+    inbox.accept_mime(raw.encode(), sender="", recipients=[sent.sender_alias.address.text()], now=timezone.now())
+    work()
+    sent.refresh_from_db()
+    assert sent.state == SendState.BOUNCED
+
+
 def test_a_delay_is_no_return(work: Work, sent: OutboundMail) -> None:
     report(sent, sent.sender_alias, HEADERS, action="delayed")
     work()

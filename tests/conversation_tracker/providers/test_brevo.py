@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox
+from conversation_tracker import inbox, nowhere
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState, Trouble
 from conversation_tracker.providers import fetching
 from orders.models import TimelineEntry, Verification
@@ -38,8 +38,13 @@ def attached(token: str) -> list[dict[str, Any]]:
     return [{"Name": "note.pdf", "ContentType": "application/pdf", "ContentLength": 4, "DownloadToken": token}]
 
 
-def test_a_mail_to_two_aliases_is_recorded_and_relayed_at_each(client: Client, settle: Settle, two: list[str]) -> None:
-    assert letters.post(client, INBOUND, letters.brevo(two)).status_code == 200
+@pytest.mark.parametrize("as_texts", [True, False])
+def test_a_mail_to_two_aliases_is_recorded_and_relayed_at_each(
+    client: Client, settle: Settle, two: list[str], *, as_texts: bool
+) -> None:
+    """The sample in Brevo's documentation has texts for recipients, its table has boxes."""
+    recipients = {"Recipients": two} if as_texts else {}
+    assert letters.post(client, INBOUND, letters.brevo(two, **recipients)).status_code == 200
     entries = settle()
     assert [(entry.outcome, entry.text) for entry in entries] == [(Outcome.RELAYED, "It is at your door.")] * 2
     assert OutboundMail.objects.filter(state=SendState.SENT).count() == 2
@@ -59,6 +64,19 @@ def test_without_recipients_those_of_to_and_cc_count(client: Client, settle: Set
     item = {"Recipients": None, "To": [{"Address": two[0]}], "Cc": [{"Address": two[1]}]}
     letters.post(client, INBOUND, letters.brevo(two, **item))
     assert len(settle()) == 2
+
+
+def test_where_it_was_delivered_before_does_not_tell_whom_it_is_for(
+    client: Client, work: Callable[..., object], two: list[str]
+) -> None:
+    """As Gmail forwards it, with an older payload's fields."""
+    before = "sac@people.example"
+    payload = letters.brevo(two, Recipients=None, To=[{"Address": before}])
+    payload["items"][0]["Headers"].update({"Delivered-To": before, "To": before})
+    letters.post(client, INBOUND, payload)
+    assert work() == []
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble_detail) == (ReceiptState.QUARANTINED, nowhere.UNTOLD)
 
 
 def test_an_attachment_is_fetched_with_the_key(client: Client, settle: Settle, two: list[str], api: Api) -> None:

@@ -83,6 +83,28 @@ def test_what_a_raw_mail_says_of_itself_is_not_postmarks_finding() -> None:
     assert providers.envelope(postmark(RawEmail=raw.decode()), "Postmark").verdict == Verdict.NONE
 
 
+SPF_FAILS = {"Name": "Received-SPF", "Value": "Fail identity=mailfrom; envelope-from=eve@evil.example"}
+SPF_PASSES = {"Name": "Received-SPF", "Value": "Pass identity=mailfrom; envelope-from=kim@carrier.example"}
+VALID = {"Name": "X-Spam-Tests", "Value": "DKIM_SIGNED,DKIM_VALID,DKIM_VALID_AU"}
+SCANNED = {"Name": "Received", "Value": "by p-pm-inbound.postmarkapp.com (Postfix, from userid 996) id 1"}
+CAME_IN = {"Name": "Received", "Value": "from mail.example by p-pm-inbound.postmarkapp.com (Postfix) with ESMTPS id 2"}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([SCANNED, VALID, SPF_FAILS, CAME_IN], Verdict.PASS),
+        ([SCANNED, SPF_PASSES, CAME_IN], Verdict.PASS),
+        ([SPF_FAILS, CAME_IN, VALID], Verdict.FAIL),  # not scanned, and the rest its sender wrote
+        ([SPF_FAILS, VALID], Verdict.FAIL),
+        ([CAME_IN, VALID, SPF_PASSES], Verdict.NONE),
+    ],
+)
+def test_only_what_postmark_wrote_itself_verifies(found: list[dict[str, str]], expected: Verdict) -> None:
+    event = postmark(FromFull={"Email": "kim@carrier.example", "Name": ""}, Headers=found)
+    assert providers.envelope(event, "Postmark").verdict == expected
+
+
 def test_postmark_hears_every_alias_once() -> None:
     event = postmark(
         OriginalRecipient="A@ct.example",

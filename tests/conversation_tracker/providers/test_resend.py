@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversation_tracker import inbox, outbox
+from conversation_tracker import inbox, nowhere, outbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
 from orders import vault
 from orders.models import Alert, Suppression, TimelineEntry, Verification
@@ -68,13 +68,33 @@ def test_a_mail_to_two_aliases_is_fetched_recorded_and_relayed_at_each(
     assert [headers.get("Authorization") for _, headers in api.asked] == ["Bearer key", None]
 
 
-def test_without_the_envelope_those_of_to_and_cc_count(
+@pytest.mark.parametrize("noted", [[], ["{0}"], ["{1}"], ["sac@people.example"], ["multiple recipients"]])
+def test_who_is_named_counts_whatever_servers_noted(
+    client: Client, settle: Settle, two: list[str], api: Api, noted: list[str]
+) -> None:
+    """Of several recipients they note one or none, and those before the last one note their own."""
+    offer(api, stamped())
+    payload = letters.resend(two, received_for=[one.format(*two) for one in noted], cc=[f"Somebody <{two[1]}>"])
+    letters.post_resend(client, payload, secret=INBOUND_SECRET)
+    assert len(settle()) == 2
+
+
+def test_who_is_in_blind_copy_is_told_by_what_a_server_noted(
     client: Client, settle: Settle, two: list[str], api: Api
 ) -> None:
     offer(api, stamped())
-    payload = letters.resend(two, received_for=[], cc=[f"Somebody <{two[1]}>"])
+    payload = letters.resend(["list@carrier.example"], received_for=two[1:])
     letters.post_resend(client, payload, secret=INBOUND_SECRET)
-    assert len(settle()) == 2
+    assert len(settle()) == 1
+
+
+def test_a_mail_that_names_none_of_ours_is_quarantined(client: Client, work: Callable[..., object], api: Api) -> None:
+    offer(api, stamped())
+    payload = letters.resend(["list@carrier.example"], received_for=["sac@people.example"])
+    letters.post_resend(client, payload, secret=INBOUND_SECRET)
+    assert work() == []
+    receipt = Receipt.objects.get()
+    assert (receipt.state, receipt.trouble_detail) == (ReceiptState.QUARANTINED, nowhere.UNTOLD)
 
 
 @pytest.mark.parametrize(
