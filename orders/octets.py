@@ -12,6 +12,16 @@ _BEFORE, _AFTER = 100, 1_500  # characters that have to be seen beside an addres
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
 _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
+# Code pages of Windows, DOS, the Macintosh, Unix and East Asia, in which a file may hold letters beyond ASCII.
+_PAGES = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "iso8859-2",
+    "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866",
+    "mac-roman", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr",
+)  # fmt: skip
+# Hyphens at which no line ends, and what nobody sees: as Word has them, in Latin-1, UTF-8 and UTF-16.
+_HYPHENS, _UNSEEN = "\u2010\u2011", "\u00ad\u2060\u200b\u200c\u200d\ufeff"
+_WORDS_HYPHEN, _WORDS_SOFT_HYPHEN, _SOFT_HYPHEN = b"\x1e", b"\x1f", b"\xad"
+_UNICODE = ("utf-8", "utf-16-le", "utf-16-be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +38,58 @@ class Piece:
         return sees_before and (self.is_last or end <= len(self.text) - _AFTER)
 
 
-def pieces(content: bytes, domains: Collection[str], *, is_ascii: bool) -> Iterator[Piece]:
+def pieces(content: bytes, domains: Collection[str], *, foreign: Collection[str]) -> Iterator[Piece]:
     """The pieces in which one of the domains may stand, in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC.
 
-    ``is_ascii`` says that the addresses that are looked for are.
+    ``foreign``: those of the addresses that are looked for that are not in ASCII, which may stand in any code page.
     """
     yield from _pieces(memoryview(content), "utf-8", domains)
+    yield from _pieces(memoryview(_as_seen(content, domains)), "utf-8", domains)
     yield from _pieces(memoryview(content), "cp037", domains)
     if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
         yield from _pieces(memoryview(content.replace(b"\0", b"")), "utf-8", domains)
-        if not is_ascii:
+        if foreign:
             yield from _pieces(memoryview(content), "utf-16-le", domains)
             yield from _pieces(memoryview(content), "utf-16-be", domains)
             yield from _pieces(memoryview(content)[1:], "utf-16-le", domains)
+
+    for page in list(_pages(content, foreign)):
+        yield from _pieces(memoryview(content), page, domains)
+
+
+def _as_seen(content: bytes, domains: Collection[str]) -> bytes:
+    """The bytes with ordinary hyphens, and without what nobody sees or stands between letters of ASCII in UTF-16; none
+    where that is nothing else, or no domain ends in them.
+    """
+    ends = {domain[domain.rfind(".") :] for domain in domains}
+    if all(map(str.isascii, ends)):  # or UTF-16 writes it otherwise
+        lowered = content.translate(None, b"\0").lower()
+        if not any(end.encode() in lowered for end in ends):
+            return b""
+    seen = content
+    for signs, meant in ((_HYPHENS, b"-"), (_UNSEEN, b"")):
+        for sign in signs:
+            for codec in _UNICODE:
+                seen = seen.replace(sign.encode(codec), meant)
+    seen = seen.replace(_WORDS_HYPHEN, b"-").translate(None, b"\0" + _WORDS_SOFT_HYPHEN + _SOFT_HYPHEN)
+    return b"" if seen == content else seen
+
+
+def _pages(content: bytes, foreign: Collection[str]) -> Iterator[str]:
+    """The code pages in which the domain of one of these addresses stands in the bytes; one for each spelling of it."""
+    lowered = content.lower() if foreign else b""
+    seen = set()
+    for address in foreign:
+        local, _, domain = address.rpartition("@")
+        for page in _PAGES:
+            try:
+                spelled = (local.encode(page), domain.encode(page))
+                capital = domain.upper().encode(page)
+            except UnicodeEncodeError:
+                continue
+            if spelled not in seen and (spelled[1].lower() in lowered or capital.lower() in lowered):
+                yield page
+            seen.add(spelled)
 
 
 def _pieces(data: memoryview, codec: str, domains: Collection[str]) -> Iterator[Piece]:

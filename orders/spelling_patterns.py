@@ -198,6 +198,12 @@ def domains(real: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spelled))
 
 
+def unicode_form(real: str) -> str:
+    """The address with its domain in Unicode."""
+    local, _, domain = real.rpartition("@")
+    return f"{local}@{addresses.unicode_domain(domain)}"
+
+
 @lru_cache(maxsize=4096)
 def fewest_octets(real: str) -> int:
     """The address is no shorter than this, however it is spelled."""

@@ -29,6 +29,10 @@ _LOOKALIKES = str.maketrans(
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
+_MOST_WORDS = 5_000  # that are looked into of one text
+_WORD, _WORD_OF_HTML = re.compile(r"\S+"), re.compile(r"[^\s<>\"'&]+")
+_TAG_OR_WORD = re.compile(rf'<(?:"[^"]*+"|[^">])*+>|{_WORD_OF_HTML.pattern}')
+
 # So many signs that nothing packed before them goes on behind them.
 _APART = " " * 16
 
@@ -104,7 +108,8 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     """The text with nothing of the known addresses left that ``find`` would see, and how many were replaced.
 
     A spelling that cannot be replaced where it stands (with invisible characters in it, letters that only look alike,
-    encoded letter by letter) is replaced in the decoded text; a line that shows an address even then becomes dots.
+    encoded letter by letter) is replaced in the decoded word, or else in the decoded text; a line that shows an address
+    even then becomes dots.
     """
     if not glance(known).may_show(text):
         return text, 0
@@ -113,24 +118,53 @@ def hide(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count += blotted
     if not find(text, known):
         return text, count
-    text, unmarked = _replace_marked(text, known)
-    count += unmarked
-    if unmarked and not find(text, known):
-        return text, count
-    text, blotted = blotting.blot_rewritten(text, known)
-    count += blotted
-    if blotted and not find(text, known):
-        return text, count
-    for form in _decoded_forms(text):
-        decoded, more = replace(form, known)
-        decoded, joined = _replace_cut(decoded, known)
-        if more + joined and not find(decoded, known):
-            return decoded, count + more + joined
+    for step in (_replace_marked, blotting.blot_rewritten, replace_words):
+        text, times = step(text, known)
+        count += times
+        if times and not find(text, known):
+            return text, count
+    for decoded, more in _replaced_forms(text, known):
+        return decoded, count + more
     text, joined = _replace_cut(text, known)
     count += joined
     lines = ["•••" if find(line, known) else line for line in text.split("\n")]
     hidden = "\n".join(lines)
     return ("•••" if find(hidden, known) else hidden), count + lines.count("•••")
+
+
+def replace_words(text: str, known: Sequence[Known], *, is_html: bool = False) -> tuple[str, int]:
+    """The text with those words decoded that show a known address then, and its alias in them; how many were replaced.
+
+    Of HTML only what stands between its tags, and of that no word that would have spaces in it or signs of HTML.
+    """
+    look = glance(known)
+    domains = {domain for one in known for domain in patterns.domains(one.real)}
+    count = tried = 0
+
+    def decoded(word: re.Match[str]) -> str:
+        nonlocal count, tried
+        written = word[0]
+        if (is_html and written.startswith("<")) or look.is_plain(written) or tried >= _MOST_WORDS:
+            return written
+        tried += 1
+        if not any(domain in patterns.lowered(form) for form in _decoded_forms(written) for domain in domains):
+            return written
+        for form, times in _replaced_forms(written, known):
+            if not is_html or _WORD_OF_HTML.fullmatch(form):
+                count += times
+                return form
+        return written
+
+    return (_TAG_OR_WORD if is_html else _WORD).sub(decoded, text), count
+
+
+def _replaced_forms(text: str, known: Sequence[Known]) -> Iterator[tuple[str, int]]:
+    """The decoded forms of the text in which nothing of the addresses is left once they are replaced."""
+    for form in _decoded_forms(text):
+        decoded, more = replace(form, known)
+        decoded, joined = _replace_cut(decoded, known)
+        if more + joined and not find(decoded, known):
+            yield decoded, more + joined
 
 
 def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -260,14 +294,14 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
 
 
 def occurs(content: bytes, known: Sequence[Known]) -> bool:
-    """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, at any place and
-    next to anything, packed or not.
+    """Whether bytes that are no text show a known address: in ASCII, UTF-8, UTF-16, UTF-32 or EBCDIC, one beyond ASCII
+    in any code page, at any place and next to anything, packed or not.
     """
     if known and blotting.packed_in(content, known):
         return True
     domains = {domain for one in known for domain in patterns.domains(one.real)}
-    is_ascii = all(domain.isascii() for domain in domains) and all(one.real.isascii() for one in known)
-    found = octets.pieces(content, domains, is_ascii=is_ascii)
+    foreign = [read for one in known if not (read := patterns.unicode_form(one.real)).isascii()]
+    found = octets.pieces(content, domains, foreign=foreign)
     return any(bare_in(piece.text, known, is_short_alone=True, counts=piece.is_whole) for piece in found)
 
 

@@ -96,10 +96,16 @@ class Masker:
         masked, blotted = blotting.blot(masked, self._known)
         masked, joined = spellings.replace_across_tags(masked, self._known)
         self.count += times + blotted + joined
-        forms = (masked, bodies.bare(masked), bodies.read_aloud(masked))
-        if any(spellings.find(one, self._known) for one in dict.fromkeys(forms)):
-            return markup.from_text(self.text(bodies.to_text(masked)))
+        if self._is_shown_by(masked):
+            masked, words = spellings.replace_words(masked, self._known, is_html=True)
+            self.count += words
+            if not words or self._is_shown_by(masked):
+                return markup.from_text(self.text(bodies.to_text(masked)))
         return masked
+
+    def _is_shown_by(self, source: str) -> bool:
+        forms = (source, bodies.bare(source), bodies.read_aloud(source))
+        return any(spellings.find(one, self._known) for one in dict.fromkeys(forms))
 
     def name(self, name: str) -> str:
         """A display name without any address in it, known or not; never cut so that an alias looks like one."""

@@ -12,6 +12,7 @@ import io
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -59,6 +60,16 @@ _ADDRESS = re.compile(f"(?<!{_LETTER}){_LETTER}{{1,300}}@{_LETTER}{{1,300}}")
 _SIGN = re.compile(r"((?<![0-9])[^A-Za-z0-9\u00c0-\u024f]|[^A-Za-z0-9\u00c0-\u024f](?![0-9]))")  # numbers stay whole
 _SET_APART = re.compile(r"(?<!\S)\S(?: \S)+(?!\S)")
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
+# TeX's older fonts have no letter with an accent: that is printed by itself, before the letter that it goes on.
+_ACCENTS = dict(
+    zip(
+        "\u00a8\u00b4`^\u02c6~\u02dc\u00b8\u02c7\u02d8\u02d9\u02da\u02db\u02dd\u00af",
+        "\u0308\u0301\u0300\u0302\u0302\u0303\u0303\u0327\u030c\u0306\u0307\u030a\u0328\u030b\u0304",
+        strict=True,
+    )
+)
+_ACCENTED = re.compile(f"([{''.join(map(re.escape, _ACCENTS))}]) ?([A-Za-z\u0131\u0237])")
+_DOTLESS = {"\u0131": "i", "\u0237": "j"}
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
 
@@ -126,21 +137,29 @@ class Page:
 
     def readings(self) -> Iterator[str]:
         """The print, and once more without the spaces in its lines, which the library puts between letters that stand
-        apart; also without single ones alone, where it puts two between their words. Where it has marks, with a space
-        for each, and with the letters joined that stand apart between two of them. Then with the words of addresses
-        turned round, as TCPDF writes them among words of Hebrew or Arabic: "example.people@anna".
+        apart; also without single ones alone, where it puts two between their words, and without those between single
+        letters. Where it has marks, with a space for each, and with the letters joined that stand apart between two of
+        them. Then with accents on their letters, and with the words of addresses turned round, as TCPDF writes them
+        among words of Hebrew or Arabic: "example.people@anna".
         """
         printed, parted = self.printed, self.pieces.replace(pens.MARK, " ")
-        forms = [printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed)]
+        forms = [printed, _SPACE.sub("", printed), _SINGLE_SPACE.sub("", printed), _joined(printed)]
         if parted != printed:
-            forms += [parted, _SET_APART.sub(_without_spaces, self.pieces.replace(pens.MARK, "  "))]
+            forms += [parted, _joined(self.pieces.replace(pens.MARK, "  "))]
+        if _ACCENTED.search(printed) is not None:
+            forms.append(_ACCENTED.sub(_accented, printed))
         if _FROM_THE_RIGHT.search(printed) is not None:
             forms += [_ADDRESS.sub(_turned, form) for form in (printed, parted)]
         yield from dict.fromkeys(forms)
 
 
-def _without_spaces(found: re.Match[str]) -> str:
-    return found[0].replace(" ", "")
+def _joined(printed: str) -> str:
+    """With the letters together that stand apart."""
+    return _SET_APART.sub(lambda letters: letters[0].replace(" ", ""), printed)
+
+
+def _accented(found: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", _DOTLESS.get(found[2], found[2]) + _ACCENTS[found[1]])
 
 
 def _turned(found: re.Match[str]) -> str:

@@ -44,6 +44,47 @@ def test_bytes_show_an_address_that_is_not_ascii_at_a_domain_that_is(codec: str)
     assert spellings.occurs(b"\xff\xff" + "mári@people.example".encode(codec), known)
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "kim\u2011lee@carrier\u2011post.com",
+        "kim\u2010lee@carrier\u2010post.com",
+        "kim-lee@car\u00adrier-post.com",
+        "kim-\u2060lee@carrier-po\ufeffst.com",
+        "k\u200bim-lee@carrier\u200c-post.com",
+        "kim\x1elee@ca\x1frrier\x1epost.com",
+    ],
+)
+def test_bytes_show_an_address_with_hyphens_of_another_kind_or_signs_that_nobody_sees(codec: str, written: str) -> None:
+    known = [Known("kim-lee@carrier-post.com", f"{'a' * 32}@ct.acme.example")]
+    try:
+        content = b"\xff\xff" + written.encode(codec) + b"\xff\xff"
+    except UnicodeEncodeError:
+        pytest.skip("it has none of these")
+    assert spellings.occurs(content, known)
+    assert not spellings.occurs(content, [Known("kim-lee@carrier-posts.com", "x@ct.acme.example")])
+
+
+@pytest.mark.parametrize(
+    ("written", "codec"),
+    [
+        ("kontakt@müller-shop.de", "cp1252"),
+        ("KONTAKT@MÜLLER-SHOP.DE", "cp850"),
+        ("kontakt@müller-shop.de", "mac-roman"),
+        ("info@łódź-sklep.pl", "cp1250"),
+        ("info@магазин.рф", "cp1251"),
+        ("info@магазин.рф", "koi8-r"),
+        ("info@商店.example", "gb18030"),
+        ("josé@people.example", "iso8859-15"),
+    ],
+)
+def test_bytes_show_an_address_beyond_ascii_in_code_pages(written: str, codec: str) -> None:
+    known = [Known(addresses.key(written), f"{'a' * 32}@ct.acme.example")]
+    assert spellings.occurs(b"\xff\0" + written.encode(codec) + b"\0", known)
+    assert not spellings.occurs(b"\xff\0" + written.replace("@", "@x").encode(codec) + b"\0", known)
+
+
 @pytest.mark.parametrize("real", [".@gmail.com", "..@gmail.com", "a@gmail.com", "a.b@people.example"])
 def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(real: str) -> None:
     known = [Known(addresses.key(real), HARD)]

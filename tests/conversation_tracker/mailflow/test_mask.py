@@ -159,7 +159,7 @@ def test_an_odd_spelling_does_not_stay_on_the_timeline(odd: str, expected: str) 
 
 
 def test_a_line_that_shows_an_address_in_two_odd_ways_becomes_dots() -> None:
-    found = masked(text="first\n&#97;nna@people.example and %61nna@people.example\nlast")
+    found = masked(text="first\n&#97;nna@people.example,%61nna@people.example\nlast")
     assert found.text == "first\n•••\nlast"
 
 
@@ -171,15 +171,44 @@ def test_what_is_decoded_with_an_address_stays_clean() -> None:
         files=(File("%61nna%40people.example%2f..%2f%00a.pdf", "application/pdf", b"%PDF-1.7"),),
     )
     assert found.text == f"https://x.example/?u={ANNA.alias}&z=!"
-    assert found.html == f'<div style="white-space: pre-wrap">https://x.example/?u={ANNA.alias}&amp;z=!</div>'
-    assert found.subject == f"{ANNA.alias} Bcc: kim@x.example"
+    assert found.html == f"<p>https://x.example/?u={ANNA.alias}&amp;z=%00!</p>"
+    assert found.subject == f"{ANNA.alias} Bcc: kim@x.example %e2%80%ae"
     assert [file.name for file in found.files] == ["a.pdf"]
+
+
+ODD = ["an\u00adna@people.example", "anna＠people.example", "anna@people\u2024example"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_beside_an_odd_spelling_all_stays_as_it_is(odd: str) -> None:
+    beside = "10⁵ Stück, 5½ €, 20 m², ﬁn, 100%25"
+    link = '<a href="https://shop.example/pay/1?n=%C2%BD">Pay</a>'
+    found = masked(text=f"{beside}\n({odd})", html=f"<p>{beside}</p>{link}<p>({odd})</p>")
+    assert found.text == f"{beside}\n({ANNA.alias})"
+    assert found.html == f"<p>{beside}</p>{link}<p>({ANNA.alias})</p>"
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<a title=">" href="ｊavascript：alert(1)//{odd}">x</a> y',
+        '<p title="&gt; onclick＝alert(1) {odd}">x</p> y',
+        "<p>＜img／src=x＞{odd}</p> y",
+        "<p>%3Cimg%2Fsrc%3Dx%3E{odd}</p> y",
+    ],
+)
+def test_what_is_decoded_makes_no_tag_and_no_link(odd: str, html: str) -> None:
+    found = masked(html=html.format(odd=odd)).html
+    assert "people" not in found
+    assert not re.search("<img|javascript:", found)
+    assert "y" in found
 
 
 def test_cleaning_brings_no_address_together() -> None:
     found = masked(
-        text="%61nna%40people.example and an%00na%40people.example",
-        subject="%61nna%40people.example an%2500na@people.example",
+        text="%61nna%40people.example,an%00na%40people.example",
+        subject="%61nna%40people.example,an%2500na@people.example",
     )
     assert "people" not in found.text + found.subject
 

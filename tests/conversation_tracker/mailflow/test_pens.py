@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversation_tracker.mailflow import leakgate, pdfs, pens
+from orders import addresses
 from orders.known import Known
 from tests.conversation_tracker.mailflow.papers import EVERY_NUMBER, MAP, by_glyphs, numbered, pages_of, pdf
 from tests.conversation_tracker.mailflow.passing import HARD, incoming, masked, outgoing
@@ -50,6 +51,34 @@ def test_words_of_letters_that_are_set_apart_are_told_by_what_is_between_them() 
 
     content = pdf(f"BT /F1 12 Tf {cell(50, 'Silva')} {cell(130, known.real)} {cell(400, '1199')} ET", font=EVERY_NUMBER)
     assert "kim@" not in pages_of(content)[0].printed
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+@pytest.mark.parametrize("real", ["contato@people.example", "sac@people.example"])
+def test_letters_that_are_set_apart_are_a_word_behind_one_whose_letters_are_not(real: str) -> None:
+    """As LibreOffice, WeasyPrint and Typst set words of a line apart."""
+    known = Known(real, HARD.alias)
+    letters = " ".join(f"<{numbered(sign)}> Tj 9 0 Td" for sign in known.real)
+    content = pdf(f"BT /F1 12 Tf 50 800 Td <{numbered('Atendimento ')}> Tj 70 0 Td {letters} ET", font=EVERY_NUMBER)
+    assert known.real not in pages_of(content)[0].printed
+    found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
+    assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("real", "printed"),
+    [
+        ("kontakt@müller-shop.de", "kontakt@m\u00a8uller-shop.de"),
+        ("josé@people.example", "jos\u00b4e@people.example"),
+        ("índio@people.example", "\u00b4\u0131ndio@people.example"),
+        ("contato@açaí.example", "contato@a\u00b8ca\u00b4\u0131.example"),
+    ],
+)
+def test_an_accent_goes_on_the_letter_behind_it(real: str, printed: str) -> None:
+    """As pdfLaTeX prints with the fonts that it takes by itself."""
+    known = Known(addresses.key(real), HARD.alias)
+    content = pdf(f"BT /F1 12 Tf 50 800 Td <{numbered(f'Write to {printed} soon')}> Tj ET", font=EVERY_NUMBER)
     found = masked(incoming(content, kind="application/pdf", name="invoice.pdf"), known)
     assert leakgate.leaks(outgoing(found), (known,)) == ["file"]
 
