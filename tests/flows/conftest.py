@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 
 from tests import signatures
@@ -80,7 +81,7 @@ class System:
             return False
 
 
-def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
+def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
     """Wait until it holds, or fail saying what did not."""
     until = time.monotonic() + seconds
     while not true():
@@ -96,7 +97,10 @@ def own_environment() -> dict[str, str]:
 
 @pytest.fixture
 def system(transactional_db: None, tmp_path: Path, own_environment: dict[str, str]) -> Iterator[System]:
-    """Web and worker running on the test's own database; beat only when the test starts it."""
+    """Web and worker running on the test's own database; beat only when the test starts it. No other test's wake-ups
+    wait for the worker.
+    """
+    cache._cache.get_client().flushdb()  # type: ignore[attr-defined]  # Redis
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
