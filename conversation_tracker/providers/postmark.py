@@ -23,7 +23,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         for item in payload.get(field) or []
         if isinstance(item, dict)
     ]
-    headers = _own(base.pairs(payload.get("Headers")))
+    headers = own(base.pairs(payload.get("Headers")))
     return Envelope(
         sender=event.message.envelope_sender if event.message.envelope_sender is not None else "",
         has_sender=event.message.envelope_sender is not None,
@@ -35,7 +35,7 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
     )
 
 
-def _own(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+def own(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The first value of each header that Postmark wrote, names in lower case: it puts them on top, its Received-SPF
     last. What stands below, or below where the mail came in from, its sender may have written.
     """

@@ -5,6 +5,8 @@ Source: "Webhooks: email.received", "Retrieve received email" and "Verify webhoo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anymail.signals import AnymailInboundEvent
 
 from conversation_tracker.mailflow.shapes import Envelope
@@ -29,9 +31,15 @@ def envelope(event: AnymailInboundEvent) -> Envelope:
         recipients=base.addresses_in(listed),
         is_header=True,
         verdict=authentication.verdict(fields, authserv_id=AUTHSERV_ID, received_by=RECEIVED_BY),
-        is_spam=any(name.lower() in _SES_VERDICTS and value.strip().upper() == "FAIL" for name, value in fields),
+        is_spam="FAIL" in _verdicts(fields),
         from_fallback=str(base.dig(data, "from") or ""),
     )
+
+
+def _verdicts(fields: Sequence[tuple[str, str]]) -> set[str]:
+    """What Amazon says of the mail: the first of each, above what it said where the mail was before."""
+    found = {name.lower(): value.strip().upper() for name, value in reversed(fields)}
+    return {found.get(name, "") for name in _SES_VERDICTS}
 
 
 def original(event: AnymailInboundEvent) -> bytes | None:

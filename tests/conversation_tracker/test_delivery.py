@@ -255,7 +255,9 @@ POLICY = {"RecordType": "Bounce", "Type": "DMARCPolicy", "MessageID": "pm-1"}
 REFUSED_AS_SPAM = {"RecordType": "Bounce", "Type": "SpamNotification", "MessageID": "pm-1"}
 UNNAMED = {"RecordType": "Bounce", "Type": "Unknown", "MessageID": "pm-1"}
 CHALLENGED = {"RecordType": "Bounce", "Type": "ChallengeVerification", "MessageID": "pm-1"}
-DEFERRED = {"RecordType": "Bounce", "Type": "Transient", "MessageID": "pm-1"}
+UNREACHED = {"RecordType": "Bounce", "Type": "Transient", "MessageID": "pm-1"}
+WITHOUT_DNS = {"RecordType": "Bounce", "Type": "DnsError", "MessageID": "pm-1"}
+ANSWERED = {"RecordType": "Bounce", "Type": "AddressChange", "MessageID": "pm-1"}
 COMPLAINT = {"RecordType": "SpamComplaint", "Type": "SpamComplaint", "MessageID": "pm-1"}
 REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-1"}
 
@@ -268,7 +270,9 @@ REJECTED = {"RecordType": "Bounce", "Type": "BadEmailAddress", "MessageID": "pm-
         (REFUSED_AS_SPAM, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (UNNAMED, SendState.BOUNCED, None, AlertKind.BOUNCED),
         (CHALLENGED, SendState.BOUNCED, None, AlertKind.BOUNCED),
-        (DEFERRED, SendState.SENT, None, None),
+        (UNREACHED, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (WITHOUT_DNS, SendState.BOUNCED, None, AlertKind.BOUNCED),
+        (ANSWERED, SendState.SENT, None, None),
         (COMPLAINT, SendState.COMPLAINED, SuppressionReason.COMPLAINED, AlertKind.COMPLAINED),
         (REJECTED, SendState.SUPPRESSED, SuppressionReason.BOUNCED, AlertKind.SUPPRESSED),
         (POLICY, SendState.FAILED, None, AlertKind.FAILED),

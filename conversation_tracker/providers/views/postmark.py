@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from anymail.inbound import AnymailInboundMessage
@@ -10,21 +11,26 @@ from anymail.signals import AnymailInboundEvent, EventType, RejectReason
 from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
 from django.http import HttpRequest
 
-from conversation_tracker.providers import base, documents, parts
+from conversation_tracker.providers import base, documents, parts, postmark
 
+# Whom SPF is about where MAIL FROM names nobody (RFC 7208 §2.4 and §9.1); Postmark writes no Return-Path then.
+_BY_HELO = re.compile(r"(?i)\bidentity=\"?helo\b")
 _FOR_ANYMAIL = ("RecordType", "MessageID", "OriginalRecipient", "StrippedTextReply")
 
 
 class Tracking(PostmarkTrackingWebhookView):  # type: ignore[misc]  # anymail has no types
     """As anymail's, but a mail that a server refused as spam is no complaint of who it was for, who never saw it; and
-    one that came back for a reason that Postmark cannot name came back all the same, and so did one that waits until
-    its sender has proved to be a person.
+    one that came back for a reason that Postmark cannot name came back all the same. So did one that waits until its
+    sender has proved to be a person, and one for which no server could be reached: Postmark tries it no longer
+    ("How to fix soft bounces").
     """
 
     event_types = PostmarkTrackingWebhookView.event_types | {
         "SpamNotification": (EventType.BOUNCED, RejectReason.SPAM),
         "Unknown": (EventType.BOUNCED, RejectReason.OTHER),
         "ChallengeVerification": (EventType.BOUNCED, RejectReason.OTHER),
+        "Transient": (EventType.BOUNCED, RejectReason.OTHER),
+        "DnsError": (EventType.BOUNCED, RejectReason.OTHER),
     }
 
 
@@ -47,6 +53,9 @@ class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has 
         event = super().esp_to_anymail_event({**known, "RawEmail": ""})  # no mail yet, which is the quickest to read
         # Postmark puts it first; anywhere else it is the sender's own.
         sender = fields.pop(0)[1] if fields and fields[0][0].lower() == "return-path" else None
+        findings = postmark.own(fields)
+        if sender is None and _BY_HELO.search(findings.get("received-spf", "")):
+            sender = ""
         whole = esp_event.pop("RawEmail", None)
         if whole or self._raw:
             esp_event.pop("Attachments", None)  # all of which is in the raw mail
@@ -58,8 +67,7 @@ class Inbound(PostmarkInboundWebhookView):  # type: ignore[misc]  # anymail has 
         message.envelope_sender = None if sender is None else sender.strip().strip("<>")
         message.envelope_recipient = event.message.envelope_recipient
         message.stripped_text = event.message.stripped_text
-        findings = {name.lower(): value.strip() for name, value in reversed(fields)}  # the first of each name
-        message.spam_detected = findings.get("x-spam-status", "").lower().startswith("yes")
+        message.spam_detected = findings.get("x-spam-status", "").strip().lower().startswith("yes")
         message.spam_score = base.number(findings.get("x-spam-score"))
         event.message, event.esp_event = message, esp_event
         return event

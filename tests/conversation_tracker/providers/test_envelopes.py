@@ -18,7 +18,7 @@ from tests import letters
 
 def postmark(**fields: Any) -> AnymailInboundEvent:
     payload = letters.postmark("a@ct.example", **fields)
-    view = import_string("anymail.webhooks.postmark.PostmarkInboundWebhookView")()
+    view = import_string("conversation_tracker.providers.views.postmark.Inbound")()
     event: AnymailInboundEvent = view.esp_to_anymail_event(payload)
     return event
 
@@ -103,6 +103,20 @@ CAME_IN = {"Name": "Received", "Value": "from mail.example by p-pm-inbound.postm
 def test_only_what_postmark_wrote_itself_verifies(found: list[dict[str, str]], expected: Verdict) -> None:
     event = postmark(FromFull={"Email": "kim@carrier.example", "Name": ""}, Headers=found)
     assert providers.envelope(event, "Postmark").verdict == expected
+
+
+def test_spam_is_what_postmark_wrote_and_not_what_the_sender_s_scanner_did() -> None:
+    spam = {"Name": "X-Spam-Status", "Value": "Yes, score=7"}
+    assert not providers.envelope(postmark(Headers=[SCANNED, SPF_PASSES, CAME_IN, spam]), "Postmark").is_spam
+    assert providers.envelope(postmark(Headers=[SCANNED, spam, SPF_PASSES, CAME_IN]), "Postmark").is_spam
+
+
+@pytest.mark.parametrize("raw", ["", "Subject: x\r\n\r\nhello"])
+@pytest.mark.parametrize(("identity", "has_sender"), [("helo", True), ("mailfrom", False)])
+def test_where_mail_from_names_nobody_spf_is_about_the_server(identity: str, raw: str, *, has_sender: bool) -> None:
+    spf = {"Name": "Received-SPF", "Value": f"Pass (sender SPF authorized) identity={identity}; client-ip=192.0.2.1"}
+    envelope = providers.envelope(postmark(Headers=[SCANNED, spf, CAME_IN], RawEmail=raw), "Postmark")
+    assert (envelope.has_sender, envelope.sender) == (has_sender, "")
 
 
 def test_postmark_hears_every_alias_once() -> None:

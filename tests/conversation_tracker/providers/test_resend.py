@@ -116,11 +116,16 @@ def test_only_amazons_own_word_verifies(client: Client, settle: Settle, two: lis
     assert entry.verification == Verification.UNVERIFIED
 
 
-def test_spam_is_what_amazon_calls_spam(client: Client, settle: Settle, two: list[str], api: Api) -> None:
-    offer(api, stamped(spam=b"FAIL"))
+@pytest.mark.parametrize(("first", "reason"), [(b"FAIL", Reason.SPAM), (b"PASS", Reason.CONVERSATION)])
+def test_spam_is_what_amazon_calls_spam(
+    client: Client, settle: Settle, two: list[str], api: Api, first: bytes, reason: Reason
+) -> None:
+    """Above what it said of a mail that was sent on from another mailbox with Amazon."""
+    before = b"X-SES-Spam-Verdict: " + (b"FAIL" if first == b"PASS" else b"PASS") + b"\r\n"
+    offer(api, STAMPS % (first, b"pass") + before + letters.mime())
     letters.post_resend(client, letters.resend(two[:1]), secret=INBOUND_SECRET)
     (entry,) = settle()
-    assert entry.reason == Reason.SPAM
+    assert entry.reason == reason
 
 
 @pytest.mark.parametrize("answer", [(500, {}), (200, {"object": "email", "raw": None})])
