@@ -53,7 +53,7 @@ class Glance:
 @lru_cache(maxsize=4096)
 def _anchors(real: str) -> tuple[str, ...]:
     """In every spelling without a sign of an address or an encoding stands one of these."""
-    local = real.rpartition("@")[0]
+    local = patterns.lowered(real.rpartition("@")[0])
     domains = patterns.domains(real)
     is_dotless = patterns.is_dotless(real)
     return (*domains, *disguises.anchors(patterns.untagged(local)[0], domains, is_dotless=is_dotless))

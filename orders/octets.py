@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ _OVERLAP = 16_000  # bytes: an address, what stands beside it, and what may foll
 _BEFORE, _AFTER = 100, 1_500  # characters that have to be seen beside an address
 # EBCDIC to lower-case ASCII; and the two letters beyond ASCII that become letters of ASCII in lower case.
 _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
-_KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()
+_KELVIN, _DOTTED_I, _DOTLESS_I = "\u212a".encode(), "\u0130".encode(), "\u0131".encode()
 # Code pages of Windows, DOS, the Macintosh, Unix and East Asia, in which a file may hold letters beyond ASCII.
 _PAGES = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "iso8859-2",
@@ -19,8 +20,10 @@ _PAGES = (
     "mac-roman", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr",
 )  # fmt: skip
 # Hyphens at which no line ends, and what nobody sees: as Word has them, in Latin-1, UTF-8 and UTF-16.
-_HYPHENS, _UNSEEN = "\u2010\u2011", "\u00ad\u2060\u200b\u200c\u200d\ufeff"
-_WORDS_HYPHEN, _WORDS_SOFT_HYPHEN, _SOFT_HYPHEN = b"\x1e", b"\x1f", b"\xad"
+_HYPHENS, _TURKISH, _UNSEEN = "\u2010\u2011", "\u0130\u0131", "\u00ad\u2060\u200b\u200c\u200d\ufeff"
+_WORDS_SOFT_HYPHEN, _SOFT_HYPHEN = b"\x1f", b"\xad"
+_ALIKE = bytes.maketrans(b"\x1e\xdd\xfd", b"-ii")  # Word's hyphen, and the i of Windows-1254
+_CHANGING, _END = re.compile(r"[^!-,./0-hj-~]"), 6  # what may be written otherwise; so much of a domain's end tells
 _UNICODE = ("utf-8", "utf-16-le", "utf-16-be")
 
 
@@ -58,27 +61,27 @@ def pieces(content: bytes, domains: Collection[str], *, foreign: Collection[str]
 
 
 def _as_seen(content: bytes, domains: Collection[str]) -> bytes:
-    """The bytes with ordinary hyphens, and without what nobody sees or stands between letters of ASCII in UTF-16; none
-    where that is nothing else, or no domain ends in them.
+    """The bytes with ordinary hyphens and i, and without what nobody sees or stands between letters of ASCII in UTF-16;
+    none where that is nothing else, or no domain ends in them.
     """
-    ends = {domain[domain.rfind(".") :] for domain in domains}
-    if all(map(str.isascii, ends)):  # or UTF-16 writes it otherwise
-        lowered = content.translate(None, b"\0").lower()
-        if not any(end.encode() in lowered for end in ends):
-            return b""
+    ends = {_CHANGING.split(domain[-_END:])[-1] for domain in domains}
+    lowered = content.translate(None, b"\0").lower()
+    if not any(end.encode() in lowered for end in ends):
+        return b""
     seen = content
-    for signs, meant in ((_HYPHENS, b"-"), (_UNSEEN, b"")):
+    for signs, meant in ((_HYPHENS, b"-"), (_TURKISH, b"i"), (_UNSEEN, b"")):
         for sign in signs:
             for codec in _UNICODE:
                 seen = seen.replace(sign.encode(codec), meant)
-    seen = seen.replace(_WORDS_HYPHEN, b"-").translate(None, b"\0" + _WORDS_SOFT_HYPHEN + _SOFT_HYPHEN)
+    seen = seen.translate(_ALIKE, b"\0" + _WORDS_SOFT_HYPHEN + _SOFT_HYPHEN)
     return b"" if seen == content else seen
 
 
 def _pages(content: bytes, foreign: Collection[str]) -> Iterator[str]:
     """The code pages in which the domain of one of these addresses stands in the bytes; one for each spelling of it."""
     lowered = content.lower() if foreign else b""
-    seen = set()
+    seen: set[tuple[bytes, bytes]] = set()
+    stands: dict[bytes, bool] = {}
     for address in foreign:
         local, _, domain = address.rpartition("@")
         for page in _PAGES:
@@ -87,9 +90,13 @@ def _pages(content: bytes, foreign: Collection[str]) -> Iterator[str]:
                 capital = domain.upper().encode(page)
             except UnicodeEncodeError:
                 continue
-            if spelled not in seen and (spelled[1].lower() in lowered or capital.lower() in lowered):
-                yield page
+            if spelled in seen:
+                continue
             seen.add(spelled)
+            if spelled[1] not in stands:
+                stands[spelled[1]] = spelled[1].lower() in lowered or capital.lower() in lowered
+            if stands[spelled[1]]:
+                yield page
 
 
 def _pieces(data: memoryview, codec: str, domains: Collection[str]) -> Iterator[Piece]:
@@ -108,5 +115,5 @@ def _holds(data: bytes, codec: str, domains: Collection[str]) -> bool:
     if codec == "cp037":
         lowered = data.translate(_EBCDIC)
     else:
-        lowered = data.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i").lower()
+        lowered = data.replace(_KELVIN, b"k").replace(_DOTTED_I, b"i").replace(_DOTLESS_I, b"i").lower()
     return any(domain.encode() in lowered for domain in domains)

@@ -134,10 +134,24 @@ def _sign(char: str) -> str:
 
 
 def _written(char: str) -> str:
-    linked = "".join(f"%(?:25){{0,4}}{octet:02x}" for octet in char.encode())
+    linked = _linked(char.encode())
+    if not char.isascii() and (page := char.encode("cp1252", "ignore")):  # the links of a page in Latin-1
+        linked = f"{linked}|{_linked(page)}"
     code = f"{ord(char):02x}"
     named = {"&": "|&amp;", "'": r"|&apos;|''|\\{1,4}'", '"': "|&quot;", "’": "|&rsquo;", "‘": "|&lsquo;"}.get(char, "")
     return rf"{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named}"
+
+
+def _linked(octets: bytes) -> str:
+    return "".join(f"%(?:25){{0,4}}{octet:02x}" for octet in octets)
+
+
+def _linked_in_latin_1(domain: str) -> str:
+    """Empty where it has other letters."""
+    try:
+        return quote(domain, encoding="cp1252", errors="strict").lower()
+    except UnicodeEncodeError:
+        return ""
 
 
 @lru_cache(maxsize=4096)
@@ -145,11 +159,24 @@ def no_glue(tracking_domains: tuple[str, ...]) -> str:
     """Not before the rest of a Soft alias, which may go on in the next line or behind a tag at its hyphen.
 
     Whatever stands behind the alias, where a program lost a space or HTML is read without its tags; and also where the
-    alias is of a longer domain, as that of anna@example.com.br is for anna@example.com.
+    alias is of a longer domain, as that of anna@example.com.br is for anna@example.com. Or a program cut it off, as
+    those for Brazil's invoices do behind 60 characters; or guarded it, as Proofpoint does.
     """
     mark = rf"(?:{_CUT}|{_TAGS})"
-    ends = "|".join(_cut(one, _CUT) for one in tracking_domains)
-    return rf"(?!{_LONGER_DOMAIN}{mark}?-{mark}?(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends}))"
+    guarded = (one.replace("-", "-2d") for one in tracking_domains)
+    ends = "|".join(_cut(one, _CUT) for one in dict.fromkeys([*tracking_domains, *guarded]))
+    begun = "|".join(_begun(one) for one in tracking_domains)
+    whole = rf"(?:[0-9]{_CUT}?){{1,12}}b{_CUT}?\.{_CUT}?(?:{ends})"
+    cut_off = rf"[0-9]{{12}}b(?:\.(?:{begun})?)?(?![a-z0-9.-])"
+    return rf"(?!{_LONGER_DOMAIN}{mark}?-(?:2d)?{mark}?(?:{whole}|{cut_off}))"
+
+
+def _begun(text: str) -> str:
+    """The text's beginnings, the longest first."""
+    pattern = ""
+    for char in reversed(text):
+        pattern = f"{re.escape(char)}(?:{pattern})?" if pattern else re.escape(char)
+    return pattern
 
 
 def _cut(text: str, mark: str) -> str:
@@ -192,9 +219,13 @@ def domains(real: str) -> tuple[str, ...]:
     escaped = json.dumps(read)[1:-1]
     guarded = domain.replace("-", "-2d")  # Proofpoint
     linked = quote(read).lower()
-    printable = linked.replace("%", "=")  # quoted-printable that nobody decoded
+    in_latin_1 = _linked_in_latin_1(read) or linked  # as on a page that is
+    printable, printable_1 = (one.replace("%", "=") for one in (linked, in_latin_1))  # that nobody decoded
     short = read.encode("ascii", "backslashreplace").decode()
-    spelled = (domain, guarded, read, linked, printable, short, escaped, escaped.replace("\\", "\\\\"))
+    spelled = (
+        domain, guarded, lowered(read), linked, printable, in_latin_1, printable_1,
+        short, escaped, escaped.replace("\\", "\\\\"),
+    )  # fmt: skip
     return tuple(dict.fromkeys(spelled))
 
 
@@ -219,8 +250,10 @@ def shortest(real: str) -> int:
 
 
 def lowered(text: str) -> str:
-    """In lower case, each character at its place: İ is the one that would become two."""
-    return text.replace("\u0130", "i").lower()
+    """In lower case, each character at its place: İ is the one that would become two. It and ı are an i, which programs
+    that know Turkish write so.
+    """
+    return text.replace("\u0130", "i").replace("\u0131", "i").lower()
 
 
 def windows(lowered: str, domains: Iterable[str]) -> Iterator[tuple[int, int]]:

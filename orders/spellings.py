@@ -25,6 +25,9 @@ _LOOKALIKES = str.maketrans(
     "'" * len(patterns.APOSTROPHES)
     + "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXpuktxlabcdefghijklmnopqrstuvwyz",
 )
+# UTF-8 that was read as Windows-1252: "mÃ¼ller".
+_READ_TWICE, _NOT_ASCII = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]"), re.compile(r"[^\x00-\x7f]+")
+_CP1252 = {ord(char): octet for octet in range(0x80, 0xA0) if (char := bytes([octet]).decode("cp1252", "ignore"))}
 # Python refuses to read a number of thousands of digits.
 _LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
 _NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
@@ -62,7 +65,7 @@ def replace(text: str, known: Sequence[Known]) -> tuple[str, int]:
 
 
 def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    local = one.real.rpartition("@")[0]
+    local = patterns.lowered(one.real.rpartition("@")[0])
     found = disguises.spans(
         text,
         lowered,
@@ -76,7 +79,7 @@ def _disguised(text: str, lowered: str, one: Known, tracking_domains: tuple[str,
 
 
 def _cut_short(text: str, lowered: str, real: str) -> Iterator[tuple[int, int]]:
-    local = patterns.untagged(real.rpartition("@")[0])[0]
+    local = patterns.untagged(patterns.lowered(real.rpartition("@")[0]))[0]
     for domain in patterns.domains(real):
         if "-2d" in domain and "-2d" not in real:  # Proofpoint's, of which "my-" would be a beginning
             continue
@@ -150,7 +153,7 @@ def replace_words(text: str, known: Sequence[Known], *, is_html: bool = False) -
         if not any(domain in patterns.lowered(form) for form in _decoded_forms(written) for domain in domains):
             return written
         for form, times in _replaced_forms(written, known):
-            if not is_html or _WORD_OF_HTML.fullmatch(form):
+            if not is_html or (_WORD_OF_HTML.fullmatch(form) and form.isprintable()):
                 count += times
                 return form
         return written
@@ -240,7 +243,8 @@ def _replace_marked(text: str, known: Sequence[Known]) -> tuple[str, int]:
     count = 0
     for one in known:
         for reading in _readings(text, [one]):
-            spans = list(reading.spans(_standing(reading.text, one, tracking_domains)))
+            lowered = patterns.lowered(reading.text)
+            spans = list(reading.spans(_standing(reading.text, lowered, one, tracking_domains)))
             text, times = stretches.put(one.alias, text, stretches.apart(spans))
             count += times
             if times:
@@ -256,9 +260,8 @@ def _readings(text: str, known: Sequence[Known]) -> Iterator[marked.Reading]:
             yield reading
 
 
-def _standing(text: str, one: Known, tracking_domains: tuple[str, ...]) -> list[tuple[int, int]]:
+def _standing(text: str, lowered: str, one: Known, tracking_domains: tuple[str, ...]) -> list[tuple[int, int]]:
     """Where an address stands in the text, plainly or in a disguise."""
-    lowered = patterns.lowered(text)
     windows = list(patterns.windows(lowered, patterns.domains(one.real)))
     pattern = patterns.ordinary(one.real, tracking_domains) if windows else None
     plain = [match.span() for match in patterns.matches(pattern, text, windows)] if pattern else []
@@ -282,7 +285,8 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     forms = _decoded_forms(text) if known else []
     found: set[Known] = set()
     for form in [*forms, *(reading.text for reading in _readings(text, known))]:
-        found |= {one for one in known if one not in found and _standing(form, one, tracking_domains)}
+        lowered = patterns.lowered(form)
+        found |= {one for one in known if one not in found and _standing(form, lowered, one, tracking_domains)}
     for form, by in product(forms[:2], (patterns.LINE_END, patterns.TAGS)):
         for one in _cut_in(form, [one for one in known if one not in found], by=by):
             if patterns.cut(one.real, tracking_domains, by).search(form):
@@ -316,9 +320,19 @@ def _decoded_forms(text: str) -> list[str]:
         forms.append(_unescaped(plain))
     if "@" in plain and not plain.isascii():
         forms.append(plain.translate(_LOOKALIKES))
+        if _READ_TWICE.search(text):
+            forms.append(patterns.plain(_NOT_ASCII.sub(_of_utf_8, text)))
     if "@" in plain:
         forms.append("@".join(part.strip() for part in plain.split("@")))
     return list(dict.fromkeys(forms))
+
+
+def _of_utf_8(found: re.Match[str]) -> str:
+    """The letters as they were before somebody read UTF-8 as Windows-1252."""
+    try:
+        return found[0].translate(_CP1252).encode("latin-1").decode()
+    except UnicodeError:
+        return found[0]
 
 
 def _unescaped_html(text: str) -> str:

@@ -23,6 +23,7 @@ _NAMES = {
     "koi8": "koi8_r", "koi": "koi8_r", "win-1251": "cp1251", "win1251": "cp1251", "win-1252": "cp1252",
     "cp50220": "iso2022_jp", "cp50221": "iso2022_jp", "cp50222": "iso2022_jp", "iso-2022-jp-ms": "iso2022_jp",
 }  # fmt: skip
+_LATIN = {"cp1252", "cp1254", "iso8859-15"}  # in which hardly any words are UTF-8 too
 _WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
 _VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
 _JAPANESE = b"\x1b$B"
@@ -64,7 +65,8 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     """Decode in the charset that is claimed, else UTF-8, else Windows-1252 with what does not exist there replaced.
 
     A claim that holds for most of what is not ASCII is kept: of a character that was cut only that one is lost. Some
-    mail from Japan does not say that it is in ISO-2022-JP, or in Shift_JIS.
+    mail from Japan does not say that it is in ISO-2022-JP, or in Shift_JIS; and many a script's is in UTF-8 and says
+    Latin-1, as PHPMailer does by itself.
     """
     claimed = text_codec(charset) if charset else None
     if _JAPANESE in data and claimed in {None, "ascii", "utf-8"}:
@@ -72,6 +74,8 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     claimed = _LARGER.get(claimed, claimed) if claimed else None
     is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
     candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
+    if claimed in _LATIN:
+        candidates.reverse()
     likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
     read = chain(
         (_wholly(data, codec) for codec in candidates),

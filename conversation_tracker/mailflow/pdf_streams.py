@@ -18,7 +18,8 @@ FILES = (START, b"PK\x03\x04", b"\x1f\x8b\x08")  # how a file begins that may be
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")  # in a string, as Ghostscript writes UTF-16
 _UTF_16_MARK = rb"(\376\377"
-_KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(")  # between letters of a word
+# Between letters of a word.
+_KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(|(?<=[0-9A-Fa-f])>\s{0,4}-?[0-9.]{1,12}\s{0,4}<(?=[0-9A-Fa-f])")
 # Between two strings, whatever a program writes there: where the next begins, its colour, a border.
 _BETWEEN = re.compile(rb"\)\s{0,4}(?:(?:-?[0-9.]{1,12}\s{0,4})?\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
 _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")

@@ -85,6 +85,13 @@ def test_bytes_show_an_address_beyond_ascii_in_code_pages(written: str, codec: s
     assert not spellings.occurs(b"\xff\0" + written.replace("@", "@x").encode(codec) + b"\0", known)
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "cp1254"])
+@pytest.mark.parametrize("written", ["kım.ınce@gmaıl.com", "KİM.İNCE@GMAİL.COM"])
+def test_bytes_show_an_address_in_turkish_case(written: str, codec: str) -> None:
+    known = [Known("kim.ince@gmail.com", f"{'a' * 32}@ct.acme.example")]
+    assert spellings.occurs(b"\xff\0" + written.encode(codec) + b"\0\xff", known)
+
+
 @pytest.mark.parametrize("real", [".@gmail.com", "..@gmail.com", "a@gmail.com", "a.b@people.example"])
 def test_few_letters_at_the_end_of_another_address_are_not_found_among_bytes(real: str) -> None:
     known = [Known(addresses.key(real), HARD)]

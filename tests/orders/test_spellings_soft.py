@@ -67,6 +67,23 @@ def test_a_soft_alias_cut_by_a_line_end_is_no_leak(cut):
         assert spellings.hide(text, [SOFT_JOHN]) == (text, 0)
 
 
+@pytest.mark.parametrize("length", range(len("john@example.com-123456789012b"), len(SOFT)))
+def test_a_soft_alias_that_is_cut_off_is_no_leak(length):
+    """As invoices of Brazil have it, behind 60 characters."""
+    alias = "john@example.com-123456789012b.ct.shop.example"[:length]
+    text = f"<email>{alias}</email>"
+    assert spellings.hide(text, [Known("john@example.com", "john@example.com-123456789012b.ct.shop.example")]) == (
+        text,
+        0,
+    )
+    assert spellings.find(text.replace("b", "c"), [SOFT_JOHN]) == [SOFT_JOHN]
+
+
+def test_a_soft_alias_in_a_link_that_proofpoint_rewrote_stays_whole():
+    text = f"https://urldefense.proofpoint.com/v2/url?u=mailto-3A{SOFT.replace('-', '-2D')}&d=x"
+    assert spellings.hide(text, [SOFT_JOHN]) == (text, 0)
+
+
 def test_a_soft_alias_of_another_order_is_no_leak():
     assert spellings.find("john@example.com-9814872b.ct.shop.example", [SOFT_JOHN]) == []
 

@@ -132,3 +132,16 @@ def test_what_is_no_text_in_its_charset_is_read_in_little_memory(charset: str) -
 )
 def test_names_that_programs_made_up_are_known(charset: str, codec: str) -> None:
     assert charsets.text_codec(charset) == codec
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "iso-8859-15", "iso-8859-9"])
+def test_what_says_latin_1_and_is_utf_8_is_read_as_that(charset: str) -> None:
+    """As PHPMailer writes where a script does not say otherwise."""
+    words = "Grüße, kontakt@müller-shop.de – für 42 €"
+    assert charsets.decode_bytes(words.encode(), charset) == words
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "iso-8859-15", "iso-8859-9"])
+@pytest.mark.parametrize("words", ["Grüße, É", "já não é", "Ça va à Â", "señor ¿Qué?"])
+def test_what_says_latin_1_and_is_stays(charset: str, words: str) -> None:
+    assert charsets.decode_bytes(words.encode(charset), charset) == words

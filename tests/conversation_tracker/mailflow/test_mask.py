@@ -196,11 +196,13 @@ def test_beside_an_odd_spelling_all_stays_as_it_is(odd: str) -> None:
         '<p title="&gt; onclick＝alert(1) {odd}">x</p> y',
         "<p>＜img／src=x＞{odd}</p> y",
         "<p>%3Cimg%2Fsrc%3Dx%3E{odd}</p> y",
+        "<p>%00%1b%7f%e2%80%ae/{odd}</p> y",
     ],
 )
 def test_what_is_decoded_makes_no_tag_and_no_link(odd: str, html: str) -> None:
     found = masked(html=html.format(odd=odd)).html
     assert "people" not in found
+    assert not re.search("[\0-\x08\x0e-\x1f\x7f\u202e]", found)
     assert not re.search("<img|javascript:", found)
     assert "y" in found
 

@@ -345,3 +345,15 @@ def test_a_huge_one_is_read_in_part_and_in_time(name: str) -> None:
     views = list(readings.views(HUGE[name], name="a.pdf", claimed="application/pdf", budget=readings.Budget()))
     assert time.process_time() - began < 5
     assert readings.Closed() in views
+
+
+@pytest.mark.parametrize(("known", "places"), [(SOFT, []), (HARD, ["file"])])
+def test_letters_in_hexadecimal_are_joined_where_a_kern_is_between_them(known: Known, places: list[str]) -> None:
+    """As Prawn writes a Soft alias, of which the address alone would be seen."""
+    place = SOFT.alias.index("b.ct") - 3
+    said = SOFT.alias if known is SOFT else REAL
+    pieces = f"<{said[:place].encode().hex()}> 40 <{said[place:].encode().hex()}>"
+    found = masked(
+        incoming(pdf(f"BT /F1 12 Tf 50 800 Td [{pieces}] TJ ET"), kind="application/pdf", name="a.pdf"), known
+    )
+    assert shown(found) == places
