@@ -47,6 +47,7 @@ _PASSING = frozenset({
     ),
     "msys.message_event.type=policy_rejection", "msys.gen_event.type=generation_rejection",
 })  # fmt: skip
+_OF_THE_WAY = frozenset({"Type=Transient", "Type=DnsError"})
 _PLACES = (
     ("bounce", "bounceType"), ("eventType",), ("Type",), ("event",), ("data", "type"), ("data", "bounce", "type"),
     ("hard_bounce",), ("error",), ("bounce_category",), ("msys", "message_event", "bounce_class"),
@@ -83,6 +84,11 @@ def may_be_absence(event: AnymailTrackingEvent) -> bool:
     if isinstance(resend, Mapping):
         return (resend.get("type"), resend.get("subType")) == _VAGUE and not resend.get("diagnosticCode")
     return False
+
+
+def is_of_the_way(event: AnymailTrackingEvent) -> bool:
+    """Whether it is about the way to the recipient's server, which ended where the mail was delivered (Postmark)."""
+    return not _OF_THE_WAY.isdisjoint(_words(event.esp_event))
 
 
 def _is_about_us(said: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from psycopg.errors import LockNotAvailable
 
 from conversation_tracker import alarm, bounces, renaming
-from conversation_tracker.mailflow import reports
+from conversation_tracker.mailflow import hops, reports
 from conversation_tracker.mailflow.shapes import Arrival
 from conversation_tracker.models import OutboundMail, SendState
 from orders import aliases, events
@@ -47,6 +47,7 @@ _STAGES = {
 SLACK = timedelta(seconds=5)  # providers' clocks differ, and some cut off fractions
 PATIENCE = timedelta(minutes=10)  # how long a report may wait for the mail it is about, which may take seven to leave
 
+MOST_OF_AN_ALIAS = 1_000  # mails, the newest of those that it sent, of which one may have come back
 # The ids of reports that came before what they are about; None where nobody asks.
 _unknown: ContextVar[list[str] | None] = ContextVar("unknown", default=None)
 
@@ -74,11 +75,22 @@ def returned(arrival: Arrival, *, at: datetime, now: datetime) -> None:
     found = reports.returned(arrival.mail)
     if found is not None:
         senders = [alias.pk for alias in aliases.find(arrival.envelope.recipients).values()]
-        message_id = renaming.ours(found.message_id, found.references)
+        message_id = _ours(found, senders)
         event = AnymailTrackingEvent(
             event_type=EventType.BOUNCED, timestamp=at, message_id=message_id, reject_reason=found.status
         )
         report(event, among=Q(sender_alias__in=senders), now=now)
+
+
+def _ours(found: reports.Returned, senders: Sequence[int]) -> str:
+    """By which id we know the mail that came back. A server on its way may have given it another one, as Amazon's does
+    behind a Postfix of one's own; our mark in it stays.
+    """
+    if not found.hop:
+        return found.message_id
+    sent = OutboundMail.objects.filter(sender_alias__in=senders).order_by("-pk")
+    ids = sent.values_list("message_id", flat=True)[:MOST_OF_AN_ALIAS]
+    return next((one for one in ids if hops.mark(one) == found.hop), found.message_id)
 
 
 def report(event: AnymailTrackingEvent | None, *, among: Q | None = None, now: datetime) -> None:
@@ -120,7 +132,7 @@ def _changeable(event: AnymailTrackingEvent, state: SendState, *, now: datetime)
         changeable |= Q(state=SendState.BOUNCED, soft_bounced_at__lte=event.timestamp or now)
     elif event.timestamp is not None:  # nor is what is older than the delivery, told late
         changeable &= ~Q(state=SendState.DELIVERED, state_changed_at__gt=event.timestamp + SLACK)
-    if bounces.may_be_absence(event):
+    if bounces.may_be_absence(event) or bounces.is_of_the_way(event):
         changeable &= ~Q(state=SendState.DELIVERED)
     if state is SendState.DELIVERED:  # what was given up in doubt has arrived after all
         changeable |= Q(state=SendState.FAILED, doubts__gt=0)

@@ -6,7 +6,7 @@ Of an answer by one that does not (Apple's on a telephone), the provider's id te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from django.conf import settings
 
@@ -43,13 +43,6 @@ def theirs(references: Iterable[str]) -> dict[str, str]:
     endings = _ENDINGS.get(settings.EMAIL_BACKEND, ())
     named = [one for one in references if endings and one.lower().endswith(endings)]
     return {called: one for one in named for called in (one, one.strip("<>").partition("@")[0])}
-
-
-def ours(message_id: str, references: Sequence[str]) -> str:
-    """By which id we know a mail that came back under this one: it is the last of its references where the provider by
-    which we send made the first.
-    """
-    return references[-1] if references and _may_rename() and theirs([message_id]) else message_id
 
 
 def given(reply: str) -> str:

@@ -23,7 +23,8 @@ _NAMES = {
     "koi8": "koi8_r", "koi": "koi8_r", "win-1251": "cp1251", "win1251": "cp1251", "win-1252": "cp1252",
     "cp50220": "iso2022_jp", "cp50221": "iso2022_jp", "cp50222": "iso2022_jp", "iso-2022-jp-ms": "iso2022_jp",
 }  # fmt: skip
-_LATIN = {"cp1252", "cp1254", "iso8859-15"}  # in which hardly any words are UTF-8 too
+_LATIN = {"cp1252", "cp1254", "iso8859-15"}
+_RARE_PAIRS, _MANY_SIGNS = range(0x180, 0x800), 5  # of two octets in UTF-8, but for the letters of Latin-1 and Europe
 _WINDOWS = re.compile(r"^(?:windows|cp)-?([0-9]{3,5})$")
 _VISUAL = re.compile(r"-[ie]$")  # of iso-8859-6 and -8: how the text is ordered
 _JAPANESE = b"\x1b$B"
@@ -74,7 +75,7 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     claimed = _LARGER.get(claimed, claimed) if claimed else None
     is_shifted = claimed is not None and data.isascii()  # as in ISO-2022-JP; as UTF-8 it can be read always
     candidates = list(dict.fromkeys(one for one in (claimed, None if is_shifted else "utf-8") if one))
-    if claimed in _LATIN:
+    if claimed in _LATIN and _is_utf_8(data):
         candidates.reverse()
     likely = ["cp932"] if len(list(islice(_KANA.finditer(data), 2))) > 1 else []
     read = chain(
@@ -84,6 +85,14 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
         (_mostly(data, codec) for codec in candidates),
     )
     return next((text for text in read if text is not None), None) or data.decode("cp1252", "replace")
+
+
+def _is_utf_8(data: bytes) -> bool:
+    """Whether what says Latin-1 is UTF-8 beyond doubt: a few pairs of signs may be a letter there ("ß…", "É®"), but not
+    one of Latin-1, nor many of them.
+    """
+    signs = [sign for sign in _wholly(data, "utf-8") or "" if not sign.isascii()]
+    return len(signs) >= _MANY_SIGNS or all(ord(sign) not in _RARE_PAIRS for sign in signs)
 
 
 def _wholly(data: bytes, codec: str) -> str | None:

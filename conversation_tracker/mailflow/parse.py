@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from email import policy
 from email.message import Message
 from functools import partial
@@ -16,7 +17,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from conversation_tracker.mailflow import attached, bodies, charsets, frugal, headers, signed, uuencoded
 from conversation_tracker.mailflow.guards import MOST_PARTS, check_count
 from conversation_tracker.mailflow.shapes import Envelope, File, Mail, Mailbox
-from conversation_tracker.mailflow.traits import Headers, first
+from conversation_tracker.mailflow.traits import HOP_HEADER, Headers, first
 from conversation_tracker.mailflow.traits import of as traits_of
 
 WRITTEN_BY, WRITTEN_AT = "X-Written-By", "X-Written-At"  # of an attached mail that is made anew
@@ -42,18 +43,7 @@ def parse(message: Message[Any, Any], *, envelope: Envelope, is_own_hop: Callabl
     mail, found = _read(message, depth=0)
     sender = mail.sender or _fallback_sender(envelope)
     traits = traits_of(found, mail, sender=sender, envelope=envelope, is_own_hop=is_own_hop)
-    return Mail(
-        sender=sender,
-        subject=mail.subject,
-        message_id=mail.message_id,
-        references=mail.references,
-        date=mail.date,
-        text=mail.text,
-        html=mail.html,
-        files=mail.files,
-        traits=traits,
-        is_text_made=mail.is_text_made,
-    )
+    return replace(mail, sender=sender, traits=traits)
 
 
 def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
@@ -74,6 +64,7 @@ def _read(message: Message[Any, Any], *, depth: int) -> tuple[Mail, Headers]:
         html=html,
         files=tuple(files),
         is_text_made=bool(html) and not text,
+        hop=first(found, HOP_HEADER.lower()).strip()[:100],
     )
     return mail, found
 

@@ -80,6 +80,7 @@ class Mail:
     files: tuple[File, ...] = ()
     traits: frozenset[Trait] = frozenset()
     is_text_made: bool = False  # of the HTML, here
+    hop: str = ""  # the mark that we put on what we send; anybody may have written it
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,19 @@ def test_a_soft_bounce_that_is_told_after_the_delivery_is_no_news(
     assert (sent.state, Alert.objects.exists()) == (SendState.DELIVERED, False)
 
 
+@pytest.mark.parametrize("kind", ["Transient", "DnsError"])
+def test_that_a_server_could_not_be_reached_is_no_news_of_what_was_delivered(
+    client: Client, work: Work, sent: OutboundMail, kind: str
+) -> None:
+    arrived = timezone.now() - timedelta(minutes=10)
+    report(client, {"RecordType": "Delivery", "MessageID": "pm-1", "DeliveredAt": arrived.isoformat()})
+    work()
+    report(client, {"RecordType": "Bounce", "Type": kind, "MessageID": "pm-1", "BouncedAt": timezone.now().isoformat()})
+    work()
+    sent.refresh_from_db()
+    assert (sent.state, Alert.objects.exists()) == (SendState.DELIVERED, False)
+
+
 @pytest.mark.parametrize("seconds", [0, 5, 60])
 def test_a_bounce_that_is_told_with_the_delivery_before_it_is_news(
     client: Client, work: Work, sent: OutboundMail, seconds: int

@@ -31,7 +31,11 @@ class Inbound(MailtrapInboundWebhookView):  # type: ignore[misc]  # anymail has 
 
     def fetch_inbound_message(self, inbox_id: int, message_id: str) -> Any:
         where = f"inbound/inboxes/{quote(str(inbox_id), safe='')}/messages/{quote(message_id, safe='')}"
-        return fetching.get(urljoin(self.api_url, where), headers={"Authorization": f"Bearer {self.api_token}"}).json()
+        key = {"Authorization": f"Bearer {self.api_token}"}
+        message = fetching.get(urljoin(self.api_url, where), headers=key).json()
+        if not base.dig(message, "raw_message_url"):  # it may be null
+            raise fetching.Unavailable("no raw mail yet")
+        return message
 
     def fetch_raw_message_chunks(self, raw_message_url: str) -> Iterator[bytes]:
         self._raw = fetching.get(raw_message_url).content

@@ -142,6 +142,15 @@ def test_what_says_latin_1_and_is_utf_8_is_read_as_that(charset: str) -> None:
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "iso-8859-15", "iso-8859-9"])
-@pytest.mark.parametrize("words", ["Grüße, É", "já não é", "Ça va à Â", "señor ¿Qué?"])
+@pytest.mark.parametrize("words", ["Grüße, É", "já não é", "Ça va à Â", "señor ¿Qué?", "NESCAFÉ®", "ß» und É»"])
 def test_what_says_latin_1_and_is_stays(charset: str, words: str) -> None:
     assert charsets.decode_bytes(words.encode(charset), charset) == words
+
+
+@pytest.mark.parametrize("words", ["Ich weiß…", "CAFÉ’S ORDER", "Spaß… und Spaß…"])
+def test_what_outlook_writes_in_windows_1252_stays(words: str) -> None:
+    assert charsets.decode_bytes(words.encode("cp1252"), "windows-1252") == words
+
+
+def test_what_says_latin_1_and_is_another_alphabet_in_utf_8_is_read_as_that() -> None:
+    assert charsets.decode_bytes("info@магазин.рф".encode(), "iso-8859-1") == "info@магазин.рф"

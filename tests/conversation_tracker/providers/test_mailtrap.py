@@ -54,6 +54,19 @@ def offer(api: Api, raw: bytes, recipients: list[str], *, message_id: str = "m-1
     api.answer(f"/raw/{message_id}?sig=1", raw)
 
 
+@pytest.mark.parametrize("said", [{"raw_message_url": None}, {}])
+def test_a_mail_whose_bytes_are_not_ready_is_waited_for(
+    client: Client, work: Callable[..., object], settle: Settle, two: list[str], api: Api, said: dict[str, None]
+) -> None:
+    api.answer("/api/inbound/inboxes/77/messages/m-1", {"id": "m-1", "inbox_id": 77, "to": two[:1], **said})
+    post(client, notice())
+    work()
+    assert Receipt.objects.get().state == ReceiptState.PENDING
+    offer(api, letters.mime(), two[:1])
+    Receipt.objects.update(next_attempt_at=timezone.now())
+    assert len(settle()) == 1
+
+
 def test_a_mail_to_two_aliases_is_fetched_recorded_and_relayed_at_each(
     client: Client, settle: Settle, two: list[str], api: Api
 ) -> None:
