@@ -15,9 +15,13 @@ _EBCDIC = bytes(range(256)).decode("cp037").lower().encode("ascii", "replace")
 _KELVIN, _DOTTED_I, _DOTLESS_I = "\u212a".encode(), "\u0130".encode(), "\u0131".encode()
 # Code pages of Windows, DOS, the Macintosh, Unix and East Asia, in which a file may hold letters beyond ASCII.
 _PAGES = (
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "iso8859-2",
-    "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866",
-    "mac-roman", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr",
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
+    "cp437", "cp720", "cp737", "cp775", "cp850", "cp852", "cp855", "cp857", "cp860", "cp861", "cp862", "cp863", "cp864",
+    "cp865", "cp866", "cp869",
+    "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9",
+    "iso8859-10", "iso8859-13", "iso8859-14", "iso8859-15", "iso8859-16", "koi8-r", "koi8-u",
+    "mac-roman", "mac-latin2", "mac-cyrillic", "mac-greek", "mac-iceland", "mac-turkish", "mac-croatian",
+    "mac-romanian", "mac-arabic", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso2022_jp",
 )  # fmt: skip
 # Hyphens at which no line ends, and what nobody sees: as Word has them, in Latin-1, UTF-8 and UTF-16.
 _HYPHENS, _TURKISH, _UNSEEN = "\u2010\u2011", "\u0130\u0131", "\u00ad\u2060\u200b\u200c\u200d\ufeff"

@@ -54,6 +54,8 @@ _INVISIBLE = re.compile(
 # Python orders a run of combining marks in quadratic time, so a text is normalised in pieces. A piece begins with what
 # never joins the piece before it, but where more marks follow each other than any script has.
 _PIECE = re.compile(r"[\x00-\x7f]*[^\x00-\x7f]{0,200}")
+_OF_WINDOWS = {octet: bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(0x80, 0xA0)}
+_UNSEEN_ONCE_READ = re.compile("[\u007f-\u009f\u00ad]")
 # What the signs for an @ end in, and how far from the domain the rest of an address and of an alias may be.
 _ENDS_OF_AT = ("@", "\uff20", "\ufe6b", "0", ";")
 # No letter or digit goes on with the domain, unless a capital one shows that another word begins ("…@example.comTel"),
@@ -135,8 +137,10 @@ def _sign(char: str) -> str:
 
 def _written(char: str) -> str:
     linked = _linked(char.encode())
-    if not char.isascii() and (page := char.encode("cp1252", "ignore")):  # the links of a page in Latin-1
-        linked = f"{linked}|{_linked(page)}"
+    if not char.isascii():
+        linked += "".join(f"|{re.escape(one)}" for one in _read_twice(char))
+        if page := char.encode("cp1252", "ignore"):  # the links of a page in Latin-1
+            linked = f"{linked}|{_linked(page)}"
     code = f"{ord(char):02x}"
     named = {"&": "|&amp;", "'": r"|&apos;|''|\\{1,4}'", '"': "|&quot;", "’": "|&rsquo;", "‘": "|&lsquo;"}.get(char, "")
     return rf"{re.escape(char)}|{linked}|\\{{1,4}}(?:u{code:0>4}|x{code})|&\#0*{ord(char)};|&\#x0*{code};{named}"
@@ -144,6 +148,18 @@ def _written(char: str) -> str:
 
 def _linked(octets: bytes) -> str:
     return "".join(f"%(?:25){{0,4}}{octet:02x}" for octet in octets)
+
+
+def _read_twice(text: str) -> tuple[str, ...]:
+    """The text in UTF-8 as it looks where that was read as Windows-1252 or Latin-1, also when what nobody sees was then
+    taken out of it; nothing where it looks the same.
+    """
+    if text.isascii():
+        return ()
+    read = text.encode().decode("latin-1")
+    in_windows = read.translate(_OF_WINDOWS)
+    forms = (in_windows, read, *(_UNSEEN_ONCE_READ.sub("", one) for one in (in_windows, read)))
+    return tuple(dict.fromkeys([*forms, *(one.replace("\xa0", " ") for one in forms)]))
 
 
 def _linked_in_latin_1(domain: str) -> str:
@@ -224,7 +240,7 @@ def domains(real: str) -> tuple[str, ...]:
     short = read.encode("ascii", "backslashreplace").decode()
     spelled = (
         domain, guarded, lowered(read), linked, printable, in_latin_1, printable_1,
-        short, escaped, escaped.replace("\\", "\\\\"),
+        short, escaped, escaped.replace("\\", "\\\\"), *map(lowered, _read_twice(read)),
     )  # fmt: skip
     return tuple(dict.fromkeys(spelled))
 

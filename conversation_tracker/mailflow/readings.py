@@ -24,6 +24,7 @@ from conversation_tracker.mailflow import (
     outlook,
     pdf_streams,
     pdfs,
+    rich_text,
     signed,
     uuencoded,
 )
@@ -36,15 +37,6 @@ MOST_WORDS, LARGEST_WORDS = 100, 1_000_000  # of a PNG: how many, and their byte
 
 _TAG = re.compile(r"(?P<hyphen><w:noBreakHyphen\s{0,4}/>)|<[^<>]*>")  # ECMA-376 §17.3.3.18
 _SOFT = re.compile(r"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r{0,3}\n)")
-_RTF = re.compile(
-    r"(?P<octets>(?:\\'[0-9a-f]{2}){1,999})|\\u(?P<point>-?[0-9]{1,6}) ?(?:\?|\\'[0-9a-f]{2})?"
-    r"|(?P<apostrophe>\\[lr]quote\b ?)|\\\*"
-    r"|\{\\\*\\(?:bkmk|atrf)(?:start|end)[^{}]{0,99}\}"
-    r"|(?P<end>\\(?:par|(?:soft)?line|(?:nest)?cell|row|sect|page|column|tab|e[mn](?:dash|space))(?![a-z]) ?|\\~)"
-    r"|(?P<hyphen>\\_)|\\[a-z]{1,32}-?[0-9]{0,10} ?|\\[|:\-]|[{}]|\r?\n",
-    re.IGNORECASE,
-)
-_RTF_PAGE = re.compile(r"\\ansicpg([0-9]{3,5})")
 # What is said to a terminal (ECMA-48 §5.4), its escape written out as logs do.
 _TERMINAL = re.compile(r"(?:\\(?:u001b|x1b|e|033)|\#033|\^\[)\[[0-9;:?]{0,20}[@-~]", re.IGNORECASE)
 _ZIP = b"PK\x03\x04"
@@ -141,7 +133,7 @@ def views(
         yield from map(Octets, _words(content))
         for text in outlook.texts(content):
             yield Octets(text)
-            yield Text(_rich(text.decode("latin-1")))
+            yield Text(rich_text.said(text.decode("latin-1")))
 
 
 def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
@@ -246,27 +238,9 @@ def _decoded(text: str, content: bytes, *, is_html: bool) -> Iterator[View]:
         yield Text(cards.unfolded(text))
         yield from (Octets(value) for value in cards.values(text))
     if text.lstrip()[:5].lower() == "{\\rtf":
-        yield Text(_rich(text))
+        yield Text(rich_text.said(text))
     if _UTF_7.search(content) is not None and content.isascii():
         yield Text(content.decode("utf-7", "replace"))
-
-
-def _rich(text: str) -> str:
-    """What RTF says; its letters are octets of the code page that it names, or UTF-16 in decimals."""
-    named = _RTF_PAGE.search(text[:1_000])
-    page = f"cp{named[1]}" if named else ""
-    said = _RTF.sub(lambda found: _of_rtf(found, page), text)
-    return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _of_rtf(found: re.Match[str], page: str) -> str:
-    if found["octets"] is not None:
-        return charsets.decode_bytes(bytes.fromhex(found["octets"].replace("\\'", "")), page)
-    if found["apostrophe"] is not None:
-        return "'"
-    if found["end"] is not None or found["hyphen"] is not None:
-        return "\n" if found["end"] else "-"
-    return chr(int(found["point"]) % 0x10000) if found["point"] is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
