@@ -168,4 +168,4 @@ def test_no_body_takes_long(body):
 def test_no_signature_field_takes_long(field):
     began = time.process_time()
     assert domains(b"DKIM-Signature: " + field + b"\r\n" + MAIL) == NOTHING
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 4

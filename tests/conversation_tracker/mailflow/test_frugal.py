@@ -90,7 +90,7 @@ def test_a_field_is_written_as_it_came_whatever_is_in_it(field: bytes) -> None:
     raw = field + b"\n\nbody"
     began = time.process_time()
     assert frugal.parse(raw, Message, policy=policy.default).as_bytes(policy=frugal.AS_IT_CAME) == raw
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 4
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])

@@ -40,6 +40,11 @@ FONTS = r"{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fnil\fcharset%d{\*\fname Aria
         ("info@αθήνα.gr", rf"\ansi\ansicpg1252{FONTS % 161}\f0 info@{{\f1\'e1\'e8\'de\'ed\'e1}}.gr"),
         ("müller@people.example", rf"\ansi\ansicpg1252{FONTS % 161}{{\f1\'e1}} m\'fcller@people.example"),
         ("info@магазин.рф", rf"\ansi\ansicpg1252{FONTS % 204}info@\f1\'ec\'e0\'e3\'e0\'e7\'e8\'ed.\'f0\'f4\f0"),
+        ("müller@people.example", rf"\ansi\ansicpg1251{FONTS % 204}{{\f1\'cf}} \f0 m\'fcller@people.example"),
+        ("müller@people.example", rf"\ansi\ansicpg1252\deff0{FONTS % 204}\f1\'ec\plain  m\'fcller@people.example"),
+        ("müller@people.example", rf"\ansi\ansicpg1252{FONTS % 204}\f1\'ec\f7  m\'fcller@people.example"),
+        ("info@магазин.рф", rf"\ansi\ansicpg1252{FONTS % 204}\f1 :-\}} info@\'ec\'e0\'e3\'e0\'e7\'e8\'ed.\'f0\'f4"),
+        ("müller@people.example", r"\ansi\ansicpg1252 \u8211-m\'fcller@people.example"),
         # Word in East Asia, where two octets stand in for one.
         ("info@日本語.jp", r"\ansi\uc2 info@\u26085\'93\'fa\u26412\'96\'7b\u-30050\'8c\'ea.jp"),
         ("info@日本語.jp", r"\ansi\ansicpg932 info@{\uc1\u26085?}{\uc2\u26412\'96\'7b}\u-30050?.jp"),

@@ -77,7 +77,7 @@ def test_texts_that_take_long_have_the_time_of_one_together(monkeypatch: pytest.
     began = time.thread_time()
     found = checking.check(Source("Hello", "", slow, slow), sample)
     assert [(one.field, one.problem) for one in found] == [("html", Problem.TOO_MUCH)]
-    assert time.thread_time() - began < 0.8
+    assert time.thread_time() - began < 3
 
 
 @pytest.mark.parametrize("name", BOMBS)
