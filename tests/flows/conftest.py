@@ -81,7 +81,7 @@ class System:
             return False
 
 
-def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
+def wait_for(true: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
     """Wait until it holds, or fail saying what did not."""
     until = time.monotonic() + seconds
     while not true():

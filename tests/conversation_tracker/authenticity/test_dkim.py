@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conversation_tracker.authenticity import dkim, dmarc
+from tests import stopwatch
 from tests.conversation_tracker.authenticity import zones
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -166,6 +167,6 @@ def test_no_body_takes_long(body):
     ids=lambda one: one[:8],
 )
 def test_no_signature_field_takes_long(field):
-    began = time.process_time()
-    assert domains(b"DKIM-Signature: " + field + b"\r\n" + MAIL) == NOTHING
-    assert time.process_time() - began < 4
+    signed = b"DKIM-Signature: " + field + b"\r\n" + MAIL
+    assert domains(signed) == NOTHING
+    assert stopwatch.least(lambda: domains(signed)) < 1

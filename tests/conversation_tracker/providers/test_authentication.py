@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conversation_tracker.mailflow.shapes import Verdict
 from conversation_tracker.providers import authentication
+from tests import stopwatch
 
 FROM = ("From", "Kim <kim@carrier.example>")
 
@@ -88,8 +87,8 @@ def test_no_local_part_makes_another_domain_pass(local: str) -> None:
 
 @pytest.mark.parametrize("piece", ["(", '"', "\\", "a=", ";", "(()", '"\\'])
 def test_long_values_are_read_in_no_time(piece: str) -> None:
-    began = time.process_time()
-    found = authentication.parse("mx.example;" + piece * ((authentication.LONGEST - 20) // len(piece)))
-    assert time.process_time() - began < 3
+    value = "mx.example;" + piece * ((authentication.LONGEST - 20) // len(piece))
+    assert stopwatch.least(lambda: authentication.parse(value)) < 0.5
+    found = authentication.parse(value)
     assert found is None or all(one.result != "pass" for one in found[1])
     assert authentication.parse("mx.example; " + "x" * authentication.LONGEST) is None
