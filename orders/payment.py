@@ -109,15 +109,15 @@ def remind(*, now: datetime, batch: int = 200) -> int:
     hours = F("store__payment_pending_after")
     patience = Func(hours, template="make_interval(hours => %(expressions)s)", output_field=DurationField())
     placed = ExpressionWrapper(Value(now) - patience, DateTimeField())
+    due = (
+        Order.objects.filter(status__in=UNPAID, store__payment_pending_after__gt=0)
+        .filter(placed_at__lte=placed)
+        .exclude(Exists(told) | Exists(replaced))
+        .order_by("placed_at")
+    )
     with transaction.atomic():
-        waiting = (
-            Order.objects.select_for_update(skip_locked=True, of=("self",))
-            .defer("document")
-            .filter(status__in=UNPAID, store__payment_pending_after__gt=0)
-            .filter(placed_at__lte=placed)
-            .exclude(Exists(told) | Exists(replaced))
-            .order_by("placed_at")[:batch]
-        )
-        due = [events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now) for order in waiting]
-        events.publish(due)
-    return len(due)
+        held = due.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:batch]
+        waiting = due.filter(pk__in=list(held)).defer("document")  # anew: another worker may have just told of them
+        reminders = [events.build(order, EventKind.PAYMENT_PENDING, occasion=PENDING, now=now) for order in waiting]
+        events.publish(reminders)
+    return len(reminders)

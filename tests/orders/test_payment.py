@@ -189,8 +189,10 @@ def test_of_an_order_that_was_replaced_nobody_is_reminded(store):
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_remind_at_once_remind_once():
     orders = [factories.make_order(now=NOW) for _ in range(3)]
-    assert sum(at_once(*[lambda: remind(100)] * 4)) == 3
-    assert [told.count(order) for order in orders] == [2, 2, 2]
+    for _ in range(20):  # one may look before another is done, and lock after it: that needs its chance
+        assert sum(at_once(*[lambda: remind(100)] * 4)) == 3
+        assert [told.count(order) for order in orders] == [2, 2, 2]
+        OrderEvent.objects.filter(kind=EventKind.PAYMENT_PENDING).delete()
 
 
 def test_the_same_other_way_to_pay_told_twice_is_told_once(store):
