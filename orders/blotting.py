@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
-from orders import packed, stretches
+from orders import octets, packed, stretches
 from orders import spelling_patterns as patterns
 from orders.known import Known, alias_domains, bare_in
 
@@ -19,6 +21,8 @@ _REWRITTEN = re.compile(
     r"|-(?P<sign>2d|5f)",
     re.IGNORECASE,
 )
+
+_UTF_16 = ("utf-16-le", "utf-16-be")
 
 
 def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -60,12 +64,12 @@ def _packed_spans(text: str, known: Sequence[Known]) -> set[tuple[int, int]]:
     tracking_domains = alias_domains(known)
     words: packed.Words | None = None
     found: set[tuple[int, int]] = set()
-    for one, unpacked in _unpacked_with(data, known):
+    for one, unpacked, places in _unpacked_with(data, known):
         words = words or packed.Words(text)
         said = unpacked.content.decode("utf-8", "surrogateescape")
         windows = patterns.windows(patterns.lowered(said), patterns.domains(one.real))
         matches = patterns.matches(patterns.bare(one.real, tracking_domains), said, windows)
-        for start, end in _in_octets(said, (match.span() for match in matches)):
+        for start, end in (*_in_octets(said, (match.span() for match in matches)), *places):
             found.add(words.around(*unpacked.span(start, end)))
     return found
 
@@ -79,29 +83,53 @@ def _in_octets(said: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[in
         yield begin, octets_before
 
 
-def _unpacked_with(data: bytes, known: Sequence[Known]) -> Iterator[tuple[Known, packed.Unpacked]]:
-    """What the bytes pack with an address in it, next to anything, and whose."""
+def _unpacked_with(
+    data: bytes, known: Sequence[Known]
+) -> Iterator[tuple[Known, packed.Unpacked, Sequence[tuple[int, int]]]]:
+    """What the bytes pack with an address in it, next to anything, whose, and where its domain is if not in UTF-8."""
     if not known or not packed.may_pack(data, fewest := min(patterns.fewest_octets(one.real) for one in known)):
         return
     domains = _encoded_domains(known)
     for unpacked in packed.unpacked(data, fewest):
-        yield from ((one, unpacked) for one in _said_in(unpacked.content, known, domains))
+        yield from ((one, unpacked, places) for one, places in _said_in(unpacked.content, known, domains))
 
 
-def _encoded_domains(known: Sequence[Known]) -> set[bytes]:
-    return {domain.encode() for one in known for domain in patterns.domains(one.real)}
+def _encoded_domains(known: Sequence[Known]) -> Mapping[bytes, Sequence[str]]:
+    """The domains as bytes, in small ASCII letters, and in which codecs they are that."""
+    domains: dict[bytes, list[str]] = defaultdict(list)
+    for one in known:
+        for domain in patterns.domains(one.real):
+            domains[domain.encode()] = ["utf-8"]
+    for one in known:
+        if not (read := patterns.unicode_form(one.real)).isascii():
+            for codec, spelled in (*octets.in_pages(read), *_in_utf_16(read)):
+                domains[spelled].append(codec)
+    return domains
 
 
-def _said_in(content: bytes, known: Sequence[Known], domains: Iterable[bytes]) -> list[Known]:
+def _in_utf_16(address: str) -> Iterator[tuple[str, bytes]]:
+    domain = address.rpartition("@")[2]
+    for codec, spelled in product(_UTF_16, (domain, domain.upper())):
+        yield codec, spelled.encode(codec).lower()
+
+
+def _said_in(
+    content: bytes, known: Sequence[Known], domains: Mapping[bytes, Sequence[str]]
+) -> list[tuple[Known, Sequence[tuple[int, int]]]]:
     lowered = content.lower()
-    if not any(domain in lowered for domain in domains):
-        return []
-    return bare_in(content.decode("utf-8", "replace"), known)
+    found: dict[Known, list[tuple[int, int]]] = defaultdict(list)
+    for domain, codecs in domains.items():
+        place = lowered.find(domain)
+        for codec in codecs if place >= 0 else ():
+            first = place % 2 if codec in _UTF_16 else 0
+            for one in bare_in(content[first:].decode(codec, "replace"), known):
+                found[one] += () if codec == "utf-8" else ((place, place + len(domain)),)
+    return list(found.items())
 
 
 def packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
     """The known addresses that the bytes pack in base64, hexadecimal or uuencode."""
-    found = {one for one, _ in _unpacked_with(data, known)}
+    found = {one for one, _, _ in _unpacked_with(data, known)}
     for content in packed.uudecoded(data):
-        found.update(_said_in(content, known, _encoded_domains(known)))
+        found.update(one for one, _ in _said_in(content, known, _encoded_domains(known)))
     return found

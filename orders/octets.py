@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # As text a large file takes several times its size, the more where a domain is not in ASCII.
 _PIECE = 1_000_000  # bytes
@@ -56,10 +57,9 @@ def pieces(content: bytes, domains: Collection[str], *, foreign: Collection[str]
     if b"\0" in content:  # an ASCII address in UTF-16 or UTF-32 has only these between its letters
         yield from _pieces(memoryview(content.replace(b"\0", b"")), "utf-8", domains)
         if foreign:
-            yield from _pieces(memoryview(content), "utf-16-le", domains)
-            yield from _pieces(memoryview(content), "utf-16-be", domains)
-            yield from _pieces(memoryview(content)[1:], "utf-16-le", domains)
-
+            for first in range(2):
+                yield from _pieces(memoryview(content)[first:], "utf-16-le", domains)
+                yield from _pieces(memoryview(content)[first:], "utf-16-be", domains)
     for page in list(_pages(content, foreign)):
         yield from _pieces(memoryview(content), page, domains)
 
@@ -81,26 +81,31 @@ def _as_seen(content: bytes, domains: Collection[str]) -> bytes:
     return b"" if seen == content else seen
 
 
+@lru_cache(maxsize=4096)
+def in_pages(address: str) -> tuple[tuple[str, bytes], ...]:
+    """The code pages that spell an address beyond ASCII, one for each spelling, and its domain in them, either case."""
+    local, _, domain = address.rpartition("@")
+    found: dict[tuple[bytes, bytes], str] = {}
+    for page in _PAGES:
+        for spelled in (domain, domain.upper()):
+            try:
+                found.setdefault((local.encode(page), spelled.encode(page).lower()), page)
+            except UnicodeEncodeError:
+                break
+    return tuple((page, spelled) for (_, spelled), page in found.items())
+
+
 def _pages(content: bytes, foreign: Collection[str]) -> Iterator[str]:
     """The code pages in which the domain of one of these addresses stands in the bytes; one for each spelling of it."""
     lowered = content.lower() if foreign else b""
-    seen: set[tuple[bytes, bytes]] = set()
     stands: dict[bytes, bool] = {}
-    for address in foreign:
-        local, _, domain = address.rpartition("@")
-        for page in _PAGES:
-            try:
-                spelled = (local.encode(page), domain.encode(page))
-                capital = domain.upper().encode(page)
-            except UnicodeEncodeError:
-                continue
-            if spelled in seen:
-                continue
-            seen.add(spelled)
-            if spelled[1] not in stands:
-                stands[spelled[1]] = spelled[1].lower() in lowered or capital.lower() in lowered
-            if stands[spelled[1]]:
-                yield page
+    pages: dict[str, None] = {}
+    for page, domain in (one for address in foreign for one in in_pages(address)):
+        if domain not in stands:
+            stands[domain] = domain in lowered
+        if stands[domain]:
+            pages[page] = None
+    yield from pages
 
 
 def _pieces(data: memoryview, codec: str, domains: Collection[str]) -> Iterator[Piece]:

@@ -40,8 +40,13 @@ _LABEL = "|".join(f"(?<={word})" for word in ("mail", "mailto", "correo", "addre
 _COLUMN = r"(?<=[0-9]{6})|(?-i:(?<=[0-9]{6}[A-Z]))|(?-i:(?<=[A-Z]{3})(?=[a-z]))"
 _BEFORE = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)|{_DELIMITER}|{_LABEL}|{_COLUMN})"
 _BEFORE_FEW = rf"(?:(?<![a-z0-9])(?<![a-z0-9]\+)(?<![a-z][._\-])|{_DELIMITER}|(?<=e-mail)|(?<=email))"
-# A line end with the quote marks of the next line, or the white space of its fold; = is quoted-printable's.
-_CUT = r"(?>=?\r{0,3}\n[ \t>|]{0,24})"
+# A line end, or what JSON writes for it, with the quote marks of the next line or the white space of its fold; = is
+# quoted-printable's.
+_WRITTEN_END = r"(?:n|r\\{1,4}n)"
+_CUT = (
+    rf"(?>[=\r\n\\](?:(?<=\n)|(?<=[=\r])\r{{0,3}}\n|(?<=\\)\\{{0,3}}{_WRITTEN_END}|(?<==)\\{{1,4}}{_WRITTEN_END})"
+    r"[ \t>|]{0,24})"
+)
 LINE_END = re.compile(_CUT)
 # The tags between two letters that a page shows next to each other.
 _TAGS = r"(?>(?:<[^<>]{1,2000}>)+)"
@@ -156,9 +161,11 @@ def _read_twice(text: str) -> tuple[str, ...]:
     """
     if text.isascii():
         return ()
-    read = text.encode().decode("latin-1")
-    in_windows = read.translate(_OF_WINDOWS)
-    forms = (in_windows, read, *(_UNSEEN_ONCE_READ.sub("", one) for one in (in_windows, read)))
+    forms: list[str] = []
+    for written in (text, text.upper()):
+        read = written.encode().decode("latin-1")
+        in_windows = read.translate(_OF_WINDOWS)
+        forms += (in_windows, read, *(_UNSEEN_ONCE_READ.sub("", one) for one in (in_windows, read)))
     return tuple(dict.fromkeys([*forms, *(one.replace("\xa0", " ") for one in forms)]))
 
 

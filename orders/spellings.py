@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from urllib.parse import unquote
 
-from orders import blotting, disguises, glances, joints, marked, octets, stretches
+from orders import blotting, decodings, disguises, glances, joints, marked, octets, stretches
 from orders import spelling_patterns as patterns
 from orders.known import Known, alias_domains, bare_in
-
-# What JSON and scripts write for the signs of an address, and for letters beyond ASCII, as domains have them; with more
-# backslashes where it is within a string of JSON again.
-_ESCAPED = re.compile(
-    r"\\{1,4}(?:u00|x)(2[67bde]|3[0-9]|4[0-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
-    r"|\\{1,4}u(00[c-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[13-9a-c][0-9a-f]{3})",
-    re.IGNORECASE,
-)
-# Cyrillic and Greek letters that look like Latin ones, and small capitals.
-_LOOKALIKES = str.maketrans(
-    patterns.APOSTROPHES + "аеорсухіјѕԁɡһкԛԝνοαιАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧρυκτχӏᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
-    "'" * len(patterns.APOSTROPHES)
-    + "aeopcyxijsdghkqwvoaiABEKMHOPCTYXIJSABEZHIKMNOPTYXpuktxlabcdefghijklmnopqrstuvwyz",
-)
-# UTF-8 that was read as Windows-1252: "mÃ¼ller".
-_READ_TWICE, _NOT_ASCII = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]"), re.compile(r"[^\x00-\x7f]+")
-_CP1252 = {ord(char): octet for octet in range(0x80, 0xA0) if (char := bytes([octet]).decode("cp1252", "ignore"))}
-# Python refuses to read a number of thousands of digits.
-_LEADING_ZEROS = re.compile(r"&\#0+(?=[0-9])")
-_NO_CHARACTER = re.compile(r"&\#[0-9]{8,};?")
 
 _MOST_WORDS = 5_000  # that are looked into of one text
 _WORD, _WORD_OF_HTML = re.compile(r"\S+"), re.compile(r"[^\s<>\"'&]+")
@@ -88,11 +67,12 @@ def _cut_short(text: str, lowered: str, real: str) -> Iterator[tuple[int, int]]:
 
 def _backwards(lowered: str, real: str) -> Iterator[tuple[int, int]]:
     """Where an address is written from its end, which a page can turn round (``<bdo dir=rtl>``)."""
-    written = patterns.lowered(real)[::-1]
-    place = lowered.find(written)
-    while place >= 0:
-        yield place, place + len(written)
-        place = lowered.find(written, place + len(written))
+    for form in dict.fromkeys((real, patterns.unicode_form(real))):
+        written = patterns.lowered(form)[::-1]
+        place = lowered.find(written)
+        while place >= 0:
+            yield place, place + len(written)
+            place = lowered.find(written, place + 1)
 
 
 def harmless(texts: Iterable[str], known: Sequence[Known]) -> set[str]:
@@ -150,7 +130,7 @@ def replace_words(text: str, known: Sequence[Known], *, is_html: bool = False) -
         if (is_html and written.startswith("<")) or look.is_plain(written) or tried >= _MOST_WORDS:
             return written
         tried += 1
-        if not any(domain in patterns.lowered(form) for form in _decoded_forms(written) for domain in domains):
+        if not any(domain in patterns.lowered(form) for form in decodings.forms(written) for domain in domains):
             return written
         for form, times in _replaced_forms(written, known):
             if not is_html or (_WORD_OF_HTML.fullmatch(form) and form.isprintable()):
@@ -163,7 +143,7 @@ def replace_words(text: str, known: Sequence[Known], *, is_html: bool = False) -
 
 def _replaced_forms(text: str, known: Sequence[Known]) -> Iterator[tuple[str, int]]:
     """The decoded forms of the text in which nothing of the addresses is left once they are replaced."""
-    for form in _decoded_forms(text):
+    for form in decodings.forms(text):
         decoded, more = replace(form, known)
         decoded, joined = _replace_cut(decoded, known)
         if more + joined and not find(decoded, known):
@@ -180,7 +160,7 @@ def rewrite(text: str, known: Sequence[Known]) -> tuple[str, int]:
     text, across = replace_across_tags(text, known)
     count += more + across
     if "\\" in text:
-        unescaped, escaped = replace(_unescaped(text, but="&'"), known)
+        unescaped, escaped = replace(decodings.unescaped(text, but="&'"), known)
         if escaped:
             return unescaped, count + escaped
     return text, count
@@ -282,7 +262,7 @@ def find(text: str, known: Sequence[Known]) -> list[Known]:
     if not glance(known).may_show(text):
         return []
     tracking_domains = alias_domains(known)
-    forms = _decoded_forms(text) if known else []
+    forms = decodings.forms(text) if known else []
     found: set[Known] = set()
     for form in [*forms, *(reading.text for reading in _readings(text, known))]:
         lowered = patterns.lowered(form)
@@ -307,47 +287,3 @@ def occurs(content: bytes, known: Sequence[Known]) -> bool:
     foreign = [read for one in known if not (read := patterns.unicode_form(one.real)).isascii()]
     found = octets.pieces(content, domains, foreign=foreign)
     return any(bare_in(piece.text, known, is_short_alone=True, counts=piece.is_whole) for piece in found)
-
-
-def _decoded_forms(text: str) -> list[str]:
-    plain = patterns.plain(text)
-    forms = [text, plain]
-    if "%" in plain:
-        forms.append(patterns.plain(unquote(unquote(plain))))
-    if "&" in plain:
-        forms.append(patterns.plain(_unescaped_html(plain)))
-    if "\\" in plain:
-        forms.append(_unescaped(plain))
-    if "@" in plain and not plain.isascii():
-        forms.append(plain.translate(_LOOKALIKES))
-        if _READ_TWICE.search(text):
-            forms.append(patterns.plain(_NOT_ASCII.sub(_of_utf_8, text)))
-    if "@" in plain:
-        forms.append("@".join(part.strip() for part in plain.split("@")))
-    return list(dict.fromkeys(forms))
-
-
-def _of_utf_8(found: re.Match[str]) -> str:
-    """The letters as they were before somebody read UTF-8 as Windows-1252."""
-    try:
-        return found[0].translate(_CP1252).encode("latin-1").decode()
-    except UnicodeError:
-        return found[0]
-
-
-def _unescaped_html(text: str) -> str:
-    """With the entities of HTML decoded, twice where a program escaped what was escaped."""
-    for _ in range(2):
-        if "&" in text:
-            text = html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub("&#", text)))
-    return text
-
-
-def _unescaped(text: str, *, but: str = "") -> str:
-    """``but`` are signs that stay so: in a file an apostrophe may end a string, and an ampersand begin an entity."""
-
-    def meaning(found: re.Match[str]) -> str:
-        sign = chr(int(found[1] or found[2], 16))
-        return found[0] if sign in but else sign
-
-    return _ESCAPED.sub(meaning, text)
