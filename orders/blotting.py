@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from orders import octets, packed, stretches
@@ -23,6 +23,8 @@ _REWRITTEN = re.compile(
 )
 
 _UTF_16 = ("utf-16-le", "utf-16-be")
+_SHARED = re.compile(rb"[!-~]{6,}")
+_Domains = dict[bytes, dict[bytes, dict[str, None]]]
 
 
 def blot(text: str, known: Sequence[Known]) -> tuple[str, int]:
@@ -94,16 +96,15 @@ def _unpacked_with(
         yield from ((one, unpacked, places) for one, places in _said_in(unpacked.content, known, domains))
 
 
-def _encoded_domains(known: Sequence[Known]) -> Mapping[bytes, Sequence[str]]:
-    """The domains as bytes, in small ASCII letters, and in which codecs they are that."""
-    domains: dict[bytes, list[str]] = defaultdict(list)
+def _encoded_domains(known: Sequence[Known]) -> _Domains:
+    """The domains as bytes, in small ASCII letters, and in which codecs they are that; by what many codecs share."""
+    domains: _Domains = defaultdict(lambda: defaultdict(dict))
     for one in known:
-        for domain in patterns.domains(one.real):
-            domains[domain.encode()] = ["utf-8"]
-    for one in known:
+        encoded = [("utf-8", domain.encode()) for domain in patterns.domains(one.real)]
         if not (read := patterns.unicode_form(one.real)).isascii():
-            for codec, spelled in (*octets.in_pages(read), *_in_utf_16(read)):
-                domains[spelled].append(codec)
+            encoded += (*octets.in_pages(read), *_in_utf_16(read))
+        for codec, domain in encoded:
+            domains[max(_SHARED.findall(domain), default=domain, key=len)][domain][codec] = None
     return domains
 
 
@@ -114,17 +115,19 @@ def _in_utf_16(address: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _said_in(
-    content: bytes, known: Sequence[Known], domains: Mapping[bytes, Sequence[str]]
+    content: bytes, known: Sequence[Known], domains: _Domains
 ) -> list[tuple[Known, Sequence[tuple[int, int]]]]:
     lowered = content.lower()
-    found: dict[Known, list[tuple[int, int]]] = defaultdict(list)
-    for domain, codecs in domains.items():
-        place = lowered.find(domain)
-        for codec in codecs if place >= 0 else ():
-            first = place % 2 if codec in _UTF_16 else 0
-            for one in bare_in(content[first:].decode(codec, "replace"), known):
-                found[one] += () if codec == "utf-8" else ((place, place + len(domain)),)
-    return list(found.items())
+    places: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for domain, codecs in (one for shared, those in domains.items() if shared in lowered for one in those.items()):
+        for found in re.finditer(re.escape(domain), lowered) if domain in lowered else ():
+            for codec in codecs:
+                places[codec, found.start() % 2 if codec in _UTF_16 else 0].append(found.span())
+    said: dict[Known, list[tuple[int, int]]] = defaultdict(list)
+    for (codec, first), spans in places.items():
+        for one in bare_in(content[first:].decode(codec, "replace"), known):
+            said[one] += () if codec == "utf-8" else spans
+    return list(said.items())
 
 
 def packed_in(data: bytes, known: Sequence[Known]) -> set[Known]:
