@@ -75,7 +75,7 @@ _INTERRUPTED = """
     )
     UPDATE conversation_tracker_outboundmail AS mail
     SET state = 'retry', problem = %(problem)s, state_changed_at = %(now)s
-    FROM interrupted WHERE mail.id = interrupted.id
+    FROM interrupted WHERE mail.id = interrupted.id RETURNING mail.id
 """
 
 
@@ -95,9 +95,13 @@ def work(*, now: datetime) -> bool:
 def note_interrupted(*, now: datetime) -> int:
     """Say of mails whose workers were stopped that they are tried again, and not that they are being sent."""
     params: dict[str, Any] = {"now": now, "problem": INTERRUPTED, "lock": claims.Space.OUTBOX.first}
-    with connection.cursor() as cursor:
-        cursor.execute(_INTERRUPTED, params)
-        return int(cursor.rowcount)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_INTERRUPTED, params)
+            noted = [pk for (pk,) in cursor.fetchall()]
+        for row in OutboundMail.objects.filter(pk__in=noted):
+            alarm.follow(row, now=now)
+    return len(noted)
 
 
 @dataclass(slots=True)

@@ -252,7 +252,8 @@ API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", default=1_200)
 API_DECODES_PER_MINUTE: int = env.int("API_DECODES_PER_MINUTE", default=30)
 # Hours in which a call with the same idempotency key gets the same answer.
 API_REPEAT_HOURS: int = env.int("API_REPEAT_HOURS", default=24)
-RECEIPT_KEEP_DAYS: int = env.int("RECEIPT_KEEP_DAYS", default=7)
+# No less than a day: so long it is remembered which of Mailgun's signatures are used up.
+RECEIPT_KEEP_DAYS: int = max(1, env.int("RECEIPT_KEEP_DAYS", default=7))
 # Events that were handed on, and deliveries to hooks that are settled.
 EVENT_KEEP_DAYS: int = env.int("EVENT_KEEP_DAYS", default=14)
 # On a developer's machine hooks may post to the machine itself, and by http. Elsewhere never.

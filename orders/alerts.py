@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, QuerySet
 
 from orders import audit
 from orders.models import Action, Alert, AlertKind, Order, TimelineEntry, User
@@ -43,19 +43,29 @@ def raise_about(kind: AlertKind, about: str, *, order: Order, unless: Exists | N
     """Say that an order mail, by its name, needs attention although there is no mail to point at. An open alert of that
     name takes the new kind, ``unless`` what it tells of still is so.
     """
-    found = Alert.objects.open().filter(order=order, entry=None, about=about)
-    if unless is not None and found.filter(unless).exists():
-        return
-    if found.update(kind=kind, raised_at=now):
-        return
-    fresh = Alert(store_id=order.store_id, order=order, about=about, kind=kind, raised_at=now)
-    Alert.objects.bulk_create([fresh], ignore_conflicts=True)
+    with transaction.atomic():
+        found = _held(about, order=order)
+        if unless is not None and found.filter(unless).exists():
+            return
+        if found.update(kind=kind, raised_at=now):
+            return
+        fresh = Alert(store_id=order.store_id, order=order, about=about, kind=kind, raised_at=now)
+        Alert.objects.bulk_create([fresh], ignore_conflicts=True)
 
 
 def settle_about(about: str, *, order: Order, unless: Exists | None = None, now: datetime) -> None:
     """What this is about is as it should be after all, ``unless`` something of that name still is not."""
+    with transaction.atomic():
+        found = _held(about, order=order)
+        (found if unless is None else found.exclude(unless)).update(settled_at=now)
+
+
+def _held(about: str, *, order: Order) -> QuerySet[Alert]:
+    """The open alert of that name, held until the transaction ends. What it depends on is looked at only then, since
+    who held it before may have changed that.
+    """
     found = Alert.objects.open().filter(order=order, entry=None, about=about)
-    (found if unless is None else found.exclude(unless)).update(settled_at=now)
+    return Alert.objects.open().filter(pk__in=list(found.select_for_update().values_list("pk", flat=True)))
 
 
 def dismiss(order: Order, pk: int, *, user: User, now: datetime) -> Alert | None:

@@ -197,6 +197,8 @@ def renew(alias: Alias, *, now: datetime) -> Alias:
     if over.update(expires_at=until, retired_at=None):
         alias.expires_at, alias.retired_at = until, None
         timeline.alias_events([alias], AliasEvent.RENEWED, now=now)
+    elif not alias.is_valid_at(now):  # unless somebody else has just renewed it
+        alias.refresh_from_db(fields=["expires_at", "retired_at"])
     return alias
 
 

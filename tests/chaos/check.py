@@ -42,7 +42,7 @@ class Verdict:
     not_relayed: list[str]  # on the timeline, but for no good reason not to be sent on
     never_sent: list[str]  # acknowledged and good, and never seen by the provider, be it for quarantine
     needlessly_sent: int  # more often, of all, than answers were withheld and senders or the database killed
-    misplaced: list[str]  # on a timeline to which nobody wrote
+    misplaced: list[str]  # on a timeline, or sent to somebody, to whom nobody wrote
     damaged: list[str]  # its original or its file cannot be opened or is another's, or the provider got less than all
     unsettled: int  # still waiting when the time was over
 
@@ -120,10 +120,17 @@ def check(
             if not provider.accepted.get((mail.subject, real[alias]))
         ),
         needlessly_sent=max(repeats - excused, 0),
-        misplaced=sorted(f"{subject} {alias}" for subject, alias in set(entries) - meant),
+        misplaced=sorted(f"{subject} {alias}" for subject, alias in set(entries) - meant)
+        + _astray(meant, real, provider),
         damaged=sorted({*_damaged_here(good), *_damaged_there(good, real, provider.contents)}),
         unsettled=unsettled + OutboundMail.objects.exclude(state__in=(*WAITING, SendState.SENT)).count(),
     )
+
+
+def _astray(meant: set[tuple[str, str]], real: Mapping[str, str], provider: Taken) -> list[str]:
+    """The copies that the provider took for somebody who is none of the people written to."""
+    awaited = {(subject, real[alias]) for subject, alias in meant if alias in real}
+    return [f"{subject} to {recipient}" for subject, recipient in set(provider.accepted) - awaited]
 
 
 def _receipts() -> tuple[Counter[int], set[int]]:

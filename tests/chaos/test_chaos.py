@@ -133,6 +133,15 @@ def test_a_mail_twice_on_a_timeline_is_doubled(mail: Numbered, aliases: list[Ali
     assert judge(mail, *aliases).doubled == [f"{mail.subject} {mail.aliases[0]}"]
 
 
+def test_a_copy_for_somebody_to_whom_nobody_wrote_is_misplaced(mail: Numbered, aliases: list[Alias]) -> None:
+    keep(mail)
+    record(mail, *aliases)
+    stranger = factories.make_third_party(aliases[0].order, email="stranger@people.example")
+    verdict = judge(mail, *aliases, stranger)
+    assert verdict.misplaced == [f"{mail.subject} to stranger@people.example"]
+    assert not verdict.holds
+
+
 def test_a_mail_that_the_provider_never_saw_is_never_sent(mail: Numbered, aliases: list[Alias]) -> None:
     record(mail, *aliases)
     assert judge(mail, aliases[0]).never_sent == [f"{mail.subject} {mail.aliases[1]}"]
@@ -168,7 +177,7 @@ def test_a_mail_that_is_only_recorded_is_told(mail: Numbered, aliases: list[Alia
 
 def test_a_mail_on_a_strange_timeline_is_told(mail: Numbered, aliases: list[Alias]) -> None:
     record(mail, *aliases)
-    verdict = judge(replace(mail, aliases=mail.aliases[:1]), *aliases)
+    verdict = judge(replace(mail, aliases=mail.aliases[:1]), aliases[0])
     assert verdict.misplaced == [f"{mail.subject} {mail.aliases[1]}"]
 
 

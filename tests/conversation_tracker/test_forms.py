@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import tracemalloc
 from base64 import encodebytes
+from contextlib import suppress
 from unittest.mock import patch
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import MultiPartParserError
+from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conversation_tracker import forms
+from tests import stopwatch
 
 WRITTEN = st.lists(
     st.sampled_from([b"%", b"=", b"+", b"\n", b"\r\n", b"4", b"3D", b"0a", b"_", b" ", b"\t", b"?", b"\xe9"])
@@ -69,3 +73,61 @@ def test_a_form_with_a_large_mail_takes_a_few_times_its_size() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(body) * 5 // 2
+
+
+def post(body: bytes) -> HttpRequest:
+    return RequestFactory().generic("POST", "/x", body, content_type="multipart/form-data; boundary=a")
+
+
+def part(*lines: bytes, value: bytes = b"v") -> bytes:
+    return b"--a\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + value + b"\r\n"
+
+
+FIELD, FILE = b'Content-Disposition: form-data; name="a"', b'Content-Disposition: form-data; name="a"; filename=""'
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        part(FIELD[:-1] + b";" * 7_900 + b'"'),
+        part(FIELD, *[b"a:;"] * 250),
+        part(FIELD, *[b"a: b"] * 1_000),
+    ],
+)
+@pytest.mark.parametrize("is_door", [True, False])
+def test_no_header_of_a_part_keeps_the_reader_busy(absurd: bytes, is_door: bool) -> None:
+    def read() -> None:
+        request = post(absurd * 300 + b"--a--\r\n")
+        with pytest.raises(MultiPartParserError):
+            _ = forms.keep(request) if is_door else request.POST
+
+    assert stopwatch.least(read) < 0.5
+
+
+def test_as_many_parts_as_are_allowed_take_no_time_whatever_their_headers() -> None:
+    many = part(FIELD[:-1] + b";" * 90 + b'"', *[b"a:;"] * 6) * 1_990 + b"--a--\r\n"
+    assert stopwatch.least(lambda: forms.keep(post(many))) < 2
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"content-disposition:" + b";" * 900 + b"--a\r\n", b"--a\r\n", b"--a\r\n" * 9 + b'filename=""', b"x\r\n--a\r\n"],
+)
+def test_looking_for_files_without_a_name_takes_no_time(unit: bytes) -> None:
+    body = b'--a\r\nfilename=""\r\n' + unit * (10_000_000 // len(unit)) + b"--a--\r\n"
+
+    def read() -> None:
+        with suppress(MultiPartParserError, TooManyFieldsSent):
+            forms.keep(post(body), with_files=False)
+
+    assert stopwatch.least(read) < 1
+
+
+def test_each_file_without_a_name_gets_one_and_nothing_else_is_changed() -> None:
+    looks = b'Content-Disposition: form-data; name="b"; filename=""\r\n'
+    request = post(
+        part(FILE) + part(b"X: y", FILE.upper(), b"Content-Type: text/plain") + part(FIELD, value=looks) + b"--a--\r\n"
+    )
+    forms.keep(request)
+    assert [file.name for files in request.FILES.lists() for file in files[1]] == [forms.NAMELESS] * 2
+    assert request.POST["a"] == looks.decode()

@@ -23,6 +23,7 @@ from pytest_django import Settings
 from conversation_tracker import celery, inbox, outbox, send, tasks
 from conversation_tracker.models import OutboundMail, SendState
 from orders import claims
+from orders.models import Alert, AlertKind
 from orders.placing import Placed
 from tests import letters
 from tests.conversation_tracker.failing import lose_worker
@@ -191,6 +192,16 @@ def test_a_mail_whose_worker_was_stopped_is_not_said_to_be_leaving(
     assert outbox.work(now=timezone.now() + timedelta(seconds=outbox.PATIENCE + outbox.MARGIN + 1))
     row.refresh_from_db()
     assert (row.state, row.problem, len(taken)) == (SendState.SENT, "", 1)
+
+
+@pytest.mark.django_db
+def test_a_mail_whose_workers_are_stopped_for_hours_is_late(client: Client, placed: Placed, settings: Settings) -> None:
+    waiting(client, placed, settings, Provider)
+    for late, kinds in ((timedelta(), []), (timedelta(hours=4, minutes=1), [AlertKind.LATE])):
+        at = timezone.now() + late
+        lose_worker(at)
+        assert outbox.note_interrupted(now=at) == 1
+        assert [alert.kind for alert in Alert.objects.open()] == kinds
 
 
 @pytest.mark.django_db(transaction=True)

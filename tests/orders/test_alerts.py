@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.db.models import Exists
 from django.test import Client
 from django.utils import timezone
 
-from orders import alerts, history
-from orders.models import Action, Alert, AlertKind, AuditEntry, Role, TimelineEntry
+from orders import alerts, events, history
+from orders.models import Action, Alert, AlertKind, AuditEntry, EventKind, OrderEvent, Role, TimelineEntry
 from tests import factories
 from tests.orders.concurrency import at_once
 
@@ -29,6 +33,18 @@ def mail(placed) -> TimelineEntry:
 
 def order_url(order: Any, rest: str = "") -> str:
     return f"/orders/{order.store.account}/{order.number}/{rest}"
+
+
+def wait_until_one_waits() -> None:
+    """For a row that this session holds."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 def page(client: Client, url: str) -> str:
@@ -52,6 +68,29 @@ class TestRaising:
         alerts.settle(mail.pk, now=timezone.now())
         factories.make_alert(mail, AlertKind.COMPLAINED)
         assert list(Alert.objects.order_by("pk").values_list("kind", flat=True)) == ["bounced", "complained"]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_what_fails_while_another_of_its_name_is_written_stays_an_alert(self, placed):
+        order, now = placed.order, timezone.now()
+        alerts.raise_about(AlertKind.TEMPLATE, "Invoiced", order=order, now=now)
+        is_raised = threading.Event()
+
+        def fail() -> None:
+            with transaction.atomic():
+                alerts.raise_about(AlertKind.NOT_SENT, "Invoiced", order=order, now=now)
+                failed = events.build(order, EventKind.REPLACED, occasion="failed", now=now)
+                events.publish([failed])
+                is_raised.set()
+                wait_until_one_waits()
+
+        def succeed() -> None:
+            is_raised.wait(20)
+            with transaction.atomic():
+                failed = Exists(OrderEvent.objects.filter(order=order, occasion="failed"))
+                alerts.settle_about("Invoiced", order=order, unless=failed, now=now)
+
+        at_once(fail, succeed)
+        assert Alert.objects.open().get().kind == AlertKind.NOT_SENT
 
     def test_what_settles_by_itself_names_nobody(self, mail):
         alerts.settle(mail.pk, now=timezone.now())

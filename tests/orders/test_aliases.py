@@ -373,6 +373,13 @@ class TestRenewing:
         now = timezone.now() + relativedelta(months=2, seconds=1)
         assert aliases.renew(placed.customer_alias, now=now).is_valid_at(now)
 
+    def test_one_that_somebody_else_has_just_renewed_works(self, placed):
+        now = timezone.now() + timedelta(days=80)
+        first, second = Alias.objects.get(pk=placed.store_alias.pk), Alias.objects.get(pk=placed.store_alias.pk)
+        aliases.renew(first, now=now)
+        assert aliases.renew(second, now=now).is_valid_at(now)
+        assert TimelineEntry.objects.filter(alias_event=AliasEvent.RENEWED).count() == 1
+
     def test_one_that_works_stays_as_it_is(self, placed):
         before = placed.customer_alias.expires_at
         aliases.renew(placed.customer_alias, now=timezone.now() + timedelta(days=50))

@@ -1,4 +1,4 @@
-"""Mailgun: a signature that is good for five minutes and one body."""
+"""Mailgun: a signature that is good for as long as Mailgun tries, and for one body."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def test_the_other_address_of_raw_mails_is_answered(client: Client, settle: Sett
     assert len(settle()) == 1
 
 
-@pytest.mark.parametrize("age", [301, -310, 86_400, "no number", "nan", "inf", ""])
+@pytest.mark.parametrize("age", [32_401, -310, 86_400, "no number", "nan", "inf", ""])
 @pytest.mark.usefixtures("nothing_kept")
 def test_an_old_signature_is_refused(client: Client, two: list[str], age: object) -> None:
     stamp = int(time.time()) - age if isinstance(age, int) else age
     assert letters.post_mailgun(client, letters.mailgun(two[0], **signature(stamp=stamp))).status_code == 403
 
 
-@pytest.mark.parametrize("age", [0, 290, -290])
-def test_a_signature_of_the_last_minutes_is_good(client: Client, two: list[str], age: int) -> None:
+@pytest.mark.parametrize("age", [0, 8 * 3_600, -290])
+def test_a_signature_is_good_until_the_last_try(client: Client, two: list[str], age: int) -> None:
     form = letters.mailgun(two[0], **signature(stamp=int(time.time()) - age))
     assert letters.post_mailgun(client, form).status_code == 200
 
