@@ -104,6 +104,12 @@ def _with_names(body: bytes, content_type: str) -> bytes:
     return b"".join([*pieces, body[last:]])
 
 
+def unbound(body: bytes, content_type: str) -> bytes:
+    """A form without the boundary of its parts; any other body as it is."""
+    boundary = parse_header_parameters(content_type)[1].get("boundary", "").encode("latin-1", "replace")
+    return body.replace(b"--" + boundary, b"--") if boundary else body
+
+
 def _read_part(stream: LazyStream, _most: int) -> tuple[str, dict[str, Any], LazyStream]:
     """What Django calls for each part of each form. Raises MultiPartParserError where that would take long."""
     beginning = stream.read(LONGEST_HEADER)

@@ -78,7 +78,7 @@ def accept(
             receipt.save(force_insert=True)
     except IntegrityError:
         earlier = Receipt.objects.filter(once=receipt.once).first()
-        if earlier is None or earlier.body != receipt.body:
+        if earlier is None or replay.said(earlier) != replay.said(receipt):
             raise UsedBefore from None
         return earlier
     return receipt

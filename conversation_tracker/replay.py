@@ -54,6 +54,11 @@ def body(receipt: Receipt) -> bytes:
     return found
 
 
+def said(receipt: Receipt) -> bytes:
+    """What came, without the boundary of a form's parts, which a client makes up anew each time."""
+    return forms.unbound(receipt.body.bytes(), content_type(receipt))
+
+
 def request(receipt: Receipt) -> WSGIRequest:
     """The request as it stood at the door."""
     octets = body(receipt)

@@ -114,6 +114,17 @@ def test_the_same_call_again_is_answered_and_kept_once(client: Client, settle: S
     assert Receipt.objects.count() == 1
 
 
+def test_the_same_form_again_with_another_boundary_is_answered_and_kept_once(client: Client, two: list[str]) -> None:
+    form = form_with_files(two[0], ["a.pdf"])
+    answers = []
+    for boundary, changed in ((b"x", form), (b"yy", form), (b"yy", form.replace(b"%PDF", b"%pdf"))):
+        body = changed.replace(b"--x", b"--" + boundary)
+        kind = f"multipart/form-data; boundary={boundary.decode()}"
+        answers.append(client.post("/anymail/mailgun/inbound/", body, content_type=kind).status_code)
+    assert answers == [200, 200, 403]
+    assert Receipt.objects.count() == 1
+
+
 def test_a_token_is_not_used_up_by_a_call_that_was_not_kept(client: Client, settle: Settle, two: list[str]) -> None:
     form = letters.mailgun(two[0])
     with patch.object(Receipt, "save", side_effect=OperationalError):
