@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from binascii import a2b_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import nh3
@@ -71,6 +71,7 @@ _HIDING = re.compile(
 )
 _FONT_SIZE = re.compile(r"font-size:([0-9]*\.?[0-9]+)([a-z%]*)")
 _SMALLEST = {"px": 4.0, "pt": 3.0, "%": 30.0}  # of a font that can be read; 0.3 of every other unit
+_TAG, _ATTRIBUTE = re.compile(r'<[a-z](?:"[^"]*+"|[^">])*+>'), re.compile(r' [a-z-]+="([^"]*)"')
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r' alt="([^"]*)"')
 
@@ -107,6 +108,23 @@ def clean(source: str) -> str:
     cleaned = _shown(headers.clean(_CLEANER.clean(source)))
     end = cleaned[len(cleaned.rstrip("\n")) :]
     return cleaned.removesuffix(end).strip(" ") + end
+
+
+def without_attributes(cleaned: str, is_bad: Callable[[str], bool], *, most: int) -> tuple[str, int]:
+    """Cleaned HTML without the attributes whose value is bad, such as where a link leads, and how many they were. No
+    more than ``most`` are looked at.
+    """
+    looked = gone = 0
+
+    def kept(attribute: re.Match[str]) -> str:
+        nonlocal looked, gone
+        looked += 1
+        if looked > most or not is_bad(html.unescape(attribute[1])):
+            return attribute[0]
+        gone += 1
+        return ""
+
+    return _TAG.sub(lambda tag: _ATTRIBUTE.sub(kept, tag[0]), cleaned), gone
 
 
 def _shown(cleaned: str) -> str:

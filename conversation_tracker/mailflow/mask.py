@@ -15,6 +15,7 @@ from orders.known import Known
 
 LONGEST_LINE = 900  # octets in a mail made anew; RFC 5322 §2.1.1 allows 998
 _LONGEST_NAME = 200  # characters
+_MOST_ATTRIBUTES = 5_000  # of one body that are looked into
 _MOST_DECODINGS = 3  # of one text, each of what came to light in the one before
 _PICTURE_ID = re.compile(r"[!-;=@-~]{1,255}")  # no ?, by which Python takes it for an encoded word
 _UNBROKEN = SMTP.clone(max_line_length=LONGEST_LINE)
@@ -91,17 +92,30 @@ class Masker:
         return text
 
     def html(self, source: str) -> str:
-        """Cleaned HTML masked; remade from its text where an address is hidden in its tags or spelling."""
+        """Cleaned HTML masked. A link that shows an address in an odd spelling leads nowhere then; where an address is
+        hidden in yet other ways, the HTML is remade from its text.
+        """
         masked, times = spellings.replace(source, self._known)
         masked, blotted = blotting.blot(masked, self._known)
         masked, joined = spellings.replace_across_tags(masked, self._known)
         self.count += times + blotted + joined
-        if self._is_shown_by(masked):
-            masked, words = spellings.replace_words(masked, self._known, is_html=True)
-            self.count += words
-            if not words or self._is_shown_by(masked):
-                return markup.from_text(self.text(bodies.to_text(masked)))
-        return masked
+        if not self._is_shown_by(masked):
+            return masked
+        for step in (self._without_words, self._without_attributes):
+            masked, times = step(masked)
+            self.count += times
+            if times and not self._is_shown_by(masked):
+                return masked
+        return markup.from_text(self.text(bodies.to_text(masked)))
+
+    def _without_words(self, source: str) -> tuple[str, int]:
+        return spellings.replace_words(source, self._known, is_html=True)
+
+    def _without_attributes(self, source: str) -> tuple[str, int]:
+        return bodies.without_attributes(source, self._shows, most=_MOST_ATTRIBUTES)
+
+    def _shows(self, text: str) -> bool:
+        return bool(spellings.find(text, self._known))
 
     def _is_shown_by(self, source: str) -> bool:
         forms = (source, bodies.bare(source), bodies.read_aloud(source))

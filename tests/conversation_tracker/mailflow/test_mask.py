@@ -189,6 +189,13 @@ def test_beside_an_odd_spelling_all_stays_as_it_is(odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD)
+def test_a_link_that_shows_an_odd_spelling_leads_nowhere_and_the_rest_stays(odd: str) -> None:
+    rest = '<h1 style="color:#fff">10⁵ Stück</h1><a href="https://shop.example/pay/1?n=%C2%BD" title="Pay">Pay</a>'
+    found = masked(html=f'{rest}<a href="https://x.example/?e={odd}" title="Stop">stop</a>')
+    assert found.html == f'{rest}<a title="Stop">stop</a>'
+
+
+@pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize(
     "html",
     [
