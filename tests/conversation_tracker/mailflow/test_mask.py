@@ -188,7 +188,7 @@ def test_beside_an_odd_spelling_all_stays_as_it_is(odd: str) -> None:
     assert found.html == f"<p>{beside}</p>{link}<p>({ANNA.alias})</p>"
 
 
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("odd", ["an\u00adna@people.example", "anna@people\u2024example", "anna@pe\u043eple.example"])
 def test_a_link_that_shows_an_odd_spelling_leads_nowhere_and_the_rest_stays(odd: str) -> None:
     rest = '<h1 style="color:#fff">10⁵ Stück</h1><a href="https://shop.example/pay/1?n=%C2%BD" title="Pay">Pay</a>'
     found = masked(html=f'{rest}<a href="https://x.example/?e={odd}" title="Stop">stop</a>')
