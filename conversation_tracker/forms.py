@@ -17,6 +17,8 @@ from django.http.multipartparser import LazyStream, MultiPartParser, MultiPartPa
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 
+from conversation_tracker import fields
+
 # What stands before a part of a form. Django's 1,024 bytes are too few for the longest name of a file, percent-encoded;
 # and it reads each line in a time that grows with the square of its semicolons, of anybody's form on any page.
 LONGEST_HEADER, MOST_LINES, MOST_SEMICOLONS = 8_192, 8, 100
@@ -26,6 +28,7 @@ MULTIPART = "multipart/form-data"
 NAMELESS = "attachment"  # what a file is called that came without a name, or with one that is none
 _PRINTABLE = bytes.maketrans(b"%+", b"= ")
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CHARSET = re.compile(rb"\*(?:0\*)?\s{0,9}=[\s\"]{0,9}([^\s\"';]+)'")  # of a parameter (RFC 2231 §4)
 _HEADER_END = b"\r\n\r\n"
 _NO_NAME = re.compile(rb'(^content-disposition:[^\r\n]{0,1024}; ?filename=)""', re.IGNORECASE | re.MULTILINE)
 
@@ -115,8 +118,10 @@ def _read_part(stream: LazyStream, _most: int) -> tuple[str, dict[str, Any], Laz
     beginning = stream.read(LONGEST_HEADER)
     stream.unget(beginning)
     header, end, _ = beginning.partition(_HEADER_END)
-    if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") >= MOST_LINES):
+    if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES):
         raise MultiPartParserError("a part of the form has a header like no program's")
+    if not all(fields.is_charset(name.decode("latin-1")) for name in _CHARSET.findall(header)):
+        raise MultiPartParserError("a part of the form names a charset that does not exist")
     found: tuple[str, dict[str, Any], LazyStream] = _parse_part(stream, LONGEST_HEADER)
     return found
 

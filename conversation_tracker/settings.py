@@ -300,7 +300,7 @@ WHITENOISE_AUTOREFRESH = False
 # --- People -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "orders.User"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "conversation_tracker.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

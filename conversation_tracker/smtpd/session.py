@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_RECIPIENTS = 1_000  # of one mail
 MOST_REFUSED = 100  # recipients in one session
+MOST_MISTAKES = 100  # lines in one session that are no command, or none that is in its place
 FREE = 250_000  # bytes of each mail, however much others are handing over
 LONGEST_COMMAND = 1_024
 LONGEST_HELO = 255
@@ -123,7 +124,7 @@ class Session(smtp.SMTP):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.refused = 0
+        self.refused = self.mistakes = 0
         self.is_leaving = False  # the answer that is being given is the last one
         self._is_turned_away = False
         self._is_within_list = False
@@ -192,6 +193,7 @@ class Session(smtp.SMTP):
         until = self._reader.readuntil
 
         async def next_command(*separator: bytes) -> bytes:
+            await asyncio.sleep(0)  # what came in one piece is not answered in one go, while nobody else is
             try:
                 return await until(*separator)
             except asyncio.IncompleteReadError:
@@ -236,6 +238,9 @@ class Session(smtp.SMTP):
         if not is_greeting and (found := _BARE_REPLY.match(text)):
             code = found["code"]
             text = f"{code} {_DETAILS.get(code, f'{code[0]}.0.0')} {text[4:]}"
+        self.mistakes += text.startswith(("500 ", "501 ", "502 ", "503 ", "504 ", "553 ", "555 "))
+        if self.mistakes >= MOST_MISTAKES:
+            text = "421 4.7.0 Too many mistakes"
         await super().push(text)
         if (self.is_leaving or text.startswith("421 ")) and self.transport is not None:
             self.transport.close()

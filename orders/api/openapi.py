@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -67,7 +68,17 @@ class Api(NinjaAPI):
     """ninja's, with both headers of a key, the shapes of answers and the refusals in its schema."""
 
     def get_openapi_schema(self, **arguments: Any) -> Any:
-        """The schema, in OpenAPI 3.1."""
+        """The schema, in OpenAPI 3.1. It is made once, since anybody may ask for it."""
+        asked_for = repr(sorted(arguments.items()))
+        if asked_for not in self._schemas:
+            self._schemas[asked_for] = self._schema(**arguments)
+        return self._schemas[asked_for]
+
+    @cached_property
+    def _schemas(self) -> dict[str, Any]:
+        return {}
+
+    def _schema(self, **arguments: Any) -> Any:
         schema = super().get_openapi_schema(**arguments)
         components = schema.setdefault("components", {})
         models = [(model, "serialization") for model in _answered.values()]

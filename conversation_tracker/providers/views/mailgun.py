@@ -69,7 +69,8 @@ def _name(file: Any) -> str:
 
 
 def _type(file: Any) -> str:
-    return f'{file.content_type}; charset="{file.charset}"' if file.charset else str(file.content_type or "")
+    charset = file.charset.decode("latin-1") if isinstance(file.charset, bytes) else file.charset
+    return f'{file.content_type}; charset="{charset}"' if charset else str(file.content_type or "")
 
 
 def _content_ids(request: HttpRequest) -> object:

@@ -219,3 +219,17 @@ def test_a_place_is_read(text: str, place: Place) -> None:
 def test_what_is_no_place_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"place|socket"):
         Place.read(text)
+
+
+@pytest.mark.parametrize("line", [b"\r\n", b"RCPT TO:x\r\n", b"DATA\r\n", b"AUTH PLAIN\r\n"])
+def test_who_says_nothing_that_is_a_command_is_left_and_keeps_nobody_waiting(placed: Placed, line: bytes) -> None:
+    with running(*ANYWHERE) as door:
+        crowd = [door.raw() for _ in range(20)]
+        for client in crowd:
+            client.sendall(b"EHLO mx.carrier.example\r\n" + line * session.MOST_MISTAKES * 50)
+        began = time.monotonic()
+        honest = door.raw()
+        assert say(honest, b"EHLO mx.carrier.example", b"QUIT")[-1].startswith("221")
+        assert time.monotonic() - began < 5
+        found = replies(crowd[0], session.MOST_MISTAKES + 1)
+    assert found[-1] == "421 4.7.0 Too many mistakes"

@@ -1,0 +1,42 @@
+"""Bound the header fields of a request that cost more than they are worth, before Django reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from encodings.aliases import aliases
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# Bytes. Python 3.11 and 3.12 up to 3.12.5 read a cookie in quotes in a time that grows with the square of its length
+# (CVE-2024-7592), and every version a Content-Type with the square of its semicolons.
+LONGEST_COOKIES, LONGEST_TYPE = 8_192, 1_000
+_CHARSET = re.compile(r";\s*charset\*?[^;]*", re.IGNORECASE)
+_NAME = re.compile(r"=[\s\"']*([^\s\"';]+)")
+_CODECS = {*aliases, *aliases.values()}
+
+
+def is_charset(name: str) -> bool:
+    """Whether Python knows it. To ask Python is no good: it remembers each name that it was ever asked for."""
+    return name.lower().replace("-", "_").replace(" ", "_") in _CODECS
+
+
+def bounded(application: WSGIApplication) -> WSGIApplication:
+    """The application, but 431 (RFC 6585 §5) for fields that are too long, and a charset only where it is one."""
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        kind = str(environ.get("CONTENT_TYPE", ""))
+        if len(kind) > LONGEST_TYPE or len(environ.get("HTTP_COOKIE", "")) > LONGEST_COOKIES:
+            said = b"The cookies or the type of the body are too long."
+            fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(said)))]
+            start_response("431 Request Header Fields Too Large", fields)
+            return [said]
+        if "charset" in kind.lower():
+            environ["CONTENT_TYPE"] = _CHARSET.sub(_known, kind)
+        return application(environ, start_response)
+
+    return call
+
+
+def _known(parameter: re.Match[str]) -> str:
+    name = _NAME.search(parameter[0])
+    return parameter[0] if name and is_charset(name[1]) else ""
