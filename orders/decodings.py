@@ -23,16 +23,18 @@ _CHARACTER = re.compile(  # of ECMAScript, any
 )
 # Octets: of links, of quoted-printable with its line ends, and of logs: \xC3\xBC of nginx, Apache and Python, \303\274
 # of Git and C's programs. Each begins with a sign that is quickly found.
-_LINKED = re.compile(r"%[0-9a-f]{2}(?:%[0-9a-f]{2})*", re.IGNORECASE)
-_PRINTABLE = re.compile(r"=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n)(?:=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n))*", re.IGNORECASE)
+_LINKED = re.compile(r"%[0-9a-f]{2}(?:%[0-9a-f]{2})*+", re.IGNORECASE)
+_PRINTABLE = re.compile(r"=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n)(?:=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n))*+", re.IGNORECASE)
+_PRINTABLE_OCTET = re.compile(r"=[89a-f][0-9a-f]", re.IGNORECASE)  # beyond ASCII
 _LOGGED = re.compile(
-    r"\\\\{0,3}(?:x[0-9a-f]{2}|[0-3][0-7]{2})(?:\\{1,4}(?:x[0-9a-f]{2}|[0-3][0-7]{2}))*", re.IGNORECASE
+    r"\\\\{0,3}(?:x[0-9a-f]{2}|[0-3][0-7]{2})(?:\\{1,4}(?:x[0-9a-f]{2}|[0-3][0-7]{2}))*+", re.IGNORECASE
 )
 _LOGGED_OCTET = re.compile(r"x(..)|([0-7]{3})", re.IGNORECASE)
 # The links of Proofpoint, a guard: the second version writes - and _ for % and /, the third an asterisk for
 # each sign that it takes out, two and a letter for several, and the signs behind the link.
 _GUARDED = re.compile(
-    r"(?<=/v2/url\?u=)[^\s&\"'<>]{1,4000}|(?<=/v3/__)(?P<left>[^\s\"'<>]{1,4000}?)__;(?P<taken>[\w-]{1,2000})={0,2}!",
+    r"(?<=/v2/url\?u=)[^\s&\"'<>]{1,4000}"
+    r"|(?<=/v3/__)(?P<left>(?:(?!/v3/__)[^\s\"'<>]){1,4000}?)__;(?P<taken>[\w-]{1,2000})={0,2}!",
     re.ASCII,
 )
 _TAKEN_OUT = re.compile(r"\*(?:\*([\w-]))?", re.ASCII)
@@ -59,7 +61,7 @@ def forms(text: str) -> list[str]:
     for sign, decoded in _WAYS:
         if sign in plain:
             said = decoded(plain)
-            found += [patterns.plain(said), *_before_it_was_read(said)]
+            found += [] if said == plain else [patterns.plain(said), *_before_it_was_read(said)]
     if "@" in plain:
         if not plain.isascii():
             found += [plain.translate(_LOOKALIKES), *_before_it_was_read(text)]
@@ -81,10 +83,10 @@ def unescaped(text: str, *, but: str = "") -> str:
 
 def _before_it_was_read(text: str) -> list[str]:
     """What it said before somebody read UTF-8 as Windows-1252, if that is something else; in compatibility forms."""
-    read = text
+    read, last = text, ""
     for _ in range(_MOST_READINGS):
-        if _READ_TWICE.search(read):
-            read = _NOT_ASCII.sub(_of_utf_8, read)
+        if read != last and _READ_TWICE.search(read):
+            read, last = _NOT_ASCII.sub(_of_utf_8, read), read
     return [] if read == text else [patterns.plain(read)]
 
 
@@ -128,14 +130,19 @@ def _of_html(text: str) -> str:
 
 
 def _logged(text: str) -> str:
-    def meaning(found: re.Match[str]) -> str:
-        return _said(bytes(int(one[1], 16) if one[1] else int(one[2], 8) for one in _LOGGED_OCTET.finditer(found[0])))
+    """With any character, and octets that are more than ASCII: the same as ``unescaped`` in nearly every log."""
 
-    return _characters(_LOGGED.sub(meaning, text))
+    def meaning(found: re.Match[str]) -> str:
+        octets = bytes(int(one[1], 16) if one[1] else int(one[2], 8) for one in _LOGGED_OCTET.finditer(found[0]))
+        return found[0] if octets.isascii() else _said(octets)
+
+    return unescaped(_characters(_LOGGED.sub(meaning, text)))
 
 
 def _printable(text: str) -> str:
-    """With what is beyond ASCII, or cut by a line end; single signs are seen as they stand."""
+    """With what is beyond ASCII, and what a line end cuts; where nothing is, all is seen as it stands."""
+    if not _PRINTABLE_OCTET.search(text):
+        return text
 
     def meaning(found: re.Match[str]) -> str:
         said = _said(bytes.fromhex("".join(found[0].split()).replace("=", "")))

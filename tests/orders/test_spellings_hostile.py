@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orders import addresses, spellings
 from orders.known import Known
+from tests import stopwatch
 from tests.orders.strategies import HARD, SOFT_JOHN, TRACKING, plain_address
 
 MANY = 200_000  # characters: with quadratic work a test on so many would not end
@@ -65,3 +66,16 @@ def test_hostile_text_takes_no_longer_than_its_length(text):
     gmail = Known("j" * 30 + "@gmail.com", HARD)
     assert spellings.find(text + " and example.com, gmail.com", [SOFT_JOHN, gmail]) == []
     assert spellings.replace(text + " and example.com, gmail.com", [SOFT_JOHN, gmail])[1] == 0
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "/v3/__", "/v3/__a__;a", "**_", "/v2/url?u=-", "=\r\n", "=C3=BC", "=C3", "\\xC3\\xBC", "\\303", "\\\\",
+        "%u00fc", "\\u{fc}", "%c3%bc", "\u00c3\u0083\u00c2\u00bc", "&amp;", "\\r\\n", "=\\n",
+    ],
+)  # fmt: skip
+def test_hostile_encodings_take_no_longer_than_their_length(unit: str) -> None:
+    international = Known(addresses.key("kim@bücher.example"), HARD)
+    text = "urldefense@%&\\ " + unit * (MANY // len(unit))
+    assert stopwatch.least(lambda: spellings.find(text, [international])) < 1.5
