@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import re
 from collections.abc import Iterable
 from encodings.aliases import aliases
@@ -13,11 +14,19 @@ LONGEST_COOKIES, LONGEST_TYPE = 8_192, 1_000
 _CHARSET = re.compile(r";\s*charset\*?[^;]*", re.IGNORECASE)
 _NAME = re.compile(r"=[\s\"']*([^\s\"';]+)")
 _CODECS = {*aliases, *aliases.values()}
+_MOST_REMEMBERED = 1_000
 
 
 def is_charset(name: str) -> bool:
     """Whether Python knows it. To ask Python is no good: it remembers each name that it was ever asked for."""
     return name.lower().replace("-", "_").replace(" ", "_") in _CODECS
+
+
+def forget_charsets() -> None:
+    """Have Python forget the names that are no charset once they are many: a form has one in each parameter."""
+    if len(encodings._cache) > _MOST_REMEMBERED:
+        for name in [name for name, codec in list(encodings._cache.items()) if codec is None]:
+            encodings._cache.pop(name, None)
 
 
 def bounded(application: WSGIApplication) -> WSGIApplication:

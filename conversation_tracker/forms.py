@@ -28,7 +28,6 @@ MULTIPART = "multipart/form-data"
 NAMELESS = "attachment"  # what a file is called that came without a name, or with one that is none
 _PRINTABLE = bytes.maketrans(b"%+", b"= ")
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_CHARSET = re.compile(rb"\*(?:0\*)?\s{0,9}=[\s\"]{0,9}([^\s\"';]+)'")  # of a parameter (RFC 2231 §4)
 _HEADER_END = b"\r\n\r\n"
 _NO_NAME = re.compile(rb'(^content-disposition:[^\r\n]{0,1024}; ?filename=)""', re.IGNORECASE | re.MULTILINE)
 
@@ -120,9 +119,8 @@ def _read_part(stream: LazyStream, _most: int) -> tuple[str, dict[str, Any], Laz
     header, end, _ = beginning.partition(_HEADER_END)
     if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES):
         raise MultiPartParserError("a part of the form has a header like no program's")
-    if not all(fields.is_charset(name.decode("latin-1")) for name in _CHARSET.findall(header)):
-        raise MultiPartParserError("a part of the form names a charset that does not exist")
     found: tuple[str, dict[str, Any], LazyStream] = _parse_part(stream, LONGEST_HEADER)
+    fields.forget_charsets()
     return found
 
 

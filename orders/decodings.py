@@ -25,7 +25,7 @@ _CHARACTER = re.compile(  # of ECMAScript, any
 # of Git and C's programs. Each begins with a sign that is quickly found.
 _LINKED = re.compile(r"%[0-9a-f]{2}(?:%[0-9a-f]{2})*+", re.IGNORECASE)
 _PRINTABLE = re.compile(r"=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n)(?:=(?:[0-9a-f]{2}|[ \t]{0,9}\r?\n))*+", re.IGNORECASE)
-_PRINTABLE_OCTET = re.compile(r"=[89a-f][0-9a-f]", re.IGNORECASE)  # beyond ASCII
+_PRINTABLE_TELLS = re.compile(r"=(?:[89a-f][0-9a-f]|[ \t]{0,9}\r?\n)", re.IGNORECASE)
 _LOGGED = re.compile(
     r"\\\\{0,3}(?:x[0-9a-f]{2}|[0-3][0-7]{2})(?:\\{1,4}(?:x[0-9a-f]{2}|[0-3][0-7]{2}))*+", re.IGNORECASE
 )
@@ -130,18 +130,20 @@ def _of_html(text: str) -> str:
 
 
 def _logged(text: str) -> str:
-    """With any character, and octets that are more than ASCII: the same as ``unescaped`` in nearly every log."""
+    """With any character, octets beyond ASCII and octal ones: the same as ``unescaped`` in nearly every log."""
 
     def meaning(found: re.Match[str]) -> str:
-        octets = bytes(int(one[1], 16) if one[1] else int(one[2], 8) for one in _LOGGED_OCTET.finditer(found[0]))
-        return found[0] if octets.isascii() else _said(octets)
+        written = _LOGGED_OCTET.findall(found[0])
+        octets = bytes(int(sixteen, 16) if sixteen else int(eight, 8) for sixteen, eight in written)
+        is_plain = octets.isascii() and not any(eight for _, eight in written)
+        return found[0] if is_plain else _said(octets)
 
     return unescaped(_characters(_LOGGED.sub(meaning, text)))
 
 
 def _printable(text: str) -> str:
     """With what is beyond ASCII, and what a line end cuts; where nothing is, all is seen as it stands."""
-    if not _PRINTABLE_OCTET.search(text):
+    if not _PRINTABLE_TELLS.search(text):
         return text
 
     def meaning(found: re.Match[str]) -> str:

@@ -69,3 +69,18 @@ def test_links_of_a_page_in_latin_1_hide_none(real: str, written: str) -> None:
 def test_a_domain_that_latin_1_does_not_have_makes_no_address_of_others() -> None:
     known = [Known(addresses.key("info@магазин.рф"), HARD)]
     assert spellings.find("info@shop.example, info@.рф и info@магазин-два.рф", known) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "anna%=\n40people.example", "anna%4=\r\n0people.example", "anna&#6=\n4;people.example",
+        "anna=40peo=\nple.example", "anna\\u00=\n40people.example", "\\040anna@people.example\\040",
+        "a\\012anna@people.example\\012b", "anna\\100people.example", "\\x22anna@people.example\\x22",
+    ],
+)  # fmt: skip
+def test_escapes_that_a_line_end_cuts_and_octal_ones_hide_nothing(written: str) -> None:
+    known = [Known("anna@people.example", HARD)]
+    assert spellings.find(f"see {written} there", known) == known
+    hidden, count = spellings.hide(f"see {written} there", known)
+    assert (count > 0, spellings.find(hidden, known), "people" in hidden) == (True, [], False)
