@@ -23,7 +23,7 @@ def is_charset(name: str) -> bool:
 
 
 def forget_charsets() -> None:
-    """Have Python forget the names that are no charset once they are many: a form has one in each parameter."""
+    """Have Python forget the names that are no charset, once they are many: a form may have one in each parameter."""
     if len(encodings._cache) > _MOST_REMEMBERED:
         for name in [name for name, codec in list(encodings._cache.items()) if codec is None]:
             encodings._cache.pop(name, None)

@@ -90,11 +90,10 @@ def _with_names(body: bytes, content_type: str) -> bytes:
     if b'filename=""' not in body or not boundary.isascii():
         return body
     delimiter = b"--%s\r\n" % boundary.encode()
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + settings.DATA_UPLOAD_MAX_NUMBER_FILES  # Django reads no more
     pieces, last = [], 0
     place = body.find(delimiter)
-    for _ in range(
-        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + settings.DATA_UPLOAD_MAX_NUMBER_FILES
-    ):  # Django reads no more
+    for _ in range(most):
         if place < 0:
             break
         start = place + len(delimiter)
