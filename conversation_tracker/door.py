@@ -73,7 +73,7 @@ def _take_in(
     size = settings.WEBHOOK_MAX_BYTES
     try:
         with nullcontext(bodies.nobody) if is_known else _room.holding(size) as take:
-            body = bodies.read(request, limit=size, take=take)
+            body = bodies.read(request, limit=provider.longest or size, take=take)
             return _refusal(request, provider, views) or _keep(request, provider, channel, body)
     except room.Full:
         return _later(provider)
@@ -139,7 +139,8 @@ def _refusal(
     if provider.longest_document and request.content_type == JSON and len(request.body) > provider.longest_document:
         return HttpResponse(status=413)
     try:
-        forms.keep(request, longest=None if provider.signs_all else LONGEST_SIGNED, with_files=False)
+        if provider.signs_in_form:
+            forms.keep(request, longest=LONGEST_SIGNED, with_files=False)
         _run_validators(request, views)
         if provider.verify is not None:
             provider.verify(request)

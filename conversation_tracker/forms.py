@@ -63,16 +63,36 @@ class _Parser(MultiPartParser):
 def keep(request: HttpRequest, *, longest: int | None = None, with_files: bool = True) -> bool:
     """Read the request's form, if it has one, and put it where Django keeps a form that has been read.
 
-    To look at a signature, the mail need not be decoded: fields of an URL-encoded form that are longer as they are
-    written are left empty, and without files those of the other kind are left out.
+    To look at a signature, the mail need not be decoded: fields that are longer as they are written are left empty, and
+    without files those are left out.
     """
     if request.content_type == URLENCODED:
         _put(request, read(request.body, longest=longest))
         return True
     if request.content_type == MULTIPART:
-        _put(request, *_parse(request, InMemory(request) if with_files else _Skipping(request)))
+        handler = InMemory(request) if with_files else _Skipping(request)
+        form, files = _parse(request, handler, encoding="utf-8" if longest is None else "latin-1")
+        _put(request, form if longest is None else _as_utf8(form, longest=longest), files)
         return True
     return False
+
+
+def read_lightly(request: HttpRequest) -> None:
+    """Have the request read its URL-encoded form, if somebody asks for it, as ``read`` does. Django's own reader makes
+    a list of all the pieces between percent signs, which takes two hundred times what the form has.
+    """
+    by_django = request._load_post_and_files
+
+    def load() -> None:
+        is_readable = hasattr(request, "_body") or not request._read_started  # type: ignore[attr-defined]
+        if request.method == "POST" and request.content_type == URLENCODED and is_readable:
+            form = read(request.body)
+            form._mutable = False
+            _put(request, form)
+        else:
+            by_django()
+
+    request._load_post_and_files = load  # type: ignore[method-assign]
 
 
 def _parse(
@@ -146,33 +166,40 @@ def take_bytes(request: HttpRequest, name: str) -> bytes | None:
     else:
         return None
     taken = octets.pop(name)[-1].encode("latin-1", "replace") if name in octets else None
-    form = QueryDict(mutable=True)
-    for key, values in octets.lists():
-        form.setlist(key.encode("latin-1").decode("utf-8", "replace"), [_as_utf8(value) for value in values])
+    form = _as_utf8(octets)
     if taken is not None:
         form[name] = ""
     _put(request, form)
     return taken
 
 
-def _as_utf8(value: object) -> str:
+def _as_utf8(octets: QueryDict, *, longest: int | None = None) -> QueryDict:
+    """The form that was read as Latin-1; values that are longer are empty."""
+    form = QueryDict(mutable=True)
+    for name, values in octets.lists():
+        is_long = [longest is not None and len(str(value)) > longest for value in values]
+        form.setlist(
+            _decoded(name), ["" if long else _decoded(value) for value, long in zip(values, is_long, strict=True)]
+        )
+    return form
+
+
+def _decoded(value: object) -> str:
     return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def read(body: bytes, *, encoding: str = "utf-8", longest: int | None = None) -> QueryDict:
     """The fields of a form (URL Standard §5.1). Raises TooManyFieldsSent."""
-    if body.count(b"&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-        raise TooManyFieldsSent
     form = QueryDict(mutable=True, encoding=encoding)
-    for name, start, end in _fields(body):
+    for name, start, end in spans(body):
         value = b"" if longest is not None and end - start > longest else unquote(body, start, end)
         form.appendlist(name.decode(encoding, "replace"), value.decode(encoding, "replace"))
     return form
 
 
 def octets(body: bytes, name: str) -> bytes:
-    """A field of an URL-encoded form byte for byte, the last one of this name. Raises KeyError."""
-    places = {found: (start, end) for found, start, end in _fields(body)}
+    """A field of an URL-encoded form byte for byte, the last one of this name. Raises KeyError or TooManyFieldsSent."""
+    places = {found: (start, end) for found, start, end in spans(body)}
     return unquote(body, *places[name.encode()])
 
 
@@ -183,8 +210,10 @@ def field(name: str, value: bytes) -> bytes:
     return name.encode() + b"=" + value
 
 
-def _fields(body: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The name of each field, and where its value begins and ends."""
+def spans(body: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The name of each field, and where its value begins and ends. Raises TooManyFieldsSent."""
+    if body.count(b"&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+        raise TooManyFieldsSent
     start = 0
     while start < len(body):
         end = body.find(b"&", start)
@@ -198,13 +227,18 @@ def _fields(body: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def unquote(written: bytes, start: int = 0, stop: int | None = None) -> bytes:
     """What a form's writer encoded: made quoted-printable first, which is decoded without a list of all its pieces."""
-    stop = len(written) if stop is None else stop
     decoded = BytesIO()
+    for piece in pieces(written, start, len(written) if stop is None else stop):
+        decoded.write(piece)
+    return decoded.getvalue()
+
+
+def pieces(written: bytes, start: int, stop: int) -> Iterator[bytes]:
+    """The same, a piece at a time."""
     while start < stop:
         end = min(start + PIECE, stop)
         if end < stop and b"%" in written[end - 2 : end]:  # cut no escape
             end -= 1 + written[end - 2 : end][::-1].find(b"%")
         escaped = _LONE_PERCENT.sub(b"%25", written[start:end]).replace(b"=", b"%3D")
-        decoded.write(a2b_qp(escaped.translate(_PRINTABLE)))
+        yield a2b_qp(escaped.translate(_PRINTABLE))
         start = end
-    return decoded.getvalue()

@@ -8,13 +8,16 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
 
+from conversation_tracker import forms
+
 WEBHOOKS = "/anymail/"
 # What a request holds of its body: Django's attributes, and anymail's.
-_LARGE = ("_body", "_stream", "_post", "_files", "_sns_message")
+_LARGE = ("_body", "_stream", "_post", "_files", "_sns_message", "_load_post_and_files")
 
 
 class RequestBodyLimit:
     """413 for a body over the limit of its path: large for webhooks and for mails with files, ordinary for all else.
+    The forms of all that is within it are read in little memory.
 
     What was answered is not kept: middleware ties a request into a circle, in which its body would stay in memory until
     Python looks for circles, some hundred calls later.
@@ -24,10 +27,11 @@ class RequestBodyLimit:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        limit = _limit(request.path_info)
+        limit = _limit(request.path_info, request.content_type)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > limit:
             return HttpResponse(f"The body is larger than {limit} bytes.", status=413, content_type="text/plain")
+        forms.read_lightly(request)
         try:
             return self.get_response(request)
         finally:
@@ -74,12 +78,13 @@ class Straight:
         return response
 
 
-def _limit(path: str) -> int:
+def _limit(path: str, content_type: str | None) -> int:
     if path.startswith(WEBHOOKS):
         return settings.WEBHOOK_MAX_BYTES
     if path.startswith("/shops/"):
         return settings.SHOP_MAX_BYTES
-    is_mail = path.startswith("/api/") and path.endswith("/conversation-message")
-    if is_mail or (path.startswith("/orders/") and path.endswith("/write/")):
+    is_call = path.startswith("/api/") and path.endswith("/conversation-message")
+    is_page = path.startswith("/orders/") and path.endswith("/write/") and content_type == forms.MULTIPART
+    if is_call or is_page:
         return settings.MESSAGE_MAX_BYTES
     return settings.REQUEST_MAX_BYTES

@@ -220,7 +220,8 @@ def _settle(row: OutboundMail, result: send.Result, *, now: datetime, took: time
     row.state_changed_at = now
     changed = ("state", "sent_at", "provider_message_id", "problem", "left_out", "failures", "doubts", "doubted_at")
     row.save(update_fields=[*changed, "next_attempt_at", "state_changed_at"])
-    if row.state != SendState.SENT or row.failures or row.resends:  # else nothing was ever wrong with it
+    # Else nothing was ever wrong with it. An attempt that ended with its worker is no failure.
+    if row.state != SendState.SENT or row.failures or row.resends or row.attempts > 1:
         alarm.follow(row, now=now)
     if row.state == SendState.SENT:
         occasion = f"sent:{row.pk}:{row.resends}"

@@ -24,6 +24,8 @@ def read(request: HttpRequest, *, limit: int, take: Callable[[int], None] = nobo
     """
     length = request.META.get("CONTENT_LENGTH")
     if length or not request.META.get("wsgi.input_terminated"):
+        if int(length or 0) > limit:
+            raise RequestDataTooBig
         take(int(length or 0))
         if length and len(request.body) < int(length):
             raise UnreadablePostError("the body ended before its announced length")

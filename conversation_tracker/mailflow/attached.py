@@ -14,7 +14,8 @@ from conversation_tracker.mailflow import frugal, guards
 TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/partial"})
 STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
 MOST = 50  # mails in one mailbox file
-_ENDINGS = ("eml", "emlx", "mbox", "mbx", "mht", "mhtml", "nws")
+_PAGES = ("mht", "mhtml")  # a page that a browser saved (RFC 2557)
+_ENDINGS = ("eml", "emlx", "mbox", "mbx", *_PAGES, "nws")
 _HEAD = 65_536  # bytes looked at
 _FIELD = re.compile(rb"(?P<name>[!-9;-~]{1,76})[ \t]*:")
 # What stands in mails, and of that what stands in nothing else: a quote for a transport begins with From, To and Date,
@@ -61,6 +62,11 @@ def _is_header(start: bytes, *, is_named: bool) -> bool:
     if is_named:
         return bool(found)
     return bool(found & _TELLING) and len(found & (_TELLING | _USUAL)) > 1
+
+
+def is_page(name: str) -> bool:
+    """Whether a file that has the form of a mail is none, and broken when it is made anew as one."""
+    return name.lower().endswith(tuple(f".{ending}" for ending in _PAGES))
 
 
 def read(raw: bytes) -> Message | None:

@@ -14,9 +14,9 @@ _SNIFFED = 8_192  # bytes looked at
 _DANGEROUS_ENDINGS = frozenset(
     {
         "ade", "adp", "apk", "app", "appx", "bat", "chm", "cmd", "com", "cpl", "dll", "dmg", "docm", "dotm", "exe",
-        "hta", "htm", "html", "img", "inf", "ins", "isp", "iso", "jar", "js", "jse", "lib", "lnk", "mde", "mhtml",
-        "msc", "msi", "msix", "msp", "mst", "nsh", "pif", "potm", "ppam", "ppsm", "pptm", "ps1", "py", "reg", "scr",
-        "sct", "sh", "shb", "svg", "svgz", "sys", "url", "vb", "vbe", "vbs", "vhd", "vhdx", "vxd", "wsc", "wsf",
+        "hta", "htm", "html", "img", "inf", "ins", "isp", "iso", "jar", "js", "jse", "lib", "lnk", "mde", "mht",
+        "mhtml", "msc", "msi", "msix", "msp", "mst", "nsh", "pif", "potm", "ppam", "ppsm", "pptm", "ps1", "py", "reg",
+        "scr", "sct", "sh", "shb", "svg", "svgz", "sys", "url", "vb", "vbe", "vbs", "vhd", "vhdx", "vxd", "wsc", "wsf",
         "wsh", "xht", "xhtml", "xlam", "xll", "xlsm", "xltm", "xsl",
     }
 )  # fmt: skip
@@ -38,7 +38,9 @@ _DANGEROUS_TYPES = frozenset(
 )
 _TEXT_TYPES = ("text/", "message/", "application/json", "application/xml", "application/ics", "application/rtf")
 # Many programs call them octet-stream, and Windows a table what Excel makes.
-_TEXT_ENDINGS = frozenset({"csv", "edi", "htm", "html", "ics", "json", "rem", "ret", "tsv", "txt", "vcf", "xml"})
+_TEXT_ENDINGS = frozenset(
+    {"csv", "edi", "eml", "htm", "html", "ics", "json", "mbox", "rem", "ret", "tsv", "txt", "vcf", "xml"}
+)
 _MAGIC = (
     (b"%PDF-", "application/pdf"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),

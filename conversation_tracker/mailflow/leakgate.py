@@ -23,16 +23,16 @@ def leaks(finished: bytes, known: Sequence[Known]) -> list[str]:
     ``To`` is not looked at: it is the recipient's own address. The places are named, never the address. An attached
     mail that cannot be opened is named too, since nobody knows what it shows.
     """
-    gate = _Gate(known)
+    gate = _Gate(known, readings.Budget())
     return list(dict.fromkeys(gate.search(frugal.parse(finished, Message, policy=policy.compat32), depth=0)))
 
 
 class _Gate:
     """One look at one mail: whom to look for, and how much may still be unpacked."""
 
-    def __init__(self, known: Sequence[Known]) -> None:
+    def __init__(self, known: Sequence[Known], budget: readings.Budget) -> None:
         self._known = known
-        self._budget = readings.Budget()
+        self._budget = budget
 
     def search(self, message: Message[Any, Any], *, depth: int) -> Iterator[str]:
         """The places of a mail, its header first."""
@@ -97,7 +97,8 @@ class _Gate:
             content, name=name, claimed=part.get_content_type(), charset=charset or "", budget=self._budget
         ):
             if isinstance(view, readings.AttachedMail):
-                yield from self._mails([attached.read(view.raw)], depth=depth)
+                within = _Gate(self._known, self._budget.within)
+                yield from within._mails([attached.read(view.raw)], depth=depth)
             elif self._is_shown_by(view):
                 yield "file"
 

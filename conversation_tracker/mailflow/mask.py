@@ -129,10 +129,12 @@ class Masker:
 
 def mask(mail: Mail, known: Sequence[Known]) -> Masked:
     """The mail as it is recorded and relayed: masked once, used twice."""
-    return _mask(mail, known, readings.Budget())
+    budget = readings.Budget(opens_papers=False)
+    return _mask(mail, known, (budget, budget, budget.within))
 
 
-def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked:
+def _mask(mail: Mail, known: Sequence[Known], budgets: Sequence[readings.Budget]) -> Masked:
+    """``budgets``: for its files, for those of the mails among them, and so on; as the leak gate takes them."""
     masker = Masker(known)
     html = masker.html(mail.html) if mail.html else ""
     masked = Masked(
@@ -140,15 +142,15 @@ def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked
         subject=masker.line(mail.subject),
         text=masker.text(bodies.to_text(html) if mail.is_text_made else masker.told(mail.text, by=mail.html)),
         html=html,
-        files=tuple(_file(file, masker, known, budget) for file in mail.files),
+        files=tuple(_file(file, masker, known, budgets) for file in mail.files),
         count=0,
     )
     return replace(masked, count=masker.count)
 
 
-def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
+def _file(file: File, masker: Masker, known: Sequence[Known], budgets: Sequence[readings.Budget]) -> MaskedFile:
     if file.nested is not None:
-        return _nested(file, file.nested, masker, known, budget)
+        return _nested(file, file.nested, masker, known, budgets[1:] or budgets)
     nature = files.nature(file.content, name=file.name, claimed=file.content_type, charset=file.charset)
     content = file.content if nature.codec is None else _text_file(file.content, nature.codec, masker)
     return MaskedFile(
@@ -157,7 +159,7 @@ def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.B
         content=content,
         content_id=_content_id(file.content_id, masker, known),
         is_searchable=readings.is_searchable(
-            content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budget
+            content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budgets[0]
         ),
         is_dangerous=nature.is_dangerous,
         charset=file.charset,
@@ -195,9 +197,11 @@ def _file_name(name: str, masker: Masker, known: Sequence[Known]) -> str:
     return headers.short_file_name(f"attachment{dot}{ending}" if ending.isalnum() else "attachment")
 
 
-def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
+def _nested(
+    file: File, mail: Mail, masker: Masker, known: Sequence[Known], budgets: Sequence[readings.Budget]
+) -> MaskedFile:
     """An attached mail, made anew from its masked parts: no header of the old one survives but what is shown here."""
-    inner = _mask(mail, known, budget)
+    inner = _mask(mail, known, budgets)
     masker.count += inner.count
     message = EmailMessage(policy=_UNBROKEN)
     message["Subject"] = inner.subject

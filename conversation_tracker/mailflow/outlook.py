@@ -1,4 +1,6 @@
-"""Unpack the text that Outlook writes into a winmail.dat or an .msg: compressed RTF ([MS-OXRTFCP]). Pure, bounded."""
+"""Unpack the text that Outlook writes into a winmail.dat or an .msg: compressed RTF ([MS-OXRTFCP]); and the files of a
+winmail.dat ([MS-OXTNEF]). Pure, bounded.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,11 @@ _BEFORE = (
     rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )  # §2.1.2.1: what every text may refer back to
 _RING = 4_096
+_BEGINS = re.compile(rb"\x78\x9f\x3e\x22")  # [MS-OXTNEF] §2.1.3.1; in it a mail that is attached begins so too
+_KEY, _HEAD, _CHECKSUM = 2, 9, 2  # octets: behind that; level, identifier and length of an attribute; behind its value
+_LEVELS = (1, 2)  # of the mail, of a file
+_MOST_ATTRIBUTES = 20_000
+_FILE, _FILE_NAME, _FILE_DATA = 0x0006_9002, 0x0001_8010, 0x0006_800F  # §2.1.3.3; the first begins each file
 
 
 def texts(content: bytes) -> Iterator[bytes]:
@@ -27,6 +34,31 @@ def texts(content: bytes) -> Iterator[bytes]:
         left -= len(text)
         if left <= 0:
             return
+
+
+def files(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file that is attached to the mail in it."""
+    for found in islice(_BEGINS.finditer(content), _MOST):
+        name, data = "", b""
+        for kind, value in islice(_attributes(content, found.end() + _KEY), _MOST_ATTRIBUTES):
+            if kind == _FILE_NAME:
+                name = value.partition(b"\0")[0].decode("latin-1")
+            elif kind == _FILE_DATA:
+                data = value
+            elif kind == _FILE and data:
+                yield name, data
+                name, data = "", b""
+        if data:
+            yield name, data
+
+
+def _attributes(content: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """§2.1.3: identifier and value of one after the other, until something else comes."""
+    while at + _HEAD <= len(content) and content[at] in _LEVELS:
+        start = at + _HEAD
+        end = start + int.from_bytes(content[at + 5 : start], "little")
+        yield int.from_bytes(content[at + 1 : at + 5], "little"), content[start:end]
+        at = end + _CHECKSUM
 
 
 def _unpacked(content: bytes, place: int, most: int) -> bytes:

@@ -203,7 +203,7 @@ def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
     """An attached mail, read like any other; as bytes where it cannot be or lies too deep."""
     name = name or "message.eml"
     inner = attached.inside(part)
-    if len(inner) == 1 and inner[0] is not None and depth < DEEPEST_NESTED_MAIL:
+    if len(inner) == 1 and inner[0] is not None and depth < DEEPEST_NESTED_MAIL and not attached.is_page(name):
         mail, _ = _read(inner[0], depth=depth + 1)
         return File(name=name, content_type="message/rfc822", content=b"", nested=mail)
     return File(name=name, content_type="message/rfc822", content=attached.raw(part))
@@ -211,7 +211,8 @@ def _nested(part: Message[Any, Any], *, name: str, depth: int) -> File:
 
 def mails(content: bytes, *, name: str, kind: str, depth: int = 0) -> list[File]:
     """The mails in a file that claims to be something else; none where one of them cannot be read."""
-    raws = attached.mails(content, name=name, claimed=kind) if depth < DEEPEST_NESTED_MAIL else []
+    is_looked_at = depth < DEEPEST_NESTED_MAIL and not attached.is_page(name)
+    raws = attached.mails(content, name=name, claimed=kind) if is_looked_at else []
     if not raws or len(raws) > attached.MOST:
         return []
     found = []

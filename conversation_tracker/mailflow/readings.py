@@ -10,7 +10,7 @@ import zlib
 from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
@@ -26,6 +26,7 @@ from conversation_tracker.mailflow import (
     pdfs,
     rich_text,
     signed,
+    tars,
     uuencoded,
 )
 
@@ -54,6 +55,8 @@ _INSIDE = re.compile(rb"%PDF-|PK\x03\x04|" + signed.MARK)
 _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 _ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
+# What is found at any place of a file, so that it need not be taken out of it.
+_ANYWHERE = (_ZIP, b"%PDF-", b"\xff\xd8\xff")
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
 # A file within a mail, as its lines stand in the mail's source.
@@ -98,12 +101,19 @@ View = Text | Shown | Octets | AttachedMail | Closed
 
 
 class Budget:
-    """How much may still be unpacked of the files of one mail."""
+    """How much may still be unpacked of the files of one mail.
 
-    def __init__(self) -> None:
+    ``within`` is what is left for that which is in PDFs and in mails in files. Nobody is told that these could be
+    searched, so that it need not be known beforehand how far it goes.
+    """
+
+    def __init__(self, *, opens_papers: bool = True, is_within: bool = False) -> None:
         self.members = MOST_MEMBERS
         self.size = LARGEST_UNPACKED
         self.pdfs = pdfs.Budget()
+        self.opens_papers = opens_papers
+        self.within = self if is_within else Budget(opens_papers=opens_papers, is_within=True)
+        self.within.pdfs = self.pdfs
 
 
 def views(
@@ -124,9 +134,8 @@ def views(
         yield Closed()
         for archive in _archives(content):
             yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
-        if pdf_streams.START in content:
-            yield from _papers(content, budget, depth)
-            yield from _streams(content, budget, depth)
+        yield from _members(_listed(content, budget) if depth < DEEPEST else [], budget, depth)
+        yield from _papers(content, budget.within, depth)
         if depth < DEEPEST and (document := signed.content(content)):
             kind = "application/octet-stream"
             yield from views(document, name=name.removesuffix(".p7m"), claimed=kind, budget=budget, depth=depth + 1)
@@ -137,7 +146,9 @@ def views(
 
 
 def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
-    """What PDFs show, and the files that are attached to them."""
+    """What PDFs show and pack, and the files that are attached to them."""
+    if pdf_streams.START not in content or not budget.opens_papers:
+        return
     for paper in pdfs.papers(content, budget.pdfs):
         for page in paper.pages:
             yield from map(Shown, page.readings())
@@ -149,6 +160,7 @@ def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
                 if budget.size <= 0:
                     break
                 yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
+    yield from _streams(content, budget, depth)
 
 
 def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
@@ -187,9 +199,13 @@ def _from_base64(signs: bytes) -> bytes:
 
 
 def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:
-    """Whether all of it can be read here; a mail that was left as it came counts as not read."""
-    found = views(content, name=name, claimed=claimed, charset=charset, budget=budget)
-    return not any(isinstance(view, (Closed, AttachedMail)) for view in found)
+    """Whether all of it can be read here; a mail that was left as it came counts as not read.
+
+    It is looked at to its end in any case: what it takes of the budget is not there for the files behind it, here as
+    at the leak gate.
+    """
+    found = list(map(type, views(content, name=name, claimed=claimed, charset=charset, budget=budget)))
+    return not {Closed, AttachedMail} & set(found)
 
 
 def _plain_views(content: bytes, *, name: str, claimed: str, charset: str = "") -> Iterator[View]:
@@ -270,6 +286,18 @@ def _archives(content: bytes) -> Iterator[bytes]:
     for found in islice(_ZIP_ENDS.finditer(content), MOST_ARCHIVES):
         yield content[start : found.end()]
         start = found.end()
+
+
+def _listed(content: bytes, budget: Budget) -> Iterator[_Member]:
+    """The files in a tar or a winmail.dat, which stand there as they are, but for those that are found anyway."""
+    for name, inner in chain(tars.files(content), outlook.files(content)):
+        if budget.members <= 0 or budget.size <= 0:
+            yield _UNKNOWN
+            return
+        if not inner.startswith(_ANYWHERE):
+            budget.members -= 1
+            budget.size -= len(inner)
+            yield _Member(name, inner)
 
 
 def _words(content: bytes) -> Iterator[bytes]:

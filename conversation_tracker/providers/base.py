@@ -61,7 +61,8 @@ class Provider:
     verify: Callable[[HttpRequest], None] | None = None  # what anymail does not check; raises Refused or Undecided
     once: Callable[[HttpRequest], str] | None = None  # what is good for one call only
     is_trial: Callable[[HttpRequest], bool] | None = None  # whether it only tries the URL, before we have its secret
-    signs_all: bool = False  # its signature is over every field of a form
+    signs_in_form: bool = False  # its signature stands in the fields of a form
+    longest: int = 0  # octets of a body; 0: as many as the settings allow
     longest_document: int = 0  # octets of a JSON document that has to be parsed for the signature in it; 0: none has
     split: Callable[[HttpRequest], Iterator[bytes]] | None = None  # the body of a request for each item of a batch
     fetches: bool = False  # its notices hold no mail; that is fetched from its API while they are replayed

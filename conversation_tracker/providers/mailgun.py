@@ -97,5 +97,6 @@ PROVIDER = base.Provider(
     original=original,
     verify=verify,
     once=once,
+    signs_in_form=True,
     longest_document=LONGEST_REPORT,
 )

@@ -68,7 +68,6 @@ PROVIDER = base.Provider(
     inbound=VIEW,
     tracking=VIEW,
     secrets=("MANDRILL_WEBHOOK_KEY",),
-    signs_all=True,
     envelope=envelope,
     original=original,
     split=split,

@@ -14,6 +14,7 @@ from conversation_tracker.providers import authentication, base
 
 # Resend receives through Amazon SES (the MX record in its documentation), which writes these fields.
 AUTHSERV_ID, RECEIVED_BY = "amazonses.com", ".amazonaws.com"
+LONGEST_NOTICE = 1_000_000  # octets; to check its signature the whole of it is decoded
 _SES_VERDICTS = {"x-ses-spam-verdict", "x-ses-virus-verdict"}
 
 
@@ -58,4 +59,5 @@ PROVIDER = base.Provider(
     envelope=envelope,
     original=original,
     fetches=True,
+    longest=LONGEST_NOTICE,
 )

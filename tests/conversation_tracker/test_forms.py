@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conversation_tracker import forms
+from conversation_tracker import forms, middleware
 from tests import stopwatch
 
 WRITTEN = st.lists(
@@ -73,6 +73,58 @@ def test_a_form_with_a_large_mail_takes_a_few_times_its_size() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < len(body) * 5 // 2
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=20)), max_size=5))
+def test_a_form_at_a_page_is_read_as_django_reads_it(fields: list[tuple[str, str]]) -> None:
+    body = urlencode(fields, errors="replace").encode()
+    request = RequestFactory().generic("POST", "/x", body, content_type=forms.URLENCODED)
+    forms.read_lightly(request)
+    assert QueryDict(body) == request.POST
+    with pytest.raises(AttributeError):
+        request.POST.setlist("a", ["b"])  # type: ignore[misc]  # it says so
+
+
+def test_what_is_no_such_form_django_reads() -> None:
+    request = post(part(FIELD) + b"--a--\r\n")
+    forms.read_lightly(request)
+    assert request.POST.dict() == {"a": "v"}
+    for method, kind in (("GET", forms.URLENCODED), ("POST", "text/plain")):
+        request = RequestFactory().generic(method, "/x", b"a=v", content_type=kind)
+        forms.read_lightly(request)
+        assert request.POST.dict() == {}
+    request = RequestFactory().generic("POST", "/x", b"a=v", content_type=forms.URLENCODED)
+    request.read(1)
+    forms.read_lightly(request)
+    assert request.POST.dict() == {}
+
+
+@pytest.mark.parametrize("unit", [b"%", b"%61", b"+", b"\xf0\x9f\x98\x80"])
+def test_no_form_at_a_page_takes_more_than_some_times_its_size(unit: bytes) -> None:
+    body = b"a=" + unit * (1_000_000 // len(unit))
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        assert len(request.POST["a"]) > 200_000
+        return HttpResponse()
+
+    tracemalloc.start()
+    middleware.RequestBodyLimit(answer)(RequestFactory().generic("POST", "/x", body, content_type=forms.URLENCODED))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+def test_of_a_form_with_a_long_field_none_is_made_a_text_of_it_to_find_a_signature() -> None:
+    large = "\N{GRINNING FACE}".encode() * 2_000_000
+    request = post(
+        part(FIELD, value=large) + part(FIELD.replace(b'"a"', b'"token"'), value="é".encode()) + b"--a--\r\n"
+    )
+    tracemalloc.start()
+    forms.keep(request, longest=1_000, with_files=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert request.POST.dict() == {"a": "", "token": "é"}
+    assert peak < len(large) * 4
 
 
 def post(body: bytes) -> HttpRequest:

@@ -202,6 +202,9 @@ def test_a_mail_whose_workers_are_stopped_for_hours_is_late(client: Client, plac
         lose_worker(at)
         assert outbox.note_interrupted(now=at) == 1
         assert [alert.kind for alert in Alert.objects.open()] == kinds
+    assert outbox.work(now=at + timedelta(seconds=outbox.PATIENCE + outbox.MARGIN + 1))
+    assert OutboundMail.objects.get().state == SendState.SENT
+    assert not Alert.objects.open()
 
 
 @pytest.mark.django_db(transaction=True)

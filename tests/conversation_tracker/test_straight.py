@@ -68,3 +68,18 @@ def test_of_what_was_answered_no_body_is_kept(kind: str, body: bytes) -> None:
 def test_what_protects_a_call_stands_before_it() -> None:
     names = [name.rpartition(".")[2] for name in settings.MIDDLEWARE]
     assert names.index("Straight") > max(names.index("RequestBodyLimit"), names.index("SecurityMiddleware"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("/orders/a/b/write/", "multipart/form-data; boundary=x", 200),
+        ("/orders/a/b/write/", "application/x-www-form-urlencoded", 413),
+        ("/orders/a/b/write/", "text/plain", 413),
+        ("/sign-in/", "multipart/form-data; boundary=x", 413),
+        ("/api/oms/pvt/orders/a/conversation-message", "application/json", 200),
+    ],
+)
+def test_only_mails_with_files_may_be_large(path: str, kind: str, status: int) -> None:
+    request = RequestFactory().post(path, b"x" * (settings.REQUEST_MAX_BYTES + 1), content_type=kind)
+    assert middleware.RequestBodyLimit(lambda _: HttpResponse())(request).status_code == status

@@ -51,7 +51,10 @@ def test_so_is_one_in_a_mail_in_a_file_of_another_kind() -> None:
         info = tarfile.TarInfo("mail.eml")
         info.size = len(mail)
         archive.addfile(info, io.BytesIO(mail))
-    assert shown(masked(incoming(out.getvalue(), name="mails.tgz", kind="application/gzip"))) == ["file"]
+    assert shown(masked(incoming(out.getvalue(), name="mails.tgz", kind="application/gzip"))) == [
+        "file",
+        "attached mail, file",
+    ]
 
 
 def test_so_is_one_that_begins_within_the_base64() -> None:

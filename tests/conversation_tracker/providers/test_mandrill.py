@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from django.test import Client
+from anymail.exceptions import AnymailWebhookValidationFailure
+from django.core.exceptions import TooManyFieldsSent
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
 from conversation_tracker.models import OutboundMail, Receipt, SendState
+from conversation_tracker.providers.views.mandrill import Combined
 from orders.models import Alert, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
 from tests import letters
@@ -23,6 +32,56 @@ Settle = Callable[[], list[TimelineEntry]]
 @pytest.fixture(autouse=True)
 def _mounted(settings: Settings) -> None:
     letters.mount(settings, "mandrill", MANDRILL_WEBHOOK_KEY="mandrill-webhook-key")
+
+
+def call(fields: list[tuple[str, str]], signature: str, kind: str = "application/x-www-form-urlencoded") -> HttpRequest:
+    body = urlencode(fields).encode()
+    headers = {"X-Mandrill-Signature": signature}
+    return RequestFactory().generic("POST", "/anymail/mandrill/", body, content_type=kind, headers=headers)
+
+
+def check(fields: list[tuple[str, str]], signature: str, **kind: str) -> None:
+    Combined().validate_request(call(fields, signature, **kind))
+
+
+def signed(fields: list[tuple[str, str]]) -> str:
+    """By "Authenticating webhook requests", field by field in the order of their names."""
+    known = dict(fields)
+    said = "http://testserver/anymail/mandrill/" + "".join(name + known[name] for name in sorted(known))
+    return base64.b64encode(hmac.new(b"mandrill-webhook-key", said.encode(), hashlib.sha1).digest()).decode()
+
+
+FORMS = [
+    [("mandrill_events", "[]")],
+    [("mandrill_events", "a"), ("mandrill_events", "b & c=d%+\r\n"), ("a", "ü\N{GRINNING FACE}"), ("", "x")],
+    [("b", "1"), ("aa", "2"), ("a", "x" * 300_000), ("é", "3"), ("z", "")],
+]
+
+
+@pytest.mark.parametrize("fields", FORMS)
+def test_a_signature_is_over_each_field_in_the_order_of_the_names(fields: list[tuple[str, str]]) -> None:
+    check(fields, signed(fields))
+    for other in (signed(fields[:-1]), signed([*fields, ("c", "d")]), "", "ü", signed(fields)[:-1]):
+        with pytest.raises(AnymailWebhookValidationFailure):
+            check(fields, other)
+
+
+def test_no_other_form_is_mandrills() -> None:
+    with pytest.raises(AnymailWebhookValidationFailure):
+        check(FORMS[0], signed(FORMS[0]), kind="multipart/form-data; boundary=x")
+    with pytest.raises(TooManyFieldsSent):
+        check([("a", "b")] * 3_000, "x")
+
+
+def test_a_large_form_of_anybodys_is_not_made_a_text() -> None:
+    request = call([("mandrill_events", "\N{GRINNING FACE}" * 500_000)], "x")
+    size = len(request.body)
+    tracemalloc.start()
+    with pytest.raises(AnymailWebhookValidationFailure):
+        Combined().validate_request(request)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < size / 2
 
 
 def mail(recipient: str, *, number: int = 1, header: str = "", **msg: Any) -> dict[str, Any]:

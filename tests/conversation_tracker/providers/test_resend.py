@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from conversation_tracker import inbox, nowhere, outbox
 from conversation_tracker.models import OutboundMail, Receipt, ReceiptState, SendState
+from conversation_tracker.providers import resend
 from orders import vault
 from orders.models import Alert, Suppression, TimelineEntry, Verification
 from orders.outcomes import Outcome, Reason
@@ -214,3 +215,9 @@ def test_a_mail_at_the_url_for_reports_is_quarantined(client: Client, work: Call
     assert letters.post_resend(client, notice, secret=SIGNING_SECRET, channel="tracking").status_code == 200
     work()
     assert Receipt.objects.get().state == ReceiptState.QUARANTINED
+
+
+def test_nobody_may_post_more_than_a_notice(client: Client, two: list[str]) -> None:
+    payload = {**letters.resend(two[:1]), "more": "x" * resend.LONGEST_NOTICE}
+    assert letters.post_resend(client, payload, secret=INBOUND_SECRET).status_code == 413
+    assert not Receipt.objects.exists()
