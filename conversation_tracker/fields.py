@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import encodings
 import re
 from collections.abc import Iterable
+from email.utils import collapse_rfc2231_value
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Bytes. Python 3.11 and 3.12 up to 3.12.5 read a cookie in quotes in a time that grows with the square of its length
 # (CVE-2024-7592), and every version a Content-Type with the square of its semicolons.
 LONGEST_COOKIES, LONGEST_TYPE = 8_192, 1_000
-_CHARSET = re.compile(r";\s*charset\*?[^;]*", re.IGNORECASE)
+# A charset; and a parameter that is in one (RFC 2231), of which Django raises an error where it knows it not.
+_CHARSET = re.compile(r";\s*(?:charset|[^;=]*\*)[^;]*", re.IGNORECASE)
+_SLOW = {"punycode", "idna"}  # to decode them takes a time that grows with the square of the length
 _MOST_REMEMBERED = 1_000
 
 
@@ -19,6 +23,12 @@ def forget_charsets() -> None:
     if len(encodings._cache) > _MOST_REMEMBERED:
         for name in [name for name, codec in list(encodings._cache.items()) if codec is None]:
             encodings._cache.pop(name, None)
+
+
+def collapsed(value: tuple[str | None, str | None, str]) -> str:
+    """As email.utils.collapse_rfc2231_value, of a charset that Python knows; what is in a slow one stays encoded."""
+    charset, _, text = value
+    return text if charset and codecs.lookup(charset).name in _SLOW else collapse_rfc2231_value(value)
 
 
 def bounded(application: WSGIApplication) -> WSGIApplication:
@@ -36,7 +46,7 @@ def bounded(application: WSGIApplication) -> WSGIApplication:
             fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(said)))]
             start_response("431 Request Header Fields Too Large", fields)
             return [said]
-        if "charset" in kind.lower():
+        if "charset" in kind.lower() or "*" in kind:
             environ["CONTENT_TYPE"] = _CHARSET.sub("", kind)
         return application(environ, start_response)
 

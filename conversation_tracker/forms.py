@@ -13,7 +13,8 @@ from django.core.exceptions import TooManyFieldsSent
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, MemoryFileUploadHandler, SkipFile
 from django.http import HttpRequest, QueryDict, multipartparser
-from django.http.multipartparser import LazyStream, MultiPartParser, MultiPartParserError
+from django.http.multipartparser import InterBoundaryIter, LazyStream, MultiPartParser, MultiPartParserError
+from django.utils import http
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 
@@ -22,7 +23,9 @@ from conversation_tracker import fields
 # What stands before a part of a form. Django's 1,024 bytes are too few for the longest name of a file, percent-encoded;
 # and it reads each line in a time that grows with the square of its semicolons, of anybody's form on any page.
 LONGEST_HEADER, MOST_LINES, MOST_SEMICOLONS = 8_192, 8, 100
+LONGEST_HEADERS = 2_000_000  # of all parts of a form: some five hundred files with the longest names
 PIECE = 200_000  # octets that are decoded at once, so that large ones are copied within the processor's cache
+DOORS = "/anymail/"  # which read a form by ``keep``
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 NAMELESS = "attachment"  # what a file is called that came without a name, or with one that is none
@@ -71,7 +74,8 @@ def keep(request: HttpRequest, *, longest: int | None = None, with_files: bool =
         return True
     if request.content_type == MULTIPART:
         handler = InMemory(request) if with_files else _Skipping(request)
-        form, files = _parse(request, handler, encoding="utf-8" if longest is None else "latin-1")
+        encoding = "utf-8" if longest is None else "latin-1"
+        form, files = _parse(request, handler, encoding=encoding, with_files=with_files)
         _put(request, form if longest is None else _as_utf8(form, longest=longest), files)
         return True
     return False
@@ -80,10 +84,15 @@ def keep(request: HttpRequest, *, longest: int | None = None, with_files: bool =
 def read_lightly(request: HttpRequest) -> None:
     """Have the request read its URL-encoded form, if somebody asks for it, as ``read`` does. Django's own reader makes
     a list of all the pieces between percent signs, which takes two hundred times what the form has.
+
+    At a door nobody asks but what would show a page, of an address where none is: that gets an empty form.
     """
     by_django = request._load_post_and_files
 
     def load() -> None:
+        if request.path_info.startswith(DOORS):
+            _put(request, QueryDict(), MultiValueDict())
+            return
         is_readable = hasattr(request, "_body") or not request._read_started  # type: ignore[attr-defined]
         if request.method == "POST" and request.content_type == URLENCODED and is_readable:
             form = read(request.body)
@@ -96,10 +105,10 @@ def read_lightly(request: HttpRequest) -> None:
 
 
 def _parse(
-    request: HttpRequest, handler: FileUploadHandler, *, encoding: str = "utf-8"
+    request: HttpRequest, handler: FileUploadHandler, *, encoding: str = "utf-8", with_files: bool = True
 ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[bytes]]]:
     """Fields and files of a multipart form. Raises what Django's parser raises."""
-    body = _with_names(request.body, request.META.get("CONTENT_TYPE", ""))
+    body = _with_names(request.body, request.META.get("CONTENT_TYPE", "")) if with_files else request.body
     meta = {**request.META, "CONTENT_LENGTH": str(len(body))}
     return _Parser(meta, BytesIO(body), [handler], encoding=encoding).parse()
 
@@ -131,20 +140,26 @@ def unbound(body: bytes, content_type: str) -> bytes:
     return body.replace(b"--" + boundary, b"--") if boundary else body
 
 
-def _read_part(stream: LazyStream, _most: int) -> tuple[str, dict[str, Any], LazyStream]:
-    """What Django calls for each part of each form. Raises MultiPartParserError where that would take long."""
-    beginning = stream.read(LONGEST_HEADER)
-    stream.unget(beginning)
-    header, end, _ = beginning.partition(_HEADER_END)
-    if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES):
-        raise MultiPartParserError("a part of the form has a header like no program's")
-    found: tuple[str, dict[str, Any], LazyStream] = _parse_part(stream, LONGEST_HEADER)
-    fields.forget_charsets()
-    return found
+class _Parts(multipartparser.Parser):
+    """The parts of a form as Django reads them, any form on any page, unless their headers would take long."""
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any], LazyStream]]:
+        """Raises MultiPartParserError."""
+        left = LONGEST_HEADERS
+        for stream in InterBoundaryIter(self._stream, self._separator):  # type: ignore[attr-defined]  # not in the stubs
+            beginning = stream.read(LONGEST_HEADER)
+            stream.unget(beginning)
+            header, end, _ = beginning.partition(_HEADER_END)
+            left -= len(header) if end else 0
+            if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES or left < 0):
+                raise MultiPartParserError("a part of the form has a header like no program's")
+            yield _parse_part(stream, LONGEST_HEADER)
+            fields.forget_charsets()
 
 
 _parse_part = multipartparser.parse_boundary_stream  # type: ignore[attr-defined]  # not in the stubs
-multipartparser.parse_boundary_stream = _read_part  # type: ignore[attr-defined]
+multipartparser.Parser = _Parts  # type: ignore[misc]
+http.collapse_rfc2231_value = fields.collapsed  # type: ignore[attr-defined]
 
 
 def _put(request: HttpRequest, form: QueryDict, files: MultiValueDict[str, UploadedFile[bytes]] | None = None) -> None:

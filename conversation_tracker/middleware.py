@@ -10,7 +10,6 @@ from django.urls import resolve
 
 from conversation_tracker import forms
 
-WEBHOOKS = "/anymail/"
 # What a request holds of its body: Django's attributes, and anymail's.
 _LARGE = ("_body", "_stream", "_post", "_files", "_sns_message", "_load_post_and_files")
 
@@ -66,7 +65,7 @@ class Straight:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(WEBHOOKS):
+        if not request.path_info.startswith(forms.DOORS):
             return self.get_response(request)
         request.get_host()  # raises DisallowedHost
         try:
@@ -79,7 +78,7 @@ class Straight:
 
 
 def _limit(path: str, content_type: str | None) -> int:
-    if path.startswith(WEBHOOKS):
+    if path.startswith(forms.DOORS):
         return settings.WEBHOOK_MAX_BYTES
     if path.startswith("/shops/"):
         return settings.SHOP_MAX_BYTES

@@ -162,3 +162,24 @@ def test_after_a_restart_of_the_database_each_call_is_answered():
 def test_it_is_reachable_without_https_behind_a_proxy(client, settings: Any):
     settings.SECURE_SSL_REDIRECT = True
     assert (client.get("/healthz").status_code, client.get("/sign-in/").status_code) == (200, 301)
+
+
+def test_a_process_closes_its_pool_before_its_threads_are_stopped():
+    """What is registered first is called last."""
+    script = (
+        "import atexit, django; django.setup()\n"
+        "from django.db import connection\n"
+        "atexit.register(lambda: print(connection.pool.closed))\n"
+        "connection.settings_dict['OPTIONS']['pool'] = {'min_size': 0, 'max_size': 1, 'timeout': 5}\n"
+        "connection.ensure_connection(); print(connection.pool.closed)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=CHECKOUT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "conversation_tracker.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout.split(), done.stderr) == (["False", "True"], "")

@@ -8,6 +8,7 @@ back. And one that led to a server that another has replaced meanwhile is alive 
 
 from __future__ import annotations
 
+import atexit
 import time
 from threading import Lock
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from psycopg_pool import ConnectionPool
 
 PAUSE = 1.0  # seconds in which those that others hold, and give back dead, cost no new ones
 PATIENCE = 30.0  # seconds
+FAREWELL = 1.0  # seconds for each of a pool's threads when the process ends
 SIGN_OF_LIFE = 3.0  # seconds for the answer of a connection that is to be handed out
 
 
@@ -118,7 +120,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 configure=known._configure_connection,
                 **options,
             )
-            known._connection_pools.setdefault(self.alias, made)
+            if known._connection_pools.setdefault(self.alias, made) is made:
+                # Before Python stops its threads where they are: what one of them holds then, none would give back, and
+                # a pool that is open still waits for its own.
+                atexit.register(made.close, FAREWELL)
         pool: Pool = known._connection_pools[self.alias]
         return pool
 

@@ -7,7 +7,7 @@ import tracemalloc
 from base64 import encodebytes
 from contextlib import suppress
 from unittest.mock import patch
-from urllib.parse import parse_qs, unquote_to_bytes, urlencode
+from urllib.parse import parse_qs, quote, unquote_to_bytes, urlencode
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
@@ -85,6 +85,14 @@ def test_a_form_at_a_page_is_read_as_django_reads_it(fields: list[tuple[str, str
         request.POST.setlist("a", ["b"])  # type: ignore[misc]  # it says so
 
 
+@pytest.mark.parametrize("kind", [forms.URLENCODED, "multipart/form-data; boundary=a"])
+def test_at_a_door_no_page_reads_a_form(kind: str) -> None:
+    request = RequestFactory().generic("POST", "/anymail/nowhere/", b"a=v", content_type=kind)
+    forms.read_lightly(request)
+    assert (request.POST.dict(), request.FILES.dict()) == ({}, {})
+    assert request.read() == b"a=v"
+
+
 def test_what_is_no_such_form_django_reads() -> None:
     request = post(part(FIELD) + b"--a--\r\n")
     forms.read_lightly(request)
@@ -156,6 +164,20 @@ def test_no_header_of_a_part_keeps_the_reader_busy(absurd: bytes, is_door: bool)
     assert stopwatch.least(read) < 0.5
 
 
+def test_headers_that_are_longer_together_than_those_of_any_mail_are_refused() -> None:
+    long = part(FIELD + b"; x*=punycode''" + b"9" * 8_000)
+
+    def read() -> None:
+        with pytest.raises(MultiPartParserError):
+            _ = post(long * 1_990 + b"--a--\r\n").POST
+
+    assert stopwatch.least(read) < 0.5
+    name = quote("\u65e5" * 110).encode()
+    files = part(b"Content-Disposition: form-data; name=\"a\"; filename*=UTF-8''%s.pdf" % name) * 500
+    request = post(files + b"--a--\r\n")
+    assert [file.name for file in request.FILES.getlist("a")] == ["\u65e5" * 110 + ".pdf"] * 500
+
+
 @pytest.mark.parametrize(
     "unit",
     [
@@ -165,10 +187,13 @@ def test_no_header_of_a_part_keeps_the_reader_busy(absurd: bytes, is_door: bool)
             part(FIELD + b"; x" + sign * (2_000 // len(sign)))
             for sign in (b"*=", b"*0*=", b"* ", b'*="', b"*='", b"%27")
         ),
+        *(part(FIELD + b"; x*=%s''" % charset + b"9" * 600) for charset in (b"punycode", b"IDNA", b"utf-7", b"zlib")),
+        part(FIELD + b"; x*0*=p; x*1=unycode''" + b"9" * 600),
+        part(FIELD + b"; x*=utf-8''" + b"%" * 600),
     ],
 )
 def test_as_many_parts_as_are_allowed_take_no_time_whatever_their_headers(unit: bytes) -> None:
-    many = unit * 1_990 + b"--a--\r\n"
+    many = unit * min(1_990, forms.LONGEST_HEADERS // len(unit)) + b"--a--\r\n"
     assert stopwatch.least(lambda: forms.keep(post(many))) < 2
 
 

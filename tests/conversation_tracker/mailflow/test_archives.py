@@ -56,9 +56,9 @@ def tar(files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
     return out.getvalue()
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zipped(files: dict[str, bytes], way: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", way) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return out.getvalue()
@@ -145,13 +145,11 @@ def paper(text: bytes) -> bytes:
 @pytest.mark.parametrize(
     "large",
     [
-        zipped(PHOTOS),
+        zipped(PHOTOS, zipfile.ZIP_STORED),
         zipped({f"{number}.png": b"\x89PNG\r\n\x1a\n\0" for number in range(readings.MOST_MEMBERS + 1)}),
-        zipped({"a.docx": zipped(PHOTOS)}),
-        tar(PHOTOS | {"a.bin": b"\0" + os.urandom(21_000_000)}),
-        gzip.compress(os.urandom(21_000_000), compresslevel=0),
+        tar({"a.bin": b"\0" * 21_000_000}),
     ],
-    ids=range(5),
+    ids=range(3),
 )
 def test_what_the_gate_cannot_read_behind_a_large_file_is_said_not_to_be_searched(large: bytes) -> None:
     paper_of_anna = paper(b"anna.real@people.example")
@@ -167,7 +165,10 @@ def attached(raw: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "flagged",
-    [zipped({"a.eml": incoming(zipped(PHOTOS), name="p.zip", kind="application/zip")}), b"%PDF-1.7" + zipped(PHOTOS)],
+    [
+        zipped({"a.eml": incoming(zipped(PHOTOS, zipfile.ZIP_STORED), name="p.zip", kind="application/zip")}),
+        b"%PDF-1.7" + zipped(PHOTOS, zipfile.ZIP_STORED),
+    ],
     ids=["a mail in a zip", "a paper"],
 )
 def test_mails_in_files_take_nothing_from_the_files_behind_them(flagged: bytes) -> None:

@@ -41,7 +41,9 @@ def call(fields: list[tuple[str, str]], signature: str, kind: str = "application
 
 
 def check(fields: list[tuple[str, str]], signature: str, **kind: str) -> None:
-    Combined().validate_request(call(fields, signature, **kind))
+    view = Combined()
+    view.basic_auth = []
+    view.run_validators(call(fields, signature, **kind))
 
 
 def signed(fields: list[tuple[str, str]]) -> str:
@@ -76,9 +78,11 @@ def test_no_other_form_is_mandrills() -> None:
 def test_a_large_form_of_anybodys_is_not_made_a_text() -> None:
     request = call([("mandrill_events", "\N{GRINNING FACE}" * 500_000)], "x")
     size = len(request.body)
+    view = Combined()
+    view.basic_auth = []
     tracemalloc.start()
     with pytest.raises(AnymailWebhookValidationFailure):
-        Combined().validate_request(request)
+        view.run_validators(request)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < size / 2
