@@ -129,12 +129,10 @@ class Masker:
 
 def mask(mail: Mail, known: Sequence[Known]) -> Masked:
     """The mail as it is recorded and relayed: masked once, used twice."""
-    budget = readings.Budget(opens_papers=False)
-    return _mask(mail, known, (budget, budget, budget.within))
+    return _mask(mail, known, readings.Budget(opens_closed=False))
 
 
-def _mask(mail: Mail, known: Sequence[Known], budgets: Sequence[readings.Budget]) -> Masked:
-    """``budgets``: for its files, for those of the mails among them, and so on; as the leak gate takes them."""
+def _mask(mail: Mail, known: Sequence[Known], budget: readings.Budget) -> Masked:
     masker = Masker(known)
     html = masker.html(mail.html) if mail.html else ""
     masked = Masked(
@@ -142,15 +140,15 @@ def _mask(mail: Mail, known: Sequence[Known], budgets: Sequence[readings.Budget]
         subject=masker.line(mail.subject),
         text=masker.text(bodies.to_text(html) if mail.is_text_made else masker.told(mail.text, by=mail.html)),
         html=html,
-        files=tuple(_file(file, masker, known, budgets) for file in mail.files),
+        files=tuple(_file(file, masker, known, budget) for file in mail.files),
         count=0,
     )
     return replace(masked, count=masker.count)
 
 
-def _file(file: File, masker: Masker, known: Sequence[Known], budgets: Sequence[readings.Budget]) -> MaskedFile:
+def _file(file: File, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
     if file.nested is not None:
-        return _nested(file, file.nested, masker, known, budgets[1:] or budgets)
+        return _nested(file, file.nested, masker, known, budget)
     nature = files.nature(file.content, name=file.name, claimed=file.content_type, charset=file.charset)
     content = file.content if nature.codec is None else _text_file(file.content, nature.codec, masker)
     return MaskedFile(
@@ -159,7 +157,7 @@ def _file(file: File, masker: Masker, known: Sequence[Known], budgets: Sequence[
         content=content,
         content_id=_content_id(file.content_id, masker, known),
         is_searchable=readings.is_searchable(
-            content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budgets[0]
+            content, name=file.name, claimed=file.content_type, charset=file.charset, budget=budget
         ),
         is_dangerous=nature.is_dangerous,
         charset=file.charset,
@@ -197,11 +195,9 @@ def _file_name(name: str, masker: Masker, known: Sequence[Known]) -> str:
     return headers.short_file_name(f"attachment{dot}{ending}" if ending.isalnum() else "attachment")
 
 
-def _nested(
-    file: File, mail: Mail, masker: Masker, known: Sequence[Known], budgets: Sequence[readings.Budget]
-) -> MaskedFile:
+def _nested(file: File, mail: Mail, masker: Masker, known: Sequence[Known], budget: readings.Budget) -> MaskedFile:
     """An attached mail, made anew from its masked parts: no header of the old one survives but what is shown here."""
-    inner = _mask(mail, known, budgets)
+    inner = _mask(mail, known, budget)
     masker.count += inner.count
     message = EmailMessage(policy=_UNBROKEN)
     message["Subject"] = inner.subject
@@ -227,7 +223,8 @@ def _nested(
         content_type="message/rfc822",
         content=message.as_bytes(),
         content_id="",
-        is_searchable=all(one.is_searchable for one in inner.files),
+        is_searchable=all(one.is_searchable for one in inner.files)
+        and not any(one.nested is not None and one.nested.files for one in mail.files),  # who knows how far one gets
         is_dangerous=any(one.is_dangerous for one in inner.files),
     )
 

@@ -21,7 +21,7 @@ _RING = 4_096
 _BEGINS = re.compile(rb"\x78\x9f\x3e\x22")  # [MS-OXTNEF] §2.1.3.1; in it a mail that is attached begins so too
 _KEY, _HEAD, _CHECKSUM = 2, 9, 2  # octets: behind that; level, identifier and length of an attribute; behind its value
 _LEVELS = (1, 2)  # of the mail, of a file
-_MOST_ATTRIBUTES = 20_000
+_MOST_ATTRIBUTES, _LONGEST_NAME = 20_000, 1_000
 _FILE, _FILE_NAME, _FILE_DATA = 0x0006_9002, 0x0001_8010, 0x0006_800F  # §2.1.3.3; the first begins each file
 
 
@@ -36,28 +36,28 @@ def texts(content: bytes) -> Iterator[bytes]:
             return
 
 
-def files(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file that is attached to the mail in it."""
+def files(content: bytes) -> Iterator[tuple[str, int, int]]:
+    """The name of each file that is attached to the mail in it, and where its content begins and ends."""
     for found in islice(_BEGINS.finditer(content), _MOST):
-        name, data = "", b""
-        for kind, value in islice(_attributes(content, found.end() + _KEY), _MOST_ATTRIBUTES):
+        name, place = "", (0, 0)
+        for kind, start, end in islice(_attributes(content, found.end() + _KEY), _MOST_ATTRIBUTES):
             if kind == _FILE_NAME:
-                name = value.partition(b"\0")[0].decode("latin-1")
+                name = content[start : min(end, start + _LONGEST_NAME)].partition(b"\0")[0].decode("latin-1")
             elif kind == _FILE_DATA:
-                data = value
-            elif kind == _FILE and data:
-                yield name, data
-                name, data = "", b""
-        if data:
-            yield name, data
+                place = start, end
+            elif kind == _FILE and any(place):
+                yield name, *place
+                name, place = "", (0, 0)
+        if any(place):
+            yield name, *place
 
 
-def _attributes(content: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """§2.1.3: identifier and value of one after the other, until something else comes."""
+def _attributes(content: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """§2.1.3: the identifier of one after the other and where its value begins and ends, until something else comes."""
     while at + _HEAD <= len(content) and content[at] in _LEVELS:
         start = at + _HEAD
         end = start + int.from_bytes(content[at + 5 : start], "little")
-        yield int.from_bytes(content[at + 1 : at + 5], "little"), content[start:end]
+        yield int.from_bytes(content[at + 1 : at + 5], "little"), start, end
         at = end + _CHECKSUM
 
 

@@ -23,13 +23,16 @@ _KERN = re.compile(rb"\)\s{0,4}-?[0-9.]{1,12}\s{0,4}\(|(?<=[0-9A-Fa-f])>\s{0,4}-
 # Between two strings, whatever a program writes there: where the next begins, its colour, a border.
 _BETWEEN = re.compile(rb"\)\s{0,4}(?:(?:-?[0-9.]{1,12}\s{0,4})?\]\s{0,4}TJ|Tj)\s[^()<>]{0,400}\(")
 _PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
+_NEAR = 2_000  # octets; an address has a quarter of it, each of its letters a number
 _LONGEST_DICTIONARY = 600  # octets looked at before a stream
 _GROUPS = 50_000  # signs, of which five are a group
 
 
 def streams(content: bytes) -> Iterator[bytes]:
-    """What is packed in a PDF by deflate, its links among it, but for pictures; not beyond the limits."""
-    yield _without_octal(plain(content))
+    """What a PDF says in octal numbers; then what is packed in it by deflate, its links among it, but for pictures; not
+    beyond the limits.
+    """
+    yield _without_octal(_round_octal(plain(content)))
     left, printable = LARGEST_STREAMS, LARGEST_PRINTABLE
     whole = memoryview(content)  # of one stream in another no part is copied
     for found in islice(_STREAM.finditer(content), MOST_STREAMS):
@@ -55,6 +58,18 @@ def streams(content: bytes) -> Iterator[bytes]:
 
 def _without_octal(content: bytes) -> bytes:
     return _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), content)
+
+
+def _round_octal(content: bytes) -> bytes:
+    """What stands near a number that may be an octal one. In the dots of pictures some look so."""
+    pieces: list[bytes] = []
+    start = end = 0
+    for found in _OCTAL.finditer(content):
+        if found.start() - _NEAR > end:
+            pieces.append(content[start:end])
+            start = found.start() - _NEAR
+        end = found.end() + _NEAR
+    return b"\n".join([*pieces, content[start:end]])
 
 
 def plain(content: bytes) -> bytes:

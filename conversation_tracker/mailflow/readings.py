@@ -56,7 +56,7 @@ _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 _ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
 # What is found at any place of a file, so that it need not be taken out of it.
-_ANYWHERE = (_ZIP, b"%PDF-", b"\xff\xd8\xff")
+_ANYWHERE = (b"%PDF-", b"\xff\xd8\xff")
 # A chunk with compressed words: keyword, then what says how (PNG §11.3.3); iTXt with language and translated keyword.
 _PNG_WORDS = re.compile(rb"zTXt[^\0]{1,79}\0\0|iTXt[^\0]{1,79}\0\x01\0[^\0]{0,99}\0[^\0]{0,999}\0")
 # A file within a mail, as its lines stand in the mail's source.
@@ -103,16 +103,17 @@ View = Text | Shown | Octets | AttachedMail | Closed
 class Budget:
     """How much may still be unpacked of the files of one mail.
 
-    ``within`` is what is left for that which is in PDFs and in mails in files. Nobody is told that these could be
-    searched, so that it need not be known beforehand how far it goes.
+    ``within`` is what is left for that which is in closed files and in mails in files. Nobody is told that these could
+    be searched, so that it need not be known beforehand how far it goes. ``opens_closed`` says whether they are looked
+    into at all.
     """
 
-    def __init__(self, *, opens_papers: bool = True, is_within: bool = False) -> None:
+    def __init__(self, *, opens_closed: bool = True, is_within: bool = False) -> None:
         self.members = MOST_MEMBERS
         self.size = LARGEST_UNPACKED
         self.pdfs = pdfs.Budget()
-        self.opens_papers = opens_papers
-        self.within = self if is_within else Budget(opens_papers=opens_papers, is_within=True)
+        self.opens_closed = opens_closed
+        self.within = self if is_within else Budget(opens_closed=opens_closed, is_within=True)
         self.within.pdfs = self.pdfs
 
 
@@ -132,22 +133,62 @@ def views(
         yield from _members(_unzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif nature.codec is None:
         yield Closed()
-        for archive in _archives(content):
-            yield from _members(_unzip(archive, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
-        yield from _members(_listed(content, budget) if depth < DEEPEST else [], budget, depth)
-        yield from _papers(content, budget.within, depth)
-        if depth < DEEPEST and (document := signed.content(content)):
-            kind = "application/octet-stream"
-            yield from views(document, name=name.removesuffix(".p7m"), claimed=kind, budget=budget, depth=depth + 1)
-        yield from map(Octets, _words(content))
-        for text in outlook.texts(content):
-            yield Octets(text)
-            yield Text(rich_text.said(text.decode("latin-1")))
+        if budget.opens_closed:
+            yield from _partly(content, name, budget.within, depth)
+
+
+def _partly(content: bytes, name: str, budget: Budget, depth: int) -> Iterator[View]:
+    """What can be read of a file that is no text and no archive."""
+    if depth < DEEPEST:
+        rest = _Rest(content)
+        yield from _members(rest.listed(budget), budget, depth)
+        for archive in _archives(rest.content()):
+            yield from _members(_unzip(archive, budget), budget, depth)
+    elif _ZIP_ENDS.search(content):
+        yield Closed()
+    yield from _papers(content, budget, depth)
+    if depth < DEEPEST and (document := signed.content(content)):
+        kind = "application/octet-stream"
+        yield from views(document, name=name.removesuffix(".p7m"), claimed=kind, budget=budget, depth=depth + 1)
+    yield from map(Octets, _words(content))
+    for text in outlook.texts(content):
+        yield Octets(text)
+        yield Text(rich_text.said(text.decode("latin-1")))
+
+
+class _Rest:
+    """A tar or a winmail.dat, in which files stand as they are, and what there is beside the zips among them."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._zips: list[tuple[int, int]] = []
+
+    def listed(self, budget: Budget) -> Iterator[_Member]:
+        """The files, but for those that are found anyway."""
+        for name, start, end in chain(tars.files(self._content), outlook.files(self._content)):
+            if budget.members <= 0 or budget.size <= 0:
+                return
+            inner = self._content[start:end]
+            if inner.startswith(_ANYWHERE):
+                continue
+            if inner.startswith(_ZIP):
+                self._zips.append((start, end))
+            budget.members -= 1
+            budget.size -= len(inner)
+            yield _Member(name, inner)
+
+    def content(self) -> bytes:
+        """All but the zips that were listed."""
+        pieces, last = [], 0
+        for start, end in sorted(self._zips):
+            pieces.append(self._content[last:start])
+            last = max(last, end)
+        return b"".join([*pieces, self._content[last:]]) if pieces else self._content
 
 
 def _papers(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
     """What PDFs show and pack, and the files that are attached to them."""
-    if pdf_streams.START not in content or not budget.opens_papers:
+    if pdf_streams.START not in content:
         return
     for paper in pdfs.papers(content, budget.pdfs):
         for page in paper.pages:
@@ -286,18 +327,6 @@ def _archives(content: bytes) -> Iterator[bytes]:
     for found in islice(_ZIP_ENDS.finditer(content), MOST_ARCHIVES):
         yield content[start : found.end()]
         start = found.end()
-
-
-def _listed(content: bytes, budget: Budget) -> Iterator[_Member]:
-    """The files in a tar or a winmail.dat, which stand there as they are, but for those that are found anyway."""
-    for name, inner in chain(tars.files(content), outlook.files(content)):
-        if budget.members <= 0 or budget.size <= 0:
-            yield _UNKNOWN
-            return
-        if not inner.startswith(_ANYWHERE):
-            budget.members -= 1
-            budget.size -= len(inner)
-            yield _Member(name, inner)
 
 
 def _words(content: bytes) -> Iterator[bytes]:

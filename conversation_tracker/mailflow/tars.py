@@ -14,14 +14,16 @@ _FILES = {b"0", b"\0", b"7"}
 _BINARY = 0x80  # of the size's first octet: the others are a number as they stand, as GNU writes large ones
 
 
-def files(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file, as far as the tar is whole; of a long name the beginning."""
+def files(content: bytes) -> Iterator[tuple[str, int, int]]:
+    """The name of each file, and where its content begins and ends, as far as the tar is whole; of a long name the
+    beginning.
+    """
     at = 0
     while (header := content[at : at + _BLOCK])[_MAGIC] == b"ustar":
         size = _size(header[_SIZE])
         start = at + _BLOCK
         if header[_TYPE] in _FILES:
-            yield header[_NAME].partition(b"\0")[0].decode("utf-8", "replace"), content[start : start + size]
+            yield header[_NAME].partition(b"\0")[0].decode("utf-8", "replace"), start, start + size
         at = start - (-size // _BLOCK) * _BLOCK
 
 

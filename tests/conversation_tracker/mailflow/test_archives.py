@@ -9,7 +9,8 @@ import struct
 import tarfile
 import zipfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -93,22 +94,26 @@ def test_a_mail_in_latin_1_within_a_zip_is_opened() -> None:
     assert shown(masked(incoming(content, name="a.zip", kind="application/zip")))
 
 
+def taken(content: bytes) -> dict[str, bytes]:
+    return {name: content[start:end] for name, start, end in tars.files(content)}
+
+
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 def test_a_tar_is_taken_apart(form: int) -> None:
     files = {"a.txt": b"", "d/b": b"b" * 512, "c": b"c" * 1_000}
-    assert dict(tars.files(tar(files, form))) == files
-    assert [content for _, content in tars.files(tar({f"long/{'n' * 98}/x": b"x"}, form))] == [b"x"]
+    assert taken(tar(files, form)) == files
+    assert list(taken(tar({f"long/{'n' * 98}/x": b"x"}, form)).values()) == [b"x"]
 
 
 def test_of_a_tar_that_is_cut_or_odd_there_is_what_is_whole() -> None:
     whole = tar({"a": b"a" * 600, "b": b"b" * 600})
-    assert [name for name, _ in tars.files(whole[: whole.index(b"b" * 600)])] == ["a", "b"]
-    assert [name for name, _ in tars.files(whole[: whole.index(b"b" * 600) - 300])] == ["a"]
+    assert list(taken(whole[: whole.index(b"b" * 600)])) == ["a", "b"]
+    assert list(taken(whole[: whole.index(b"b" * 600) - 300])) == ["a"]
     for size in (b"\x80" + b"\xff" * 11, b"\xff" * 12, b"-0000000001\0", b"9" * 12, bytes(12)):
         odd = bytearray(whole)
         place = odd.index(b"a\0", 512)
         odd[place + 124 : place + 136] = size
-        assert [name for name, _ in tars.files(bytes(odd))][:1] == ["a"]
+        assert next(iter(taken(bytes(odd)))) == "a"
 
 
 def hostile() -> Iterator[bytes]:
@@ -131,11 +136,12 @@ PHOTO = b"\xff\xd8\xff\xe0" + os.urandom(2_000_000)
 PHOTOS = {f"{number}.jpg": PHOTO for number in range(11)}
 
 
+def holding(*files: tuple[str, bytes]) -> Mail:
+    return Mail(None, "", "", (), "", "", "", tuple(File(name, "application/octet-stream", raw) for name, raw in files))
+
+
 def files_of(*files: tuple[str, bytes]) -> tuple[MaskedFile, ...]:
-    mail = Mail(None, "", "", (), "", "", "", tuple(File(name, "application/octet-stream", raw) for name, raw in files))
-    found = mask.mask(mail, (HARD,))
-    assert {one.name for one in found.files if one.is_searchable} <= {"first.txt", "small.docx"}
-    return found.files
+    return mask.mask(holding(*files), (HARD,)).files
 
 
 def paper(text: bytes) -> bytes:
@@ -147,7 +153,7 @@ def paper(text: bytes) -> bytes:
     [
         zipped(PHOTOS, zipfile.ZIP_STORED),
         zipped({f"{number}.png": b"\x89PNG\r\n\x1a\n\0" for number in range(readings.MOST_MEMBERS + 1)}),
-        tar({"a.bin": b"\0" * 21_000_000}),
+        gzip.compress(b"<x>" * 7_000_000),
     ],
     ids=range(3),
 )
@@ -179,6 +185,28 @@ def test_mails_in_files_take_nothing_from_the_files_behind_them(flagged: bytes) 
     is_searchable = {one.name: one.is_searchable for one in found.files}
     assert not is_searchable["large.bin"]
     assert shown(found) == ["file"] or not is_searchable["small.docx"]
+
+
+def test_in_a_mail_in_an_attached_mail_nothing_is_said_to_be_searched() -> None:
+    large = zipped({"a.xml": b"<x>" + b" " * 15_000_000})
+    inner = File(
+        "b.eml", "message/rfc822", b"", nested=holding(("large.xlsx", large[:-1] + b"\0"), ("b.docx", paper(b"x")))
+    )
+    outer = File("a.eml", "message/rfc822", b"", nested=replace(holding(("a.xlsx", large)), files=(inner,)))
+    found = mask.mask(replace(holding(), files=(outer,)), (HARD,))
+    assert not found.files[0].is_searchable
+    one = File("a.eml", "message/rfc822", b"", nested=holding(("a.docx", paper(b"x"))))
+    assert mask.mask(replace(holding(), files=(one,)), (HARD,)).files[0].is_searchable
+
+
+@pytest.mark.parametrize("container", [tar, tnef])
+def test_a_zip_with_a_zip_in_it_is_read_to_its_end(container: Callable[[dict[str, bytes]], bytes]) -> None:
+    inner = zipped({"fine.txt": b"fine"})
+    outer = zipped({"a.docx": paper(b"anna.real@people.example"), "b.zip": inner, "c": b"c"}, zipfile.ZIP_STORED)
+    for files in ({"a.zip": outer}, {"1.zip": inner, "2.zip": outer, "3.zip": inner}):
+        assert shown(masked(incoming(container(files), name="a.bin", kind="application/octet-stream")))
+    beside = container({"1.zip": inner}) + outer
+    assert shown(masked(incoming(beside, name="a.bin", kind="application/octet-stream")))
 
 
 PAGE = (
