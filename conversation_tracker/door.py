@@ -25,7 +25,7 @@ from orders import bodies, clock, faults
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
-LONGEST_SIGNED = 100_000  # octets of a form's field that a signature may be in
+LONGEST_SIGNED = 1_000  # octets of a form's field that a signature may be in; Mailgun's have 64
 LONGEST_BEFORE_PASSWORD = 1_000_000  # octets; SNS posts 256 kB at most, and more where it escapes
 _room = room.Room()
 _wake = waking.Together(tasks.wake_inbox)  # which takes as long as all else here
@@ -140,7 +140,7 @@ def _refusal(
         return HttpResponse(status=413)
     try:
         if provider.signs_in_form:
-            forms.keep(request, longest=LONGEST_SIGNED, with_files=False)
+            forms.keep(request, longest=LONGEST_SIGNED)
         _run_validators(request, views)
         if provider.verify is not None:
             provider.verify(request)

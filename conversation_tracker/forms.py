@@ -57,26 +57,26 @@ class _Skipping(FileUploadHandler):
 
 
 class _Parser(MultiPartParser):
-    """As Django's, which drops a file whose name it does not like."""
+    """As Django's, which drops a file whose name it does not like, or stumbles over it."""
 
     def sanitize_file_name(self, file_name: str) -> str:
-        return super().sanitize_file_name(file_name) or NAMELESS
+        try:
+            return super().sanitize_file_name(file_name) or NAMELESS
+        except ValueError:  # a character's number has more digits than Python reads
+            return NAMELESS
 
 
-def keep(request: HttpRequest, *, longest: int | None = None, with_files: bool = True) -> bool:
+def keep(request: HttpRequest, *, longest: int | None = None) -> bool:
     """Read the request's form, if it has one, and put it where Django keeps a form that has been read.
 
-    To look at a signature, the mail need not be decoded: fields that are longer as they are written are left empty, and
-    without files those are left out.
+    To look at a signature, the mail need not be decoded: with ``longest``, files are left out, and so is each field of
+    which the name or the value has more octets, as they are written.
     """
     if request.content_type == URLENCODED:
         _put(request, read(request.body, longest=longest))
         return True
     if request.content_type == MULTIPART:
-        handler = InMemory(request) if with_files else _Skipping(request)
-        encoding = "utf-8" if longest is None else "latin-1"
-        form, files = _parse(request, handler, encoding=encoding, with_files=with_files)
-        _put(request, form if longest is None else _as_utf8(form, longest=longest), files)
+        _put(request, *_parse(request, InMemory(request) if longest is None else _Skipping(request), longest=longest))
         return True
     return False
 
@@ -105,10 +105,11 @@ def read_lightly(request: HttpRequest) -> None:
 
 
 def _parse(
-    request: HttpRequest, handler: FileUploadHandler, *, encoding: str = "utf-8", with_files: bool = True
+    request: HttpRequest, handler: FileUploadHandler, *, encoding: str = "utf-8", longest: int | None = None
 ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[bytes]]]:
     """Fields and files of a multipart form. Raises what Django's parser raises."""
-    body = _with_names(request.body, request.META.get("CONTENT_TYPE", "")) if with_files else request.body
+    kind = request.META.get("CONTENT_TYPE", "")
+    body = _with_names(request.body, kind) if longest is None else _short(request.body, kind, longest)
     meta = {**request.META, "CONTENT_LENGTH": str(len(body))}
     return _Parser(meta, BytesIO(body), [handler], encoding=encoding).parse()
 
@@ -119,10 +120,9 @@ def _with_names(body: bytes, content_type: str) -> bytes:
     if b'filename=""' not in body or not boundary.isascii():
         return body
     delimiter = b"--%s\r\n" % boundary.encode()
-    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + settings.DATA_UPLOAD_MAX_NUMBER_FILES  # Django reads no more
     pieces, last = [], 0
     place = body.find(delimiter)
-    for _ in range(most):
+    for _ in range(_most_parts()):
         if place < 0:
             break
         start = place + len(delimiter)
@@ -132,6 +132,30 @@ def _with_names(body: bytes, content_type: str) -> bytes:
             pieces += [body[last:start], _NO_NAME.sub(rb'\1"%s"' % NAMELESS.encode(), body[start:end])]
             last = end
     return b"".join([*pieces, body[last:]])
+
+
+def _short(body: bytes, content_type: str, longest: int) -> bytes:
+    """The body without the parts whose values are longer, and without more parts than Django reads."""
+    boundary = parse_header_parameters(content_type)[1].get("boundary", "")
+    if not boundary or not boundary.isascii():
+        return b""
+    separator = b"--%s" % boundary.encode()
+    pieces = []
+    place = body.find(separator)
+    for _ in range(_most_parts() + 1):
+        if place < 0:
+            break
+        start, place = place, body.find(separator, place + len(separator))
+        end = place if place >= 0 else len(body)
+        header_end = body.find(_HEADER_END, start, min(start + LONGEST_HEADER, end))
+        if 0 <= header_end and end - header_end <= longest + 6:  # and the line ends
+            pieces.append(body[start:end])
+    return b"".join([*pieces, separator, b"--\r\n"])
+
+
+def _most_parts() -> int:
+    """Of a form: Django reads no more."""
+    return settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + settings.DATA_UPLOAD_MAX_NUMBER_FILES
 
 
 def unbound(body: bytes, content_type: str) -> bytes:
@@ -146,12 +170,15 @@ class _Parts(multipartparser.Parser):
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any], LazyStream]]:
         """Raises MultiPartParserError."""
         left = LONGEST_HEADERS
+        most = _most_parts() + 2  # what is before the first and behind the last
         for stream in InterBoundaryIter(self._stream, self._separator):  # type: ignore[attr-defined]  # not in the stubs
+            most -= 1  # Django does not count those without a name
             beginning = stream.read(LONGEST_HEADER)
             stream.unget(beginning)
             header, end, _ = beginning.partition(_HEADER_END)
             left -= len(header) if end else 0
-            if end and (header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES or left < 0):
+            is_absurd = header.count(b";") > MOST_SEMICOLONS or header.count(b"\r\n") > MOST_LINES
+            if min(most, left) < 0 or (end and is_absurd):
                 raise MultiPartParserError("a part of the form has a header like no program's")
             yield _parse_part(stream, LONGEST_HEADER)
             fields.forget_charsets()
@@ -181,25 +208,16 @@ def take_bytes(request: HttpRequest, name: str) -> bytes | None:
     else:
         return None
     taken = octets.pop(name)[-1].encode("latin-1", "replace") if name in octets else None
-    form = _as_utf8(octets)
+    form = QueryDict(mutable=True)
+    for key, values in octets.lists():
+        form.setlist(_as_utf8(key), [_as_utf8(value) for value in values])
     if taken is not None:
         form[name] = ""
     _put(request, form)
     return taken
 
 
-def _as_utf8(octets: QueryDict, *, longest: int | None = None) -> QueryDict:
-    """The form that was read as Latin-1; values that are longer are empty."""
-    form = QueryDict(mutable=True)
-    for name, values in octets.lists():
-        is_long = [longest is not None and len(str(value)) > longest for value in values]
-        form.setlist(
-            _decoded(name), ["" if long else _decoded(value) for value, long in zip(values, is_long, strict=True)]
-        )
-    return form
-
-
-def _decoded(value: object) -> str:
+def _as_utf8(value: object) -> str:
     return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
 
 
@@ -207,8 +225,8 @@ def read(body: bytes, *, encoding: str = "utf-8", longest: int | None = None) ->
     """The fields of a form (URL Standard §5.1). Raises TooManyFieldsSent."""
     form = QueryDict(mutable=True, encoding=encoding)
     for name, start, end in spans(body):
-        value = b"" if longest is not None and end - start > longest else unquote(body, start, end)
-        form.appendlist(name.decode(encoding, "replace"), value.decode(encoding, "replace"))
+        if longest is None or max(len(name), end - start) <= longest:
+            form.appendlist(name.decode(encoding, "replace"), unquote(body, start, end).decode(encoding, "replace"))
     return form
 
 

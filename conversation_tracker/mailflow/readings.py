@@ -124,7 +124,10 @@ def views(
     yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
     if depth < DEEPEST:
-        for inner in islice(_packed_files(content), max(budget.members, 0)):
+        for inner in _packed_files(content):
+            if budget.members <= 0:
+                yield Closed()
+                break
             budget.members -= 1
             yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
     if content.startswith(_GZIP):
@@ -140,9 +143,9 @@ def views(
 def _partly(content: bytes, name: str, budget: Budget, depth: int) -> Iterator[View]:
     """What can be read of a file that is no text and no archive."""
     if depth < DEEPEST:
-        rest = _Rest(content)
-        yield from _members(rest.listed(budget), budget, depth)
-        for archive in _archives(rest.content()):
+        listed = _Listed(content)
+        yield from _members(listed.files(budget), budget, depth)
+        for archive in chain(listed.zips(), _archives(listed.rest())):
             yield from _members(_unzip(archive, budget), budget, depth)
     elif _ZIP_ENDS.search(content):
         yield Closed()
@@ -156,31 +159,37 @@ def _partly(content: bytes, name: str, budget: Budget, depth: int) -> Iterator[V
         yield Text(rich_text.said(text.decode("latin-1")))
 
 
-class _Rest:
-    """A tar or a winmail.dat, in which files stand as they are, and what there is beside the zips among them."""
+class _Listed:
+    """What a tar or a winmail.dat lists, in which files stand as they are; none of any other file."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._zips: list[tuple[int, int]] = []
 
-    def listed(self, budget: Budget) -> Iterator[_Member]:
-        """The files, but for those that are found anyway."""
+    def files(self, budget: Budget) -> Iterator[_Member]:
+        """Those that are not found anyway."""
         for name, start, end in chain(tars.files(self._content), outlook.files(self._content)):
-            if budget.members <= 0 or budget.size <= 0:
+            if budget.members <= 0:
                 return
-            inner = self._content[start:end]
-            if inner.startswith(_ANYWHERE):
-                continue
-            if inner.startswith(_ZIP):
+            if self._content.startswith(_ZIP, start):
                 self._zips.append((start, end))
-            budget.members -= 1
-            budget.size -= len(inner)
-            yield _Member(name, inner)
+            elif min(end, len(self._content)) - start > budget.size:
+                yield _UNKNOWN
+            elif not self._content.startswith(_ANYWHERE, start):
+                inner = self._content[start:end]
+                budget.members -= 1
+                budget.size -= len(inner)
+                yield _Member(name, inner)
 
-    def content(self) -> bytes:
-        """All but the zips that were listed."""
+    def zips(self) -> Iterator[bytes]:
+        """Each as it stands. Where one begins in a file is found anyway; not where it ends, when it holds others."""
+        for start, end in islice(self._zips, MOST_ARCHIVES):
+            yield self._content[start:end]
+
+    def rest(self) -> bytes:
+        """All but the zips."""
         pieces, last = [], 0
-        for start, end in sorted(self._zips):
+        for start, end in sorted(self._zips[:MOST_ARCHIVES]):
             pieces.append(self._content[last:start])
             last = max(last, end)
         return b"".join([*pieces, self._content[last:]]) if pieces else self._content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import os
@@ -233,3 +234,25 @@ def test_one_that_shows_an_address_is_masked_or_held() -> None:
     assert (shown(plain), HARD.alias.encode() in plain.files[0].content) == ([], True)
     tags = masked(incoming(PAGE % b"anna=2Ereal<b>@people.example</b>", name="a.mht", kind="application/octet-stream"))
     assert "attached mail, html body" in shown(tags)
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda one: zipped({"a.tgz": gzip.compress(tar({"l.docx": one}))}),
+        lambda one: gzip.compress(tar({"a.zip": zipped({"l.docx": one})})),
+        lambda one: zipped({"a.dat": tnef({"a.zip": zipped({"l.docx": one})})}),
+        lambda one: zipped({"a.zip": zipped({"a.tar": tar({"l.docx": one})})}),
+    ],
+    ids=range(4),
+)
+def test_a_tar_takes_no_level_from_the_zips_in_it(pack: Callable[[bytes], bytes]) -> None:
+    content = pack(paper(b"anna.real@people.example"))
+    assert shown(masked(incoming(content, name="a.bin", kind="application/octet-stream")))
+
+
+def test_a_text_with_more_packed_files_than_are_read_is_said_not_to_be_searched() -> None:
+    many = zipped({f"{number}.txt": b"fine" for number in range(readings.MOST_MEMBERS)})
+    text = b'{"file": "%s"}' % base64.b64encode(paper(b"fine") + bytes(100))
+    found = files_of(("first.json", text), ("a.zip", many), ("last.json", text))
+    assert [one.is_searchable for one in found] == [True, False, False]
