@@ -148,7 +148,7 @@ def _short(body: bytes, content_type: str, longest: int) -> bytes:
         start, place = place, body.find(separator, place + len(separator))
         end = place if place >= 0 else len(body)
         header_end = body.find(_HEADER_END, start, min(start + LONGEST_HEADER, end))
-        if 0 <= header_end and end - header_end <= longest + 6:  # and the line ends
+        if header_end >= 0 and end - header_end <= longest + 6:  # and the line ends
             pieces.append(body[start:end])
     return b"".join([*pieces, separator, b"--\r\n"])
 
