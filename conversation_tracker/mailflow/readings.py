@@ -7,7 +7,6 @@ import quopri
 import re
 import zipfile
 import zlib
-from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -22,12 +21,12 @@ from conversation_tracker.mailflow import (
     files,
     headers,
     outlook,
+    packed_files,
     pdf_streams,
     pdfs,
     rich_text,
     signed,
     tars,
-    uuencoded,
 )
 
 MOST_MEMBERS = 500  # a Word file has some twenty
@@ -46,14 +45,6 @@ _ZIP_ENDS = re.compile(rb"PK\x05\x06.{18}", re.DOTALL)  # APPNOTE §4.3.16
 _ZIP_ENTRY = b"PK\x01\x02"
 _GZIP = b"\x1f\x8b\x08"
 _CHUNK = 65_536
-# A PDF, a zip or a gzip in base64, by how it begins; in the lines, quotes and signs that texts and links have.
-_PACKED = re.compile(rb"(?:JVBERi|UEsDB|H4sI)[\w+/ \t\r\n>-]{100,}")
-# Any file in base64, in lines or in one: what begins in it may be a PDF or a zip, as in a signed document and in what
-# Excel keeps of a query.
-_LINES_64 = re.compile(rb"(?<![\w+/=-])[\w+/-]{72,}+(?:\r{0,3}\n[\w+/-]{1,80}+)*+")
-_INSIDE = re.compile(rb"%PDF-|PK\x03\x04|" + signed.MARK)
-_URL_SIGNS = bytes.maketrans(b"-_", b"+/")
-_ESCAPES = re.compile(rb"\\[rn]|&\#(?:13|10|[xX][dDaA]);|(\\u002[bB])")
 _PNG = b"\x89PNG\r\n\x1a\n"
 # What is found at any place of a file, so that it need not be taken out of it.
 _ANYWHERE = (b"%PDF-", b"\xff\xd8\xff")
@@ -124,7 +115,7 @@ def views(
     yield from _plain_views(content, name=name, claimed=claimed, charset=charset)
     nature = files.nature(content, name=name, claimed=claimed, charset=charset)
     if depth < DEEPEST:
-        for inner in _packed_files(content):
+        for inner in packed_files.files(content):
             if budget.members <= 0:
                 yield Closed()
                 break
@@ -221,31 +212,6 @@ def _streams(content: bytes, budget: Budget, depth: int) -> Iterator[View]:
         if is_file and depth < DEEPEST and budget.members > 0:
             budget.members -= 1
             yield from views(stream, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
-
-
-def _packed_files(content: bytes) -> Iterator[bytes]:
-    """The files that stand in base64 in a text, as in invoices by UBL, calendars and JSON, or uuencoded; also in a text
-    that something else holds, as a tar holds mails.
-    """
-    plain = content.replace(b"\0", b"")  # UTF-16
-    yield from uuencoded.files(plain)
-    if b"\\" in plain or b"&" in plain:
-        plain = _ESCAPES.sub(lambda found: b"+" if found[1] else b"", plain.replace(b"\\/", b"/"))
-    for found in _PACKED.finditer(plain):
-        yield _from_base64(found[0])
-    for found in _LINES_64.finditer(plain):
-        if _PACKED.match(found[0]) is None and _INSIDE.search(inner := _from_base64(found[0])):
-            yield inner
-
-
-def _from_base64(signs: bytes) -> bytes:
-    """What they stand for, the last octet too, without which a zip is none; nothing where they are broken."""
-    signs = signs.translate(_URL_SIGNS, b" \t\r\n>")
-    signs = signs[: len(signs) - (len(signs) % 4 == 1)]
-    try:
-        return a2b_base64(signs + b"=" * (-len(signs) % 4))
-    except ValueError:
-        return b""
 
 
 def is_searchable(content: bytes, *, name: str, claimed: str, charset: str = "", budget: Budget) -> bool:
