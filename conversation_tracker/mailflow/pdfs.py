@@ -36,6 +36,7 @@ LONGEST_PAPERS = 2_000_000  # characters of all pages of a mail's PDFs; more tha
 LARGEST_ATTACHED = 20_000_000  # octets of the files that are attached to one
 LONGEST_TAIL = 65_536  # octets behind a PDF's end
 
+_END = b"%%EOF"
 _ATTACHED_END = re.compile(rb"%%EOF\s{0,4}endstream")
 # A string, which stays; or what a page draws, with its numbers. One that does not end goes to the end, and what is
 # escaped begins none, or the search would begin anew at each of its signs.
@@ -205,11 +206,13 @@ def _to_its_end(content: bytes) -> bytes:
     """The PDF without what follows its end, which the library looks for from behind, line by line and however long that
     takes; nothing where it has none.
     """
-    end, place = content.rfind(b"%%EOF"), content.rfind(b"startxref")
+    place = content.rfind(b"startxref")
+    end = content.find(_END, max(place, 0)) if place >= 0 else content.rfind(_END)
     if max(end, place) < 0:
         return b""
-    end = end + len(b"%%EOF") if end > place else place + 64
-    return content if len(content) - end < LONGEST_TAIL else content[:end]
+    end = end + len(_END) if end >= 0 else place + 64
+    is_last = content.find(_END, end) < 0  # PostScript behind it ends so too
+    return content if is_last and len(content) - end < LONGEST_TAIL else content[:end]
 
 
 def _read(content: bytes, budget: Budget) -> Paper:

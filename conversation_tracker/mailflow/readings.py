@@ -121,6 +121,8 @@ def views(
                 break
             budget.members -= 1
             yield from views(inner, name="", claimed="application/octet-stream", budget=budget, depth=depth + 1)
+    elif next(packed_files.files(content), None) is not None:
+        yield Closed()
     if content.startswith(_GZIP):
         yield from _members(_gunzip(content, budget) if depth < DEEPEST else [_UNKNOWN], budget, depth)
     elif content.startswith((_ZIP, _ZIP_END)):
@@ -133,7 +135,7 @@ def views(
 
 def _partly(content: bytes, name: str, budget: Budget, depth: int) -> Iterator[View]:
     """What can be read of a file that is no text and no archive."""
-    if depth < DEEPEST:
+    if depth <= DEEPEST:  # what stands in base64 in a packed file takes a level of its own
         listed = _Listed(content)
         yield from _members(listed.files(budget), budget, depth)
         for archive in chain(listed.zips(), _archives(listed.rest())):
@@ -155,7 +157,7 @@ class _Listed:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._zips: list[tuple[int, int]] = []
+        self._zips: dict[tuple[int, int], None] = {}  # in order, each once
 
     def files(self, budget: Budget) -> Iterator[_Member]:
         """Those that are not found anyway."""
@@ -163,7 +165,7 @@ class _Listed:
             if budget.members <= 0:
                 return
             if self._content.startswith(_ZIP, start):
-                self._zips.append((start, end))
+                self._zips[start, end] = None
             elif min(end, len(self._content)) - start > budget.size:
                 yield _UNKNOWN
             elif not self._content.startswith(_ANYWHERE, start):
@@ -174,13 +176,13 @@ class _Listed:
 
     def zips(self) -> Iterator[bytes]:
         """Each as it stands. Where one begins in a file is found anyway; not where it ends, when it holds others."""
-        for start, end in islice(self._zips, MOST_ARCHIVES):
+        for start, end in islice(self._zips, MOST_ARCHIVES):  # hostile ones list more
             yield self._content[start:end]
 
     def rest(self) -> bytes:
         """All but the zips."""
         pieces, last = [], 0
-        for start, end in sorted(self._zips[:MOST_ARCHIVES]):
+        for start, end in sorted(islice(self._zips, MOST_ARCHIVES)):
             pieces.append(self._content[last:start])
             last = max(last, end)
         return b"".join([*pieces, self._content[last:]]) if pieces else self._content

@@ -19,6 +19,7 @@ import pytest
 from conversation_tracker.mailflow import mask, outlook, readings, tars
 from conversation_tracker.mailflow.shapes import File, Mail, MaskedFile
 from tests import stopwatch
+from tests.conversation_tracker.mailflow import papers
 from tests.conversation_tracker.mailflow.passing import HARD, MAIL, incoming, masked, shown
 
 FOLDED = (
@@ -256,3 +257,36 @@ def test_a_text_with_more_packed_files_than_are_read_is_said_not_to_be_searched(
     text = b'{"file": "%s"}' % base64.b64encode(paper(b"fine") + bytes(100))
     found = files_of(("first.json", text), ("a.zip", many), ("last.json", text))
     assert [one.is_searchable for one in found] == [True, False, False]
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n0 0 moveto showpage\n%%EOF\n"
+
+
+@pytest.mark.parametrize("behind", [POSTSCRIPT, POSTSCRIPT + b" " * 100_000, b"startx", b"\n%%EOF"])
+def test_a_paper_before_postscript_is_read(behind: bytes) -> None:
+    content = tar({"a.pdf": papers.by_glyphs("anna.real@people.example"), "logo.eps": behind})
+    assert shown(masked(incoming(content, name="a.tar", kind="application/x-tar")))
+
+
+def test_a_zip_in_base64_in_a_workbook_in_a_zip_is_read() -> None:
+    inner = zipped({"Formulas/Section1.m": b"anna.real@people.example"})
+    query = base64.b64encode(bytes(4) + len(inner).to_bytes(4, "little") + inner).decode()
+    item = f"<DataMashup>{query}</DataMashup>".encode("utf-16")
+    content = zipped({"list.xlsx": zipped({"customXml/item1.xml": item})})
+    assert shown(masked(incoming(content, name="a.zip", kind="application/zip")))
+
+
+def test_what_is_packed_in_a_text_too_deep_to_be_read_is_said_not_to_be_searched() -> None:
+    text = b'{"file": "%s"}' % base64.b64encode(paper(b"fine") + bytes(100))
+    deep = zipped({"a.zip": zipped({"b.zip": zipped({"c.json": text})})})
+    deepest = zipped({"a.zip": zipped({"b.zip": zipped({"c.json": b"{}"})})})
+    found = files_of(("a.zip", deep), ("b.zip", deepest))
+    assert [one.is_searchable for one in found] == [False, True]
+
+
+def test_a_file_that_is_listed_often_is_read_once() -> None:
+    names = zipped({str(number): b"" for number in range(3_000)}, zipfile.ZIP_STORED)
+    chains = (tnef({})[:6] + struct.pack("<BII", 1, 1, 15 * (49 - number)) for number in range(50))
+    content = b"".join(chains) + bytes(2) + attribute(2, 0x0006800F, names)
+    found = list(readings.views(content, name="", claimed="", budget=readings.Budget()))
+    assert len(found) < 10_000
