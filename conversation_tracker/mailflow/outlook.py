@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 LARGEST = 1_000_000  # octets of all texts unpacked; what is longer is read as far as that
-_MOST = 50  # texts in one file
+_MOST = 50  # texts in one file, or mails with files
 _TEXT = re.compile(rb"LZFu.{4}", re.DOTALL)  # before it two sizes, and a checksum in it
 _BEFORE = (
     rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans Serif"

@@ -207,7 +207,7 @@ def _to_its_end(content: bytes) -> bytes:
     takes; nothing where it has none.
     """
     place = content.rfind(b"startxref")
-    end = content.find(_END, max(place, 0)) if place >= 0 else content.rfind(_END)
+    end = content.find(_END, place) if place >= 0 else content.rfind(_END)
     if max(end, place) < 0:
         return b""
     end = end + len(_END) if end >= 0 else place + 64
